@@ -1,0 +1,1 @@
+"""Capture, clean and replay what Kafka carried."""
