@@ -1,0 +1,1 @@
+"""The capture on disk: FORMAT.md is the specification, these modules its reader and writer."""

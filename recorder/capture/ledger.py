@@ -1,0 +1,136 @@
+"""What happened to every offset of one partition: built while reading, kept as a few runs of equal reason.
+
+Rows of missing offsets are numpy columns, not Python objects: a compacted topic leaves millions of holes.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from recorder.capture.manifest import Gap, GapReason
+
+Offsets = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+REASONS: tuple[GapReason, ...] = get_args(GapReason)
+_CODE = {reason: code for code, reason in enumerate(REASONS)}
+_UNKNOWN = -1
+_FIRST, _LAST, _MISSING, _REASON = range(4)
+
+
+class Ledger:
+    """Accounts for the offsets of one partition from `start` to `position`, in order."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.position = start
+        """The next offset that nothing is known of."""
+        self._rows: list[Offsets] = []  # each (n, 4): first, last, missing, reason code
+
+    def saw(self, offsets: Offsets, kept: Flags) -> None:
+        """The broker gave these offsets (increasing, from `position` on); those not `kept` were filtered out.
+
+        Offsets that were skipped in between are holes, to be explained later.
+        """
+        if not len(offsets):
+            return
+        if offsets[0] < self.position or (np.diff(offsets) <= 0).any():
+            raise ValueError(f"offsets must increase from {self.position}, got {offsets[0]} to {offsets[-1]}")
+        expected = np.concatenate(([self.position], offsets[:-1] + 1))
+        hole = offsets > expected
+        filtered = offsets[~kept]
+        rows = np.concatenate(
+            (
+                _rows(expected[hole], offsets[hole] - 1, _UNKNOWN),
+                _rows(filtered, filtered, _CODE["filtered"]),
+            )
+        )
+        self._append(rows[np.argsort(rows[:, _FIRST], kind="stable")])
+        self.position = int(offsets[-1]) + 1
+
+    def advance(self, position: int, reason: GapReason | None = None) -> None:
+        """Nothing lies between the current position and `position`: for `reason`, or a hole to be explained."""
+        if position > self.position:
+            code = _UNKNOWN if reason is None else _CODE[reason]
+            self._append(_rows(np.array([self.position]), np.array([position - 1]), code))
+            self.position = position
+
+    def holes(self) -> Offsets:
+        """The spans still to be explained, (n, 2): first and last offset, inclusive."""
+        rows = self._all()
+        spans: Offsets = rows[rows[:, _REASON] == _UNKNOWN][:, : _LAST + 1]
+        return spans
+
+    def explain(self, visible: Offsets, rest: GapReason) -> None:
+        """Explain all holes: the `visible` offsets (sorted) are aborted records, what remains is for `rest`.
+
+        `visible` are those that a read_uncommitted reader gets where a read_committed reader gets nothing:
+        exactly the records of aborted transactions.
+        """
+        rows = self._all()
+        explained = []
+        for row in rows:
+            if row[_REASON] != _UNKNOWN:
+                explained.append(row.reshape(1, 4))
+                continue
+            first, last = int(row[_FIRST]), int(row[_LAST])
+            low, high = np.searchsorted(visible, (first, last + 1))
+            aborted = visible[low:high]
+            edges = np.concatenate(([first - 1], aborted, [last + 1]))
+            starts, ends = edges[:-1] + 1, edges[1:] - 1
+            between = ends >= starts
+            pieces = np.concatenate(
+                (
+                    _rows(aborted, aborted, _CODE["aborted"]),
+                    _rows(starts[between], ends[between], _CODE[rest]),
+                )
+            )
+            explained.append(pieces[np.argsort(pieces[:, _FIRST], kind="stable")])
+        self._rows = [_coalesce(np.concatenate(explained))] if explained else []
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """The ledger as the manifest keeps it; holes that nobody explained are `unexplained`."""
+        rows = self._all().copy()
+        rows[rows[:, _REASON] == _UNKNOWN, _REASON] = _CODE["unexplained"]
+        return tuple(
+            Gap(first_offset=first, last_offset=last, missing=missing, reason=REASONS[code])
+            for first, last, missing, code in _coalesce(rows).tolist()
+        )
+
+    def _append(self, rows: Offsets) -> None:
+        if len(rows):
+            self._rows.append(_coalesce(rows))
+            if len(self._rows) > 256:
+                self._rows = [_coalesce(np.concatenate(self._rows))]
+
+    def _all(self) -> Offsets:
+        if len(self._rows) != 1:
+            self._rows = [_coalesce(np.concatenate(self._rows))] if self._rows else [np.empty((0, 4), np.int64)]
+        return self._rows[0]
+
+
+def gaps_of(offsets: Offsets, start: int, end: int, reason: GapReason) -> tuple[Gap, ...]:
+    """The gaps of a partition that holds exactly `offsets` of `[start, end)`, all missing for one reason."""
+    ledger = Ledger(start)
+    ledger.saw(offsets, np.ones(len(offsets), np.bool_))
+    ledger.advance(end)
+    ledger.explain(np.empty(0, np.int64), reason)
+    return ledger.gaps()
+
+
+def _rows(first: Offsets, last: Offsets, code: int) -> Offsets:
+    return np.stack((first, last, last - first + 1, np.full(len(first), code)), axis=1).astype(np.int64)
+
+
+def _coalesce(rows: Offsets) -> Offsets:
+    """Join neighbours of one reason; records may lie between them (FORMAT.md 11). Unknown holes stay exact."""
+    if len(rows) < 2:
+        return rows
+    reason = rows[:, _REASON]
+    starts = np.flatnonzero(np.concatenate(([True], (reason[1:] != reason[:-1]) | (reason[1:] == _UNKNOWN))))
+    ends = np.concatenate((starts[1:], [len(rows)])) - 1
+    missing = np.add.reduceat(rows[:, _MISSING], starts)
+    return np.stack((rows[starts, _FIRST], rows[ends, _LAST], missing, reason[starts]), axis=1)

@@ -1,0 +1,266 @@
+"""The manifest: what a capture says about itself (FORMAT.md 11 to 17), read and written strictly.
+
+Structs are frozen: a manifest describes sealed files, and what is sealed does not change.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import msgspec
+
+from recorder.capture.migrations import migrate
+from recorder.errors import CaptureError
+
+MANIFEST_NAME = "manifest.json"
+CHECKPOINT_NAME = "checkpoint.json"
+
+GapReason = Literal["expired", "aborted", "control", "compacted", "filtered", "unread", "unexplained"]
+LOSS_REASONS: tuple[GapReason, ...] = ("unread", "unexplained")
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """`missing` offsets are absent between two offsets (inclusive), all for one reason (FORMAT.md 11)."""
+
+    first_offset: int
+    last_offset: int
+    missing: int
+    reason: GapReason
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """One sealed Parquet file; offsets are inclusive, sizes in bytes."""
+
+    path: str
+    sha256: str
+    bytes: int
+    records: int
+    first_offset: int
+    last_offset: int
+    min_timestamp_ms: int
+    max_timestamp_ms: int
+
+
+class Partition(msgspec.Struct, frozen=True, kw_only=True):
+    """One partition's ledger and segments; it answers for the offsets `[start_offset, end_offset)`."""
+
+    partition: int
+    start_offset: int
+    end_offset: int
+    records: int = 0
+    payload_bytes: int = 0
+    min_timestamp_ms: int | None = None
+    max_timestamp_ms: int | None = None
+    gaps: tuple[Gap, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    late_records: int = 0
+    """Records of the window that lay beyond the offset where the window's end was looked up."""
+    latest_ms: int = 0
+    """How far beyond that point, in timestamps, the last of them lay."""
+    headers_lost: tuple[int, ...] = ()
+    """Offsets of records whose headers could not be read (FORMAT.md 13)."""
+
+    def missing(self, reason: GapReason) -> int:
+        return sum(gap.missing for gap in self.gaps if gap.reason == reason)
+
+
+class Topic(msgspec.Struct, frozen=True, kw_only=True):
+    """A topic as it stood in the source cluster; `config` holds the settings that differ from the defaults."""
+
+    name: str
+    id: str | None
+    partitions: tuple[Partition, ...]
+    config: dict[str, str] | None = None
+    """None: the source did not let us read it."""
+
+    @property
+    def records(self) -> int:
+        return sum(partition.records for partition in self.partitions)
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """The window as typed and as understood, and what the recording covered, in epoch milliseconds."""
+
+    from_text: str
+    to_text: str
+    from_ms: int | None
+    to_ms: int | None
+    late_slack_ms: int | None
+    """None: up to the end of each partition as it was when recording began."""
+    covered_from_ms: int | None = None
+    covered_to_ms: int | None = None
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """The cluster that the records came from. Never its addresses: they are not evidence and may be secret."""
+
+    cluster_id: str | None
+    brokers: int
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a capture's history: who did what with which version, from which parent."""
+
+    verb: str
+    at_ms: int
+    tool: str
+    capture_id: str
+    parent_id: str | None = None
+    user: str | None = None
+    host: str | None = None
+    command: tuple[str, ...] = ()
+
+
+class CleanStamp(msgspec.Struct, frozen=True, kw_only=True):
+    """Says that this capture was scrubbed by a policy and proven clean; `verify-clean` checks it."""
+
+    policy_sha256: str
+    stamped_at_ms: int
+    tool: str
+    counts: dict[str, int]
+    checks: dict[str, str]
+    digest: str = ""
+    """SHA-256 over the manifest with this field empty: an altered manifest does not verify."""
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a person should know about this capture."""
+
+    level: Literal["info", "warning", "loss"]
+    text: str
+    topic: str | None = None
+    partition: int | None = None
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole capture's description; `finished_by` says how the recording ended."""
+
+    format_version: int
+    capture_id: str
+    created_at_ms: int
+    finished_by: Literal["end", "interrupt", "unfinished"]
+    window: Asked
+    source: Source
+    topics: tuple[Topic, ...]
+    lineage: tuple[Step, ...] = ()
+    clean: CleanStamp | None = None
+    notes: tuple[Note, ...] = ()
+    tags: dict[str, str] = {}
+
+    @property
+    def records(self) -> int:
+        return sum(topic.records for topic in self.topics)
+
+    @property
+    def losses(self) -> tuple[Note, ...]:
+        """Every loss, named; empty when the capture is exact. Not empty means exit code 3."""
+        found = [note for note in self.notes if note.level == "loss"]
+        for topic, partition in self.topic_partitions():
+            found += [
+                Note(
+                    level="loss",
+                    text=f"{missing} offsets {reason}",
+                    topic=topic.name,
+                    partition=partition.partition,
+                )
+                for reason in LOSS_REASONS
+                if (missing := partition.missing(reason))
+            ]
+            if partition.headers_lost:
+                found.append(
+                    Note(
+                        level="loss",
+                        text=f"headers of {len(partition.headers_lost)} records could not be read",
+                        topic=topic.name,
+                        partition=partition.partition,
+                    )
+                )
+        return tuple(found)
+
+    def topic_partitions(self) -> Iterator[tuple[Topic, Partition]]:
+        return ((topic, partition) for topic in self.topics for partition in topic.partitions)
+
+    def topic(self, name: str) -> Topic:
+        """The topic of that name; KeyError when the capture does not hold it."""
+        for topic in self.topics:
+            if topic.name == name:
+                return topic
+        raise KeyError(name)
+
+
+def new_capture_id() -> str:
+    """A random id, 32 hexadecimal digits."""
+    return uuid.uuid4().hex
+
+
+def encode(manifest: Manifest) -> bytes:
+    """Indented JSON, stable for equal manifests, ending in a newline."""
+    return msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
+
+
+def decode(raw: bytes, *, where: str) -> Manifest:
+    """Parse and check a manifest of any known format version; CaptureError says what is wrong and `where`."""
+    try:
+        tree = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CaptureError(
+            f"{where} is torn or altered: {error}. Take the capture from its source again, or restore this file."
+        ) from None
+    tree = migrate(tree, where=where)
+    try:
+        manifest = msgspec.convert(tree, Manifest)
+    except msgspec.ValidationError as error:
+        raise CaptureError(f"{where} is not a valid manifest: {error}.") from None
+    for topic, partition in manifest.topic_partitions():
+        _check_name(topic.name, where)
+        for segment in partition.segments:
+            _check_path(segment.path, where)
+    return manifest
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write beside `path`, flush to disk, rename over it, flush the directory. Raises OSError."""
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make a rename inside `directory` durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def segment_path(topic: str, partition: int, first_offset: int) -> str:
+    """The relative path of a segment, as FORMAT.md 5 names it."""
+    return f"records/{topic}/{partition}/{first_offset:020d}.parquet"
+
+
+def _check_name(topic: str, where: str) -> None:
+    # Kafka's own rule for topic names; a capture written by hand could say anything.
+    legal = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+    if not topic or topic in {".", ".."} or len(topic) > 249 or not legal.issuperset(topic):
+        raise CaptureError(f"{where} names a topic {topic!r}, which no Kafka topic can be called: refusing to read it.")
+
+
+def _check_path(path: str, where: str) -> None:
+    parts = PurePosixPath(path).parts
+    if (
+        not path.startswith("records/")
+        or ".." in parts
+        or "\\" in path
+        or "\0" in path
+        or str(PurePosixPath(path)) != path
+    ):
+        raise CaptureError(f"{where} names a file {path!r} outside the capture: refusing to read it.")

@@ -1,0 +1,244 @@
+"""Reading a capture: one partition in offset order, or all partitions merged by time, in bounded memory.
+
+Everything read is checked (page checksums); what a selection can't match is skipped by segment and by row group.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from recorder.capture.manifest import (
+    CHECKPOINT_NAME,
+    MANIFEST_NAME,
+    Manifest,
+    Partition,
+    Segment,
+    Topic,
+    decode,
+)
+from recorder.capture.merge import EFFECTIVE, merge_by_time
+from recorder.capture.schema import RECORD_SCHEMA, Record
+from recorder.errors import CaptureError, UsageError
+from recorder.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BATCH_BYTES = 1 << 20
+_FUTURE_TOLERANCE_MS = 3_600_000  # what Kafka 4 accepts by default (message.timestamp.after.max.ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which records of a capture are meant; the default is all of them.
+
+    `topics` are exact names, `keys` exact bytes; the window is by the records' own timestamps.
+    """
+
+    topics: tuple[str, ...] = ()
+    partitions: tuple[int, ...] = ()
+    keys: tuple[bytes, ...] = ()
+    window: Window = field(default_factory=lambda: Window(None, None))
+
+    def wants(self, topic: str, partition: int) -> bool:
+        return (not self.topics or topic in self.topics) and (not self.partitions or partition in self.partitions)
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A finished capture on disk. Open one with `open_capture`."""
+
+    root: Path
+    manifest: Manifest
+
+    def batches(
+        self,
+        topic: str,
+        partition: int,
+        selection: Selection | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """One partition's records in offset order, as batches of about 1 MiB; CaptureError on torn data."""
+        selection = selection or Selection()
+        for segment in self._partition(topic, partition).segments:
+            if _may_match(segment, selection.window):
+                yield from self._segment_batches(segment, selection, columns)
+
+    def timeline(self, selection: Selection | None = None) -> Iterator[pa.RecordBatch]:
+        """All selected records in time order, never reordered inside a partition.
+
+        Adds the column `effective_ms` (int64): the time that places a record, see `merge_by_time`.
+        """
+        selection = selection or Selection()
+        self.check_selection(selection)
+        streams = [
+            self.batches(topic.name, partition.partition, selection)
+            for topic, partition in self.manifest.topic_partitions()
+            if selection.wants(topic.name, partition.partition) and partition.records
+        ]
+        return merge_by_time(streams, sane=self.sane_times())
+
+    def records(self, selection: Selection | None = None) -> Iterator[Record]:
+        """The timeline, record by record: convenient, not fast."""
+        for batch in self.timeline(selection):
+            yield from to_records(batch)
+
+    def sane_times(self) -> tuple[int, int]:
+        """Timestamps (inclusive, ms) that can place a record in time; what lies outside is a producer's mistake."""
+        window, created = self.manifest.window, self.manifest.created_at_ms
+        low = window.from_ms if window.from_ms is not None else 1
+        high = window.to_ms if window.to_ms is not None else created + _FUTURE_TOLERANCE_MS
+        return low, max(high, low)
+
+    def check_selection(self, selection: Selection) -> None:
+        """UsageError when a selected topic is not in the capture, with the names that are near."""
+        import difflib
+
+        known = [topic.name for topic in self.manifest.topics]
+        for name in selection.topics:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=3)
+                hint = f"did you mean {' or '.join(near)}?" if near else f"it holds {', '.join(known) or 'no topics'}."
+                raise UsageError(f"Topic {name} is not in this capture: {hint}")
+
+    def sql(self, query: str) -> pa.Table:
+        """The result of a DuckDB query over this capture's views (see `recorder.query`)."""
+        from importlib import import_module
+
+        run: Callable[[Capture, str], pa.Table] = import_module("recorder.query").query
+        return run(self, query)
+
+    def _partition(self, topic: str, partition: int) -> Partition:
+        for candidate in self.manifest.topic(topic).partitions:
+            if candidate.partition == partition:
+                return candidate
+        raise KeyError((topic, partition))
+
+    def _segment_batches(
+        self, segment: Segment, selection: Selection, columns: Sequence[str] | None
+    ) -> Iterator[pa.RecordBatch]:
+        path = self.root / segment.path
+        window, keys = selection.window, pa.array(selection.keys, pa.binary())
+        needed = None if columns is None else list(dict.fromkeys([*columns, *_filter_columns(selection)]))
+        schema = RECORD_SCHEMA if needed is None else pa.schema([RECORD_SCHEMA.field(name) for name in needed])
+        rows = max(64, min(16_384, segment.records * BATCH_BYTES // max(segment.bytes * 4, 1)))
+        with reading(path), pq.ParquetFile(path, page_checksum_verification=True, memory_map=False) as file:
+            for group in range(file.num_row_groups):
+                if not _group_may_match(file.metadata.row_group(group), window):
+                    continue
+                for batch in file.iter_batches(batch_size=rows, row_groups=[group], columns=needed):
+                    batch = batch.cast(schema)
+                    if window != Window(None, None):
+                        batch = batch.filter(_in_window(batch.column("timestamp_ms"), window))
+                    if selection.keys:
+                        batch = batch.filter(pc.is_in(batch.column("key"), keys))
+                    if batch.num_rows:
+                        yield batch if columns is None else batch.select(list(columns))
+
+
+def open_capture(path: str | Path) -> Capture:
+    """Open a finished capture; CaptureError says why a path is none."""
+    root = Path(path)
+    manifest_path = root / MANIFEST_NAME
+    if not root.is_dir():
+        what = "is a file, not a capture directory" if root.exists() else "does not exist"
+        raise UsageError(f"{root} {what}: give the directory that 'blackbox record -o' wrote.")
+    try:
+        raw = manifest_path.read_bytes()
+    except FileNotFoundError:
+        if (root / CHECKPOINT_NAME).exists():
+            raise CaptureError(
+                f"{root} is an unfinished recording: it has no {MANIFEST_NAME} yet. Record the window again."
+            ) from None
+        raise CaptureError(f"{root} is not a capture: it has no {MANIFEST_NAME}.") from None
+    except OSError as error:
+        raise CaptureError(f"Can't read {manifest_path}: {error.strerror}.") from error
+    return Capture(root, decode(raw, where=str(manifest_path)))
+
+
+def to_records(batch: pa.RecordBatch) -> Iterator[Record]:
+    """Rows of a batch (RECORD_SCHEMA's columns, others are ignored) as `Record`s."""
+    columns: list[Any] = [batch.column(name).to_pylist() for name in RECORD_SCHEMA.names]
+    for topic, partition, offset, timestamp, kind, key, value, headers, epoch in zip(*columns, strict=True):
+        pairs = tuple((header["key"], header["value"]) for header in headers)
+        yield Record(topic, partition, offset, timestamp, kind, key, value, pairs, epoch)
+
+
+def match_topics(topics: Sequence[Topic], names: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
+    """Names of `topics` given literally or matched whole by a regular expression, in the capture's order."""
+    expressions = [compile_pattern(pattern) for pattern in patterns]
+    return tuple(
+        topic.name
+        for topic in topics
+        if topic.name in names or any(expression.fullmatch(topic.name) for expression in expressions)
+    )
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """A regular expression as typed on the command line; UsageError when it isn't one."""
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"'{pattern}' is not a regular expression: {error}.") from None
+
+
+class reading:  # noqa: N801
+    """Turn what goes wrong inside a file into a sentence that names it and says what to do."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, FileNotFoundError):
+            raise CaptureError(
+                f"Segment {self._path} is missing. Run 'blackbox verify' to see what else is."
+            ) from error
+        if isinstance(error, OSError | pa.ArrowException | KeyError):
+            detail = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise CaptureError(
+                f"Segment {self._path} is torn or altered ({detail}). Run 'blackbox verify' to see what else is."
+            ) from error
+
+
+def _filter_columns(selection: Selection) -> list[str]:
+    wanted = [] if selection.window == Window(None, None) else ["timestamp_ms"]
+    return [*wanted, "key"] if selection.keys else wanted
+
+
+def _in_window(timestamps: pa.Array, window: Window) -> pa.Array:
+    low = pc.greater_equal(
+        timestamps, pa.scalar(window.from_ms if window.from_ms is not None else -(2**63), pa.int64())
+    )
+    if window.to_ms is None:
+        return low
+    return pc.and_(low, pc.less(timestamps, pa.scalar(window.to_ms, pa.int64())))
+
+
+def _may_match(segment: Segment, window: Window) -> bool:
+    return _overlaps(segment.min_timestamp_ms, segment.max_timestamp_ms, window)
+
+
+def _group_may_match(group: Any, window: Window) -> bool:
+    statistics = group.column(RECORD_SCHEMA.get_field_index("timestamp_ms")).statistics
+    if statistics is None or not statistics.has_min_max:
+        return True
+    return _overlaps(statistics.min, statistics.max, window)
+
+
+def _overlaps(low: int, high: int, window: Window) -> bool:
+    return (window.from_ms is None or high >= window.from_ms) and (window.to_ms is None or low < window.to_ms)
+
+
+__all__ = ["EFFECTIVE", "Capture", "Selection", "match_topics", "open_capture", "reading", "to_records"]

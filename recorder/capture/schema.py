@@ -1,0 +1,81 @@
+"""The columns of a segment and the Parquet settings that FORMAT.md (8, 9) asks for."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+FORMAT_VERSION = 1
+
+ROW_GROUP_BYTES = 4 << 20
+ROW_GROUP_RECORDS = 16_384
+SEGMENT_BYTES = 64 << 20
+
+HEADER_TYPE = pa.struct([pa.field("key", pa.string(), nullable=False), pa.field("value", pa.binary())])
+HEADERS_TYPE = pa.list_(pa.field("element", HEADER_TYPE, nullable=False))
+
+RECORD_SCHEMA = pa.schema(
+    [
+        pa.field("topic", pa.string(), nullable=False),
+        pa.field("partition", pa.int32(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("timestamp_ms", pa.int64(), nullable=False),
+        pa.field("timestamp_type", pa.string(), nullable=False),
+        pa.field("key", pa.binary()),
+        pa.field("value", pa.binary()),
+        pa.field("headers", HEADERS_TYPE, nullable=False),
+        pa.field("leader_epoch", pa.int32()),
+    ]
+)
+
+TIMESTAMP_TYPES = ("none", "create", "append")
+"""Indexed by the number that Kafka clients use for a timestamp's type."""
+
+
+class Record(NamedTuple):
+    """One Kafka record as it was recorded; headers are ordered, may repeat and may have null values."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    timestamp_type: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    leader_epoch: int | None
+
+
+def writer_options(*, key_bloom_filter: bool = True) -> dict[str, Any]:
+    """Keyword arguments for `pyarrow.parquet.ParquetWriter`.
+
+    `key_bloom_filter` must be False for clean captures: a bloom filter answers "was this key here?".
+    """
+    options: dict[str, Any] = {
+        "compression": "zstd",
+        "compression_level": 1,
+        "write_page_checksum": True,
+        "write_statistics": ["offset", "timestamp_ms"],
+        "use_dictionary": [
+            "topic",
+            "partition",
+            "timestamp_type",
+            "headers.list.element.key",
+            "leader_epoch",
+        ],
+        "column_encoding": {"offset": "DELTA_BINARY_PACKED", "timestamp_ms": "DELTA_BINARY_PACKED"},
+        "store_schema": False,
+        "write_batch_size": 1024,
+    }
+    if key_bloom_filter:
+        options["bloom_filter_options"] = {"key": {"ndv": ROW_GROUP_RECORDS, "fpp": 0.01}}
+    return options
+
+
+def payload_sizes(batch: pa.RecordBatch) -> pa.Array:
+    """Bytes of key plus value of each record (int64, null payloads count 0): what row groups are cut by."""
+    import pyarrow.compute as pc
+
+    sizes = [pc.fill_null(pc.binary_length(batch.column(name)), 0).cast(pa.int64()) for name in ("key", "value")]
+    return pc.add(*sizes)

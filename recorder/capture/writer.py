@@ -1,0 +1,225 @@
+"""Writing a capture: partitions seal segments, the checkpoint follows, the manifest comes last (FORMAT.md 1, 6, 7, 18).
+
+A `PartitionWriter` needs nothing but a directory, so that jobs which map partition by partition (scrub, cut) can
+run it in worker processes.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recorder.capture.ledger import Ledger
+from recorder.capture.manifest import (
+    CHECKPOINT_NAME,
+    MANIFEST_NAME,
+    Manifest,
+    Partition,
+    Segment,
+    encode,
+    segment_path,
+    sync_directory,
+    write_atomically,
+)
+from recorder.capture.schema import (
+    RECORD_SCHEMA,
+    ROW_GROUP_BYTES,
+    ROW_GROUP_RECORDS,
+    SEGMENT_BYTES,
+    payload_sizes,
+    writer_options,
+)
+from recorder.errors import CaptureError, UsageError
+
+
+class PartitionWriter:
+    """Writes one partition's records, in offset order, into sealed segments below `root`.
+
+    Row groups and segments are cut by the records alone, however they are handed over (FORMAT.md 7).
+    """
+
+    def __init__(self, root: Path, topic: str, partition: int, *, key_bloom_filter: bool = True) -> None:
+        self.root = root
+        self.topic = topic
+        self.partition = partition
+        self.segments: list[Segment] = []
+        self.payload_bytes = 0
+        self.pending_bytes = 0
+        self._options = writer_options(key_bloom_filter=key_bloom_filter)
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_records = 0
+        self._open: _OpenSegment | None = None
+
+    def append(self, batch: pa.RecordBatch) -> bool:
+        """Take records (RECORD_SCHEMA, offsets increasing); True when this sealed at least one segment."""
+        sealed = len(self.segments)
+        while batch.num_rows:
+            sizes = np.cumsum(payload_sizes(batch).to_numpy(zero_copy_only=False))
+            cut = int(np.searchsorted(sizes, ROW_GROUP_BYTES - self.pending_bytes)) + 1
+            cut = min(cut, ROW_GROUP_RECORDS - self._pending_records, batch.num_rows)
+            self._pending.append(batch.slice(0, cut))
+            self._pending_records += cut
+            self.pending_bytes += int(sizes[cut - 1])
+            if self.pending_bytes >= ROW_GROUP_BYTES or self._pending_records >= ROW_GROUP_RECORDS:
+                self.flush()
+            batch = batch.slice(cut)
+        return len(self.segments) > sealed
+
+    def flush(self) -> None:
+        """Write what is pending as a row group now; seals the segment when it is full."""
+        if not self._pending:
+            return
+        table = pa.Table.from_batches(self._pending, schema=RECORD_SCHEMA)
+        if self._open is None:
+            first = table.column("offset")[0].as_py()
+            self._open = _OpenSegment(self.root, segment_path(self.topic, self.partition, first), self._options)
+        self._open.write(table, self.pending_bytes)
+        self._pending, self._pending_records, self.pending_bytes = [], 0, 0
+        if self._open.payload_bytes >= SEGMENT_BYTES:
+            self.seal()
+
+    def seal(self) -> None:
+        """Write what is pending and seal the open segment; nothing happens when there is none."""
+        self.flush()
+        if self._open is not None:
+            self.segments.append(self._open.seal())
+            self.payload_bytes += self._open.payload_bytes
+            self._open = None
+
+    def describe(self, ledger: Ledger, **facts: Any) -> Partition:
+        """The manifest's entry for what is sealed, with the ledger's account and further `facts` of Partition."""
+        return Partition(
+            partition=self.partition,
+            start_offset=ledger.start,
+            end_offset=ledger.position,
+            gaps=ledger.gaps(),
+            **self.written(),
+            **facts,
+        )
+
+    def written(self) -> dict[str, Any]:
+        """The fields of Partition that follow from the sealed segments alone."""
+        segments = tuple(self.segments)
+        return {
+            "records": sum(segment.records for segment in segments),
+            "payload_bytes": self.payload_bytes,
+            "min_timestamp_ms": min((segment.min_timestamp_ms for segment in segments), default=None),
+            "max_timestamp_ms": max((segment.max_timestamp_ms for segment in segments), default=None),
+            "segments": segments,
+        }
+
+    def abandon(self) -> None:
+        """Close without sealing and remove the unsealed file; sealed segments stay."""
+        self._pending, self._pending_records, self.pending_bytes = [], 0, 0
+        if self._open is not None:
+            self._open.abandon()
+            self._open = None
+
+
+class _OpenSegment:
+    """A segment under its temporary name."""
+
+    def __init__(self, root: Path, relative: str, options: dict[str, object]) -> None:
+        self.payload_bytes = 0
+        self._relative = relative
+        self._path = root / relative
+        self._temporary = self._path.with_name(self._path.name + ".tmp")
+        self._records = 0
+        self._offsets: tuple[int, int] | None = None
+        self._timestamps: tuple[int, int] | None = None
+        with reporting_write_errors(self._path):
+            self._temporary.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._temporary.open("wb")
+            self._parquet = pq.ParquetWriter(self._file, RECORD_SCHEMA, **options)
+
+    def write(self, table: pa.Table, payload_bytes: int) -> None:
+        with reporting_write_errors(self._path):
+            self._parquet.write_table(table, row_group_size=table.num_rows)
+        offsets = table.column("offset")
+        timestamps = table.column("timestamp_ms").to_numpy()
+        low, high = int(timestamps.min()), int(timestamps.max())
+        first, last = offsets[0].as_py(), offsets[-1].as_py()
+        self._offsets = (self._offsets[0], last) if self._offsets else (first, last)
+        self._timestamps = (
+            (min(self._timestamps[0], low), max(self._timestamps[1], high)) if self._timestamps else (low, high)
+        )
+        self._records += table.num_rows
+        self.payload_bytes += payload_bytes
+
+    def seal(self) -> Segment:
+        assert self._offsets and self._timestamps
+        with reporting_write_errors(self._path):
+            self._parquet.close()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            with self._temporary.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                size = os.fstat(file.fileno()).st_size
+            self._temporary.replace(self._path)
+            sync_directory(self._path.parent)
+        return Segment(
+            path=self._relative,
+            sha256=digest,
+            bytes=size,
+            records=self._records,
+            first_offset=self._offsets[0],
+            last_offset=self._offsets[1],
+            min_timestamp_ms=self._timestamps[0],
+            max_timestamp_ms=self._timestamps[1],
+        )
+
+    def abandon(self) -> None:
+        self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+def create_directory(path: Path) -> None:
+    """Make the directory of a new capture; UsageError when something is there already."""
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already: choose another directory with -o, or remove it first.") from None
+    except OSError as error:
+        raise CaptureError(f"Can't create {path}: {error.strerror}.") from error
+
+
+def write_checkpoint(root: Path, manifest: Manifest) -> None:
+    """Note what is sealed so far; call it after a seal, never before."""
+    with reporting_write_errors(root / CHECKPOINT_NAME):
+        write_atomically(root / CHECKPOINT_NAME, encode(manifest))
+
+
+def finish(root: Path, manifest: Manifest) -> None:
+    """Make the directory a capture: the manifest appears whole, or not at all; then the checkpoint goes."""
+    with reporting_write_errors(root / MANIFEST_NAME):
+        write_atomically(root / MANIFEST_NAME, encode(manifest))
+        (root / CHECKPOINT_NAME).unlink(missing_ok=True)
+
+
+@contextmanager
+def reporting_write_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals into a sentence that says what stays valid."""
+    try:
+        yield
+    except OSError as error:
+        reason = {
+            errno.ENOSPC: "the disk is full",
+            errno.EDQUOT: "the disk quota is used up",
+            errno.EROFS: "the file system is read-only",
+            errno.EACCES: "no permission to write there",
+            errno.ENOENT: "its directory is gone",
+            errno.EMFILE: "too many open files (raise the limit: ulimit -n 65536)",
+        }.get(error.errno or 0, error.strerror or str(error))
+        raise CaptureError(
+            f"Can't write {path}: {reason}. Segments sealed before stay valid; nothing was marked as finished."
+        ) from error

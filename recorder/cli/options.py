@@ -1,0 +1,73 @@
+"""The options that several verbs share, spelled as Kafka's own tools spell them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recorder.cli.output import Format
+
+CapturePath = Annotated[Path, typer.Argument(metavar="CAPTURE", help="The capture's directory.", show_default=False)]
+
+Bootstrap = Annotated[
+    str | None,
+    typer.Option(
+        "-b",
+        "--bootstrap-server",
+        metavar="HOST:PORT,…",
+        envvar="KAFKA_BOOTSTRAP_SERVERS",
+        help="The Kafka cluster to connect to.",
+        show_default=False,
+    ),
+]
+Properties = Annotated[
+    list[str] | None,
+    typer.Option("-X", metavar="KEY=VALUE", help="A client setting of librdkafka; may repeat.", show_default=False),
+]
+CommandConfig = Annotated[
+    Path | None,
+    typer.Option(
+        "-F", "--command-config", metavar="FILE", help="A Java-style client.properties file.", show_default=False
+    ),
+]
+Topics = Annotated[
+    list[str] | None,
+    typer.Option("-t", "--topic", metavar="NAME", help="A topic by its name; may repeat.", show_default=False),
+]
+Patterns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-e", "--regex", metavar="REGEX", help="Topics whose whole name matches; may repeat.", show_default=False
+    ),
+]
+Excludes = Annotated[
+    list[str] | None,
+    typer.Option("-x", "--exclude", metavar="REGEX", help="But not those that match; may repeat.", show_default=False),
+]
+Partitions = Annotated[
+    list[int] | None,
+    typer.Option("-p", "--partition", metavar="N", help="Only this partition; may repeat.", show_default=False),
+]
+Keys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-k", "--key", metavar="KEY", help="Only records with this key (text); may repeat.", show_default=False
+    ),
+]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="TIME", help="Start of the window (inclusive).", show_default=False),
+]
+To = Annotated[
+    str | None,
+    typer.Option("--to", metavar="TIME", help="End of the window (exclusive).", show_default=False),
+]
+Zone = Annotated[
+    str | None,
+    typer.Option(
+        "--tz", metavar="ZONE", help="Time zone for times without one, such as Europe/Berlin.", show_default=False
+    ),
+]
+OutputFormat = Annotated[Format, typer.Option("--format", help="How to write the result.")]

@@ -1,0 +1,198 @@
+"""The one place that writes to stdout (results) and to stderr (everything else), in the form that was asked for.
+
+Machine formats carry full precision; tables are for eyes. Progress shows only on a terminal.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Format(StrEnum):
+    """How results are written to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    NDJSON = "ndjson"
+    CSV = "csv"
+
+
+@dataclass(slots=True)
+class Verbosity:
+    """Set once, by the flags before the verb."""
+
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+
+
+VERBOSITY = Verbosity()
+
+
+def say(text: str) -> None:
+    """A line for the person, on stderr; silent with --quiet."""
+    if not VERBOSITY.quiet:
+        print(text, file=sys.stderr)
+
+
+def complain(text: str) -> None:
+    """A line that must be seen, on stderr, also with --quiet."""
+    print(text, file=sys.stderr)
+
+
+def emit(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Format) -> None:
+    """Write rows to stdout. JSON and NDJSON write one object a row with `columns` as its keys."""
+    if form is Format.TABLE:
+        _table(columns, rows)
+    elif form is Format.CSV:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+    elif form is Format.NDJSON:
+        for row in rows:
+            sys.stdout.write(to_json(dict(zip(columns, row, strict=True))) + "\n")
+    else:
+        emit_json([dict(zip(columns, row, strict=True)) for row in rows])
+
+
+def emit_json(value: Any) -> None:
+    """One JSON value on stdout, indented."""
+    sys.stdout.write(to_json(value, indent=2) + "\n")
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON text of plain values; bytes that are not UTF-8 become `{"base64": …}`, other objects their str()."""
+    return json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
+
+
+def emit_text(text: str) -> None:
+    """Text for eyes on stdout."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def emit_facts(title: str, facts: Mapping[str, str]) -> None:
+    """A heading and aligned name-value lines on stdout."""
+    width = max((len(name) for name in facts), default=0)
+    emit_text("\n".join([title, *(f"  {name:<{width}}  {value}" for name, value in facts.items())]))
+
+
+@contextmanager
+def progress(description: str, total: float | None, unit: str = "records") -> Iterator[Progress]:
+    """Progress with rate and ETA on stderr; `unit` is ``records`` or ``bytes``. Nothing when not a terminal."""
+    if VERBOSITY.quiet or not sys.stderr.isatty():
+        yield Progress()
+        return
+    from rich import progress as rich_progress
+
+    rate = rich_progress.TransferSpeedColumn() if unit == "bytes" else _rate_column()
+    bar = rich_progress.Progress(
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.TaskProgressColumn(),
+        rate,
+        rich_progress.TimeRemainingColumn(),
+        rich_progress.TextColumn("{task.fields[note]}"),
+        console=_console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(description, total=total, note="")
+        yield _Bar(bar, task)
+
+
+class Progress:
+    """What long work reports to; this one shows nothing."""
+
+    def advance(self, amount: float) -> None:
+        """So much more is done."""
+
+    def show(self, *, completed: float | None = None, total: float | None = None, note: str | None = None) -> None:
+        """Where the work stands now; None leaves a figure as it is."""
+
+
+class _Bar(Progress):
+    def __init__(self, bar: Any, task: Any) -> None:
+        self._bar, self._task = bar, task
+
+    def advance(self, amount: float) -> None:
+        self._bar.advance(self._task, amount)
+
+    def show(self, *, completed: float | None = None, total: float | None = None, note: str | None = None) -> None:
+        given = {"completed": completed, "total": total, "note": note}
+        self._bar.update(self._task, **{name: value for name, value in given.items() if value is not None})
+
+
+def _rate_column() -> Any:
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
+
+    return RateColumn()
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    materialised = [list(row) for row in rows]
+    for index, column in enumerate(columns):
+        numeric = all(isinstance(row[index], int | float) or row[index] is None for row in materialised)
+        table.add_column(column, justify="right" if numeric and materialised else "left", overflow="fold")
+    for row in materialised:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    console = _console(stderr=False)
+    # A pipe has no width: never fold what a program or `less -S` may read.
+    console.print(table, soft_wrap=not sys.stdout.isatty())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.3f}".rstrip("0").rstrip(".")
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "backslashreplace")
+    return _printable(value if isinstance(value, str) else str(value))
+
+
+def _printable(text: str) -> str:
+    """Text from a record must not steer the terminal: control characters are shown escaped."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            import base64
+
+            return {"base64": base64.b64encode(value).decode()}
+    return str(value)
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    piped = not (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, width=10_000 if piped and not stderr else None)
