@@ -1,0 +1,71 @@
+"""The configuration of a local broker: small, quick, and quick to do what tests wait for (retention, aborts)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+LOG4J = """\
+rootLogger.level = warn
+rootLogger.appenderRef.out.ref = out
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d %p %m (%c)%n%throwable
+"""
+
+# Kafka's own defaults fit servers with weeks of up-time; each of these is here because a laptop or a test needs it.
+_FIXED = {
+    "process.roles": "broker,controller",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "PLAINTEXT",
+    # A mistyped topic name is an error, as in production.
+    "auto.create.topics.enable": "false",
+    # Consumers and transactions are served at once.
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",
+    "offsets.topic.num.partitions": "1",
+    "transaction.state.log.num.partitions": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
+    # Retention, compaction and deletion happen within seconds.
+    "log.initial.task.delay.ms": "500",
+    "log.retention.check.interval.ms": "1000",
+    "log.segment.delete.delay.ms": "500",
+    "log.cleaner.enable": "true",
+    "log.cleaner.backoff.ms": "500",
+    # Records of 10 MB are welcome.
+    "message.max.bytes": "10485760",
+    "replica.fetch.max.bytes": "10485760",
+    # A broker fits in 512 MB and leaves the processor to others.
+    "log.cleaner.threads": "1",
+    "log.cleaner.dedupe.buffer.size": "8388608",
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "background.threads": "2",
+    "num.recovery.threads.per.data.dir": "1",
+}
+
+
+def server_properties(*, node_id: int, ports: list[tuple[int, int]], data_dir: Path) -> str:
+    """The properties file of broker `node_id` (from 1); `ports` holds (client port, controller port) by node."""
+    nodes = len(ports)
+    client, controller = ports[node_id - 1]
+    replicas = str(min(3, nodes))
+    in_sync = str(min(2, nodes))
+    settings = _FIXED | {
+        "node.id": str(node_id),
+        "listeners": f"PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{client}",
+        "controller.quorum.voters": ",".join(
+            f"{node}@127.0.0.1:{port}" for node, (_, port) in enumerate(ports, start=1)
+        ),
+        "log.dirs": str(data_dir),
+        "default.replication.factor": replicas,
+        "offsets.topic.replication.factor": replicas,
+        "transaction.state.log.replication.factor": replicas,
+        "transaction.state.log.min.isr": in_sync,
+        "share.coordinator.state.topic.replication.factor": replicas,
+        "share.coordinator.state.topic.min.isr": in_sync,
+    }
+    return "".join(f"{key}={value}\n" for key, value in sorted(settings.items()))

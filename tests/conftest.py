@@ -1,0 +1,90 @@
+"""Real Kafka for the tests: two clusters a session, started by the first test that asks for them."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from recorder.kafka.local import LocalKafka, local_kafka
+
+MakeTopic = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[LocalKafka]:
+    """The cluster that tests record from: `BLACKBOX_TEST_BOOTSTRAP` when set, else a local one."""
+    with ExitStack() as stack:
+        given = os.environ.get("BLACKBOX_TEST_BOOTSTRAP")
+        yield _given_cluster(given) if given else stack.enter_context(local_kafka())
+
+
+@pytest.fixture(scope="session")
+def target_kafka() -> Iterator[LocalKafka]:
+    """A second cluster, with another cluster id, that tests replay into."""
+    with local_kafka() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def make_topic(kafka: LocalKafka) -> MakeTopic:
+    """`make_topic(partitions=1, config={...}, name="orders", cluster=kafka)`: a new topic of a unique name."""
+
+    def make(
+        partitions: int = 1,
+        *,
+        config: Mapping[str, str] | None = None,
+        name: str = "topic",
+        cluster: LocalKafka = kafka,
+    ) -> str:
+        unique = f"{name}-{uuid.uuid4().hex[:8]}"
+        create_topic(cluster.bootstrap, unique, partitions=partitions, config=config)
+        return unique
+
+    return make
+
+
+@pytest.fixture
+def topic(make_topic: MakeTopic) -> str:
+    """A topic of one partition."""
+    return make_topic()
+
+
+def create_topic(
+    bootstrap: str, name: str, *, partitions: int = 1, config: Mapping[str, str] | None = None, replicas: int = 1
+) -> None:
+    """Create a topic and return when the metadata shows all its partitions with a leader."""
+    from confluent_kafka.admin import AdminClient, NewTopic
+
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    new = NewTopic(name, num_partitions=partitions, replication_factor=replicas, config=dict(config or {}))
+    admin.create_topics([new])[name].result(timeout=30)
+
+    def led() -> bool:
+        found: dict[int, Any] = admin.list_topics(name, timeout=10).topics[name].partitions
+        return len(found) == partitions and all(partition.leader >= 0 for partition in found.values())
+
+    wait_until(led, what=f"{name} has {partitions} partitions with leaders")
+
+
+def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = 30.0) -> None:
+    """Ask again and again until `condition` holds; an assertion error that names `what` when it never does."""
+    import time
+
+    deadline = time.monotonic() + seconds
+    pause = 0.005
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(pause)
+        pause = min(0.1, pause * 2)
+
+
+def _given_cluster(bootstrap: str) -> LocalKafka:
+    from confluent_kafka.admin import AdminClient
+
+    metadata = AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=10)
+    return LocalKafka(bootstrap=bootstrap, cluster_id=metadata.cluster_id, brokers=())
