@@ -1,0 +1,132 @@
+"""How to reach a cluster: settings from flags, a file and the environment, as clients of confluent-kafka.
+
+Secrets live in one place, the settings of a `Connection`, whose repr hides them. Client logs go to Python's logging
+(`recorder.kafka`), never to the terminal.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from recorder.errors import KafkaUnavailableError, UsageError
+from recorder.kafka.properties import Property, parse_assignment, read_properties, translate
+
+CLIENT_ID = "kafka-blackbox"
+Client = TypeVar("Client")
+LOG = logging.getLogger("recorder.kafka")
+LOG.addHandler(logging.NullHandler())
+LOG.propagate = False
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A cluster's address and client settings; makes clients that say who they are."""
+
+    bootstrap: str
+    settings: dict[str, str] = field(repr=False)
+    origins: dict[str, str] = field(repr=False, default_factory=dict)
+    """Where each setting was written, for error messages."""
+    errors: list[str] = field(repr=False, default_factory=list, compare=False)
+    """What the clients heard from brokers lately, newest last."""
+    _lock: threading.Lock = field(repr=False, default_factory=threading.Lock, compare=False)
+
+    def config(self, **overrides: Any) -> dict[str, Any]:
+        """Settings for one client; `overrides` use `_` for `.` (``linger_ms=1``)."""
+        return {
+            "client.id": CLIENT_ID,
+            **self.settings,
+            "bootstrap.servers": self.bootstrap,
+            "error_cb": self._heard,
+            **{name.replace("_", "."): value for name, value in overrides.items()},
+        }
+
+    def consumer(self, **overrides: Any) -> Consumer:
+        """A consumer for `assign`; it has no group to join and nothing to commit."""
+        # librdkafka asks for a group id even where no group is used; none is ever joined or committed to.
+        own = {"group.id": CLIENT_ID, "enable.auto.commit": False, "enable.auto.offset.store": False}
+        config = self.config(**overrides) | own
+        return self._make(lambda: Consumer(config, logger=LOG))
+
+    def producer(self, **overrides: Any) -> Producer:
+        config = self.config(**overrides)
+        return self._make(lambda: Producer(config, logger=LOG))
+
+    def admin(self, **overrides: Any) -> AdminClient:
+        config = self.config(**overrides)
+        return self._make(lambda: AdminClient(config, logger=LOG))
+
+    def unavailable(self, error: KafkaException | KafkaError, doing: str) -> KafkaUnavailableError:
+        """A sentence for an error of a client: what was being done, where, why as the brokers told it."""
+        kafka_error = error.args[0] if isinstance(error, KafkaException) else error
+        with self._lock:
+            heard = "; ".join(dict.fromkeys(self.errors[-5:]))
+        reason = heard or str(kafka_error.str())
+        return KafkaUnavailableError(f"Can't {doing} at {self.bootstrap}: {reason}.{_advice(kafka_error, reason)}")
+
+    def _make(self, build: Callable[[], Client]) -> Client:
+        try:
+            return build()
+        except KafkaException as error:
+            text = error.args[0].str()
+            key = text.split('"')[1] if text.count('"') >= 2 else ""
+            where = self.origins.get(key)
+            raise UsageError(
+                f"{where or 'The client configuration'}: {text}. Remove the setting, or spell it as librdkafka does."
+            ) from None
+
+    def _heard(self, error: KafkaError) -> None:
+        LOG.info("%s", error)
+        # "All brokers down" only repeats what the single brokers' errors said better.
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+            with self._lock:
+                self.errors.append(_readable(error.str()))
+                del self.errors[:-20]
+
+
+def connect(bootstrap: str | None, properties: Sequence[str] = (), command_config: Path | None = None) -> Connection:
+    """Gather settings: the file first, `-X` over it, `-b` over both. Opens no connection; UsageError when unusable."""
+    entries: list[Property] = read_properties(command_config) if command_config else []
+    entries += [parse_assignment(text) for text in properties]
+    settings = translate(entries)
+    servers = bootstrap or settings.get("bootstrap.servers")
+    if not servers:
+        raise UsageError("No cluster given: use -b HOST:PORT, or set KAFKA_BOOTSTRAP_SERVERS.")
+    for server in servers.split(","):
+        host, colon, port = server.strip().rpartition(":")
+        if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise UsageError(
+                f"'{server.strip()}' is not a broker's address: write HOST:PORT, for example localhost:9092."
+            )
+    settings.pop("bootstrap.servers", None)
+    settings.setdefault("client.id", CLIENT_ID)
+    return Connection(servers, settings, {entry.key: entry.where for entry in entries})
+
+
+def _readable(text: str) -> str:
+    """librdkafka's message without its bookkeeping (`… (after 0ms in state CONNECT, …)`)."""
+    return text.split(" (after ")[0].removeprefix("sasl_plaintext://").strip().rstrip(".")
+
+
+def _advice(error: KafkaError, reason: str) -> str:
+    if error.code() == KafkaError._AUTHENTICATION or "uthentication" in reason:
+        return " Check the user name and password (sasl.*)."
+    if "SSL" in reason or "certificate" in reason:
+        return " Check security.protocol and the certificates (ssl.*)."
+    if error.code() in {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}:
+        return " Ask for the READ right on the topic."
+    if error.code() in {
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TIMED_OUT,
+        KafkaError._RESOLVE,
+    }:
+        return " Check the address, and that the broker is up and reachable from here."
+    return ""

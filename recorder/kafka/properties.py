@@ -1,0 +1,158 @@
+"""A Java-style `client.properties` in librdkafka's words; what can't be translated is named by file and line.
+
+Teams have one such file that works with Kafka's own tools; it must work here unchanged. Values are never part of a
+message: they may be secrets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from recorder.errors import UsageError
+
+REGISTRY_PREFIXES = ("schema.registry.", "basic.auth.", "bearer.auth.")
+"""Keys that belong to the schema registry's client, not to Kafka's."""
+
+_IGNORED = {
+    # They choose how a Java program decodes or joins a group; this program does neither.
+    "key.deserializer",
+    "value.deserializer",
+    "key.serializer",
+    "value.serializer",
+    "group.id",
+    "group.instance.id",
+    "auto.offset.reset",
+    "enable.auto.commit",
+    "partitioner.class",
+    "interceptor.classes",
+    "sasl.login.callback.handler.class",
+    "sasl.client.callback.handler.class",
+}
+_PEM_FILES = {
+    "ssl.truststore.location": ("ssl.truststore.type", "ssl.ca.location"),
+    "ssl.keystore.location": ("ssl.keystore.type", "ssl.certificate.location"),
+}
+_PEM_TEXTS = {
+    "ssl.truststore.certificates": "ssl.ca.pem",
+    "ssl.keystore.certificate.chain": "ssl.certificate.pem",
+    "ssl.keystore.key": "ssl.key.pem",
+}
+_JAAS_OPTION = re.compile(r"""([A-Za-z.]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^\s;]+))""")
+_JAAS_NAMES = {
+    "username": "sasl.username",
+    "password": "sasl.password",
+    "clientId": "sasl.oauthbearer.client.id",
+    "clientSecret": "sasl.oauthbearer.client.secret",
+    "scope": "sasl.oauthbearer.scope",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One setting and where it was written; its repr holds no value."""
+
+    key: str
+    value: str
+    where: str
+
+    def __repr__(self) -> str:
+        return f"Property({self.key}, {self.where})"
+
+
+def read_properties(path: Path) -> list[Property]:
+    """The settings of a Java properties file, in order; UsageError when it can't be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"Can't read the client configuration {path}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"The client configuration {path} is not UTF-8 text.") from None
+    return list(_parse(text, path))
+
+
+def parse_assignment(text: str) -> Property:
+    """A `-X key=value` of the command line."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(
+            f"-X {key.strip() or text} has no value: write -X key=value, for example -X security.protocol=SSL."
+        )
+    return Property(key.strip(), value, f"-X {key.strip()}")
+
+
+def translate(properties: list[Property]) -> dict[str, str]:
+    """librdkafka's settings for Java's; UsageError names what has no counterpart, and where it stands."""
+    given = {entry.key: entry for entry in properties}
+    result: dict[str, str] = {}
+    for entry in given.values():
+        key = entry.key
+        if key in _IGNORED or key.startswith(REGISTRY_PREFIXES):
+            continue
+        if key == "sasl.jaas.config":
+            result.update(_jaas(entry))
+        elif key in _PEM_TEXTS:
+            result[_PEM_TEXTS[key]] = entry.value
+        elif key in _PEM_FILES:
+            result.update(_store(entry, given))
+        elif key in {"ssl.truststore.type", "ssl.keystore.type"}:
+            continue
+        elif key == "ssl.truststore.password":
+            continue  # a PEM store has none, and other stores are refused where they are named
+        elif key == "ssl.endpoint.identification.algorithm":
+            result[key] = entry.value or "none"
+        else:
+            result[key] = entry.value
+    return result
+
+
+def _store(entry: Property, given: dict[str, Property]) -> Iterator[tuple[str, str]]:
+    type_key, pem_key = _PEM_FILES[entry.key]
+    kind = given[type_key].value.upper() if type_key in given else ""
+    is_pem = kind == "PEM" or (not kind and entry.value.endswith((".pem", ".crt")))
+    if is_pem:
+        yield pem_key, entry.value
+        if pem_key == "ssl.certificate.location":
+            yield "ssl.key.location", entry.value  # Java keeps chain and key in one PEM file
+    elif entry.key == "ssl.keystore.location" and (kind == "PKCS12" or entry.value.endswith((".p12", ".pfx"))):
+        yield entry.key, entry.value
+    else:
+        target = "-X ssl.ca.location=ca.pem" if "trust" in entry.key else "a PKCS12 file"
+        raise UsageError(
+            f"{entry.where}: {entry.key} is a Java key store, which this client can't read: "
+            f"convert it (keytool -importkeystore … -deststoretype PKCS12, or openssl to PEM) and give {target}."
+        )
+
+
+def _jaas(entry: Property) -> Iterator[tuple[str, str]]:
+    module = entry.value.split(None, 1)[0] if entry.value.strip() else ""
+    if not module.endswith(("PlainLoginModule", "ScramLoginModule", "OAuthBearerLoginModule")):
+        raise UsageError(
+            f"{entry.where}: sasl.jaas.config names the login module {module or '(none)'}, which has no counterpart: "
+            "use PLAIN, SCRAM or OAUTHBEARER, or give librdkafka's own sasl.* settings with -X."
+        )
+    for name, double, single, bare in _JAAS_OPTION.findall(entry.value):
+        if name in _JAAS_NAMES:
+            yield _JAAS_NAMES[name], re.sub(r"\\(.)", r"\1", double) or single or bare
+
+
+def _parse(text: str, path: Path) -> Iterator[Property]:
+    """Java's rules: # and ! start comments, `=`, `:` or space divides, a trailing backslash continues the line."""
+    lines = iter(enumerate(text.splitlines(), start=1))
+    for number, line in lines:
+        logical = line.lstrip()
+        if not logical or logical[0] in "#!":
+            continue
+        while (len(logical) - len(logical.rstrip("\\"))) % 2:
+            _, following = next(lines, (number, ""))
+            logical = logical[:-1] + following.lstrip()
+        match = re.match(r"((?:[^\\:=\s]|\\.)+)\s*[:=\s]\s*(.*)", logical) or re.match(r"(\S+)()", logical)
+        if match:
+            key, value = (re.sub(r"\\(.)", _unescape, part) for part in match.groups())
+            yield Property(key, value, f"{path}:{number}")
+
+
+def _unescape(match: re.Match[str]) -> str:
+    return {"n": "\n", "t": "\t", "r": "\r", "f": "\f"}.get(match[1], match[1])
