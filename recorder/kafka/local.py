@@ -24,7 +24,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from recorder.kafka.local_broker import Broker, Lifetime
+from recorder.kafka.local_broker import Broker, Lifetime, telling_lines
 from recorder.kafka.local_config import LOG4J, server_properties
 from recorder.kafka.local_install import Installation, LocalKafkaError, check_space, install, no_space
 
@@ -105,7 +105,7 @@ def local_kafka(
                     broker.kill()
                 else:
                     broker.stop()
-            keep_class_archive(installation, cluster.brokers)
+            keep_class_archive(installation, home)
     finally:
         if directory is None:
             shutil.rmtree(home, ignore_errors=True)
@@ -139,11 +139,11 @@ def start_cluster(
         ) from error
 
 
-def keep_class_archive(installation: Installation, brokers: Sequence[Broker]) -> None:
-    """Publish the archive that a broker wrote when it ended, so that later ones start faster."""
-    for broker in brokers:
-        if (archive := _new_archive(installation, broker.home)).exists():
-            archive.replace(installation.class_archive)
+def keep_class_archive(installation: Installation, home: Path) -> None:
+    """Publish the archive that the first broker under `home` wrote when it ended: later ones start faster with it."""
+    archive = _new_archive(installation, home)
+    if archive.exists():
+        archive.replace(installation.class_archive)
 
 
 def _start_once(
@@ -231,8 +231,8 @@ def _format(installation: Installation, home: Path, brokers: Sequence[Broker], c
     for process in running:
         output, _ = process.communicate()
         if process.returncode != 0:
-            last = "\n".join(output.strip().splitlines()[-4:])
-            raise LocalKafkaError(f"The storage of a local Kafka can't be formatted in {home}: {last}")
+            said = "\n".join(telling_lines(output)[-4:])
+            raise LocalKafkaError(f"The storage of a local Kafka can't be formatted in {home}: {said}")
 
 
 def _check_cluster_id(meta: Path, cluster_id: str) -> None:

@@ -70,10 +70,10 @@ class Broker:
         self._end(signal.SIGTERM)
 
     def last_lines(self, count: int = 8) -> list[str]:
-        """The end of its log, for error messages."""
+        """The end of its log without the stack frames, for error messages."""
         if not self.log_path.exists():
             return []
-        return self.log_path.read_text(errors="replace").splitlines()[-count:]
+        return telling_lines(self.log_path.read_text(errors="replace"))[-count:]
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is None or self._process.poll() is not None:
@@ -84,3 +84,8 @@ class Broker:
         except subprocess.TimeoutExpired:
             os.kill(self.pid, signal.SIGKILL)
             self._process.wait()
+
+
+def telling_lines(output: str) -> list[str]:
+    """What a Java program said, without blank lines and the frames of its stack traces."""
+    return [line for line in output.splitlines() if line.strip() and not line.startswith("\t")]
