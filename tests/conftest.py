@@ -57,8 +57,9 @@ def topic(make_topic: MakeTopic) -> str:
 def create_topic(
     bootstrap: str, name: str, *, partitions: int = 1, config: Mapping[str, str] | None = None, replicas: int = 1
 ) -> None:
-    """Create a topic and return when the metadata shows all its partitions with a leader."""
-    from confluent_kafka.admin import AdminClient, NewTopic
+    """Create a topic; returns when each of its partitions has a leader that answers."""
+    from confluent_kafka import KafkaException, TopicPartition
+    from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
     admin = AdminClient({"bootstrap.servers": bootstrap})
     new = NewTopic(name, num_partitions=partitions, replication_factor=replicas, config=dict(config or {}))
@@ -68,7 +69,15 @@ def create_topic(
         found: dict[int, Any] = admin.list_topics(name, timeout=10).topics[name].partitions
         return len(found) == partitions and all(partition.leader >= 0 for partition in found.values())
 
+    def answers() -> bool:
+        try:
+            asked = {TopicPartition(name, number): OffsetSpec.latest() for number in range(partitions)}
+            return all(future.result(timeout=10) for future in admin.list_offsets(asked).values())
+        except KafkaException:
+            return False
+
     wait_until(led, what=f"{name} has {partitions} partitions with leaders")
+    wait_until(answers, what=f"the leaders of {name} know of it")
 
 
 def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = 30.0) -> None:
