@@ -1,0 +1,54 @@
+"""What a detector is: a cheap prefilter that RE2 runs over whole columns, and an exact finder with a validator.
+
+A detector has two tempers. In free text that a `scan` rule cleans it is eager, because taking too much does no
+harm there. Over the finished copy it is strict, because a false alarm would stop the copy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """Finds one kind of identifier in text by the standard that defines it."""
+
+    name: str
+    version: int
+    summary: str
+    kind: str
+    """The surrogate kind for what it finds when the policy declares no domain of the detector's name."""
+    prefilter: str
+    """RE2: matches wherever `strict` could; may match more."""
+    eager: re.Pattern[str]
+    strict: re.Pattern[str]
+    valid: Callable[[str], bool]
+    reserved: Callable[[str], bool]
+    """True for what can't be real: our own surrogates and documentation ranges."""
+
+    def find(self, text: str) -> Iterator[Span]:
+        """Spans to replace in free text, reserved ones too (they may be somebody's test data)."""
+        return self._search(self.eager, text)
+
+    def leaks(self, text: str) -> Iterator[Span]:
+        """Spans that could be real in a finished copy."""
+        return ((start, end) for start, end in self._search(self.strict, text) if not self.reserved(text[start:end]))
+
+    def _search(self, pattern: re.Pattern[str], text: str) -> Iterator[Span]:
+        position = 0
+        while match := pattern.search(text, position):
+            end = self._fit(text, *match.span())
+            if end:
+                yield match.start(), end
+            position = end or match.start() + 1
+
+    def _fit(self, text: str, start: int, longest: int) -> int:
+        """End of the longest valid reading that ends at a word's end: the next words may look like more of it."""
+        for end in range(longest, start, -1):
+            if (end == longest or not text[end].isalnum()) and self.valid(text[start:end]):
+                return end
+        return 0

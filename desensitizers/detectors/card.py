@@ -1,0 +1,55 @@
+"""Payment cards: issuer prefix, a length that issuer uses, and the Luhn digit, so that a time is not a card."""
+
+from __future__ import annotations
+
+import re
+
+from desensitizers.detectors.base import Detector
+from desensitizers.surrogates.kinds import TEST_CARD_PREFIXES, luhn_digit
+
+_CANDIDATE = re.compile(r"(?<![\w.+])[2-6]\d{3}(?:[ -]?\d){8,15}(?![\w])(?!\.\d)")
+_SEPARATOR = re.compile(r"[ -]")
+_ISSUERS: tuple[tuple[range, int, frozenset[int]], ...] = (
+    # first and last prefix, digits of the prefix, lengths (ISO/IEC 7812 as the schemes publish them)
+    (range(4, 5), 1, frozenset({13, 16, 19})),  # Visa
+    (range(51, 56), 2, frozenset({16})),  # Mastercard
+    (range(2221, 2721), 4, frozenset({16})),
+    (range(34, 35), 2, frozenset({15})),  # American Express
+    (range(37, 38), 2, frozenset({15})),
+    (range(300, 306), 3, frozenset({14, 16})),  # Diners Club
+    (range(36, 37), 2, frozenset({14, 16})),
+    (range(38, 40), 2, frozenset({14, 16})),
+    (range(6011, 6012), 4, frozenset({16, 19})),  # Discover
+    (range(644, 650), 3, frozenset({16, 19})),
+    (range(65, 66), 2, frozenset({16, 19})),
+    (range(3528, 3590), 4, frozenset({16, 19})),  # JCB
+    (range(62, 63), 2, frozenset({16, 17, 18, 19})),  # UnionPay
+    (range(50, 51), 2, frozenset({12, 13, 14, 15, 16, 18, 19})),  # Maestro
+    (range(56, 59), 2, frozenset({12, 13, 14, 15, 16, 18, 19})),
+    (range(63, 64), 2, frozenset({16, 18, 19})),
+    (range(67, 68), 2, frozenset({16, 18, 19})),
+)
+
+
+def valid(text: str) -> bool:
+    """True for a number that a card scheme could have issued."""
+    number = _SEPARATOR.sub("", text)
+    issued = any(len(number) in sizes and int(number[:n]) in prefixes for prefixes, n, sizes in _ISSUERS)
+    return issued and int(number[-1]) == luhn_digit(number[:-1])
+
+
+def _reserved(text: str) -> bool:
+    return _SEPARATOR.sub("", text).startswith(tuple(TEST_CARD_PREFIXES.values()))
+
+
+DETECTOR = Detector(
+    name="card",
+    version=1,
+    summary="card numbers by issuer, length and Luhn digit; reserved: the schemes' test prefixes",
+    kind="card",
+    prefilter=r"[2-6][0-9]{3}[ -]?[0-9][ -]?[0-9][ -]?[0-9][ -]?[0-9][ -]?[0-9][ -]?[0-9][ -]?[0-9][ -]?[0-9]",
+    eager=_CANDIDATE,
+    strict=_CANDIDATE,
+    valid=valid,
+    reserved=_reserved,
+)

@@ -1,0 +1,67 @@
+"""A domain: the set of places that speak of the same thing, and so share one key and one spelling.
+
+`Domain.surrogate` is the one way from an original to what replaces it; whoever finds an original (a rule on a
+path, a detector in free text, a group inside a key) comes through here, so the customer stays the same everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from desensitizers import canonical as canonicals
+from desensitizers.errors import UnfitError
+from desensitizers.keys import Keyring
+from desensitizers.surrogates.kinds import KINDS, Kind, Surrogate
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSpec:
+    """A domain as the policy wrote it; `canonical` empty means what its surrogate kind prefers."""
+
+    name: str
+    surrogate: str
+    canonical: str = ""
+    options: Mapping[str, int | str | bool] = field(default_factory=dict)
+    line: int = 0
+
+
+class Domain:
+    """A domain with its key: canonicalises, then replaces."""
+
+    __slots__ = ("_canonical", "_surrogate", "keyring", "kind", "name")
+
+    def __init__(self, spec: DomainSpec, keyring: Keyring) -> None:
+        self.name = spec.name
+        self.keyring = keyring
+        self.kind: Kind = KINDS[spec.surrogate]
+        name = spec.canonical or self.kind.canonical
+        function: Callable[[str], str] = canonicals.FUNCTIONS[name]
+        if name == "phone" and "country" in spec.options:
+            function = partial(canonicals.phone, country=str(spec.options["country"]).lstrip("+"))
+        self._canonical = function
+        key = keyring.derive(spec.name, f"surrogate/{self.kind.name}/{name}", self.kind.version)
+        self._surrogate: Surrogate = self.kind.build(key, spec.options)
+
+    def canonical(self, text: str) -> str:
+        """The one spelling of `text` in this domain. Raises UnfitError."""
+        return self._canonical(text)
+
+    def surrogate(self, value: str | int) -> str | int:
+        """What replaces `value`, in its own type. Raises UnfitError when it doesn't fit the domain."""
+        text = str(value)
+        result = self._surrogate(self._canonical(text), text)
+        return int(result) if isinstance(value, int) else result
+
+    def key(self, function: str, version: int, length: int = 32) -> bytes:
+        """The key of another function in this domain."""
+        return self.keyring.derive(self.name, function, version, length)
+
+
+def default_domain(kind: str, keyring: Keyring, name: str = "") -> Domain:
+    """The domain of places that name none: ``default:email`` and the like."""
+    return Domain(DomainSpec(name or f"default:{kind}", kind), keyring)
+
+
+__all__ = ["Domain", "DomainSpec", "UnfitError", "default_domain"]

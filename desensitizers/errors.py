@@ -1,0 +1,50 @@
+"""What can go wrong while desensitising, each with the exit code a command line should end with.
+
+Messages name file, line, topic, partition, offset and path; never an original value and never a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DesensitizerError(Exception):
+    """Desensitising failed; nothing clean came of it."""
+
+    exit_code: int = 1
+
+
+class PolicyError(DesensitizerError):
+    """A policy that can't be applied as written: found at load, before any record is touched."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, file: str = "", line: int | None = None) -> None:
+        where = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
+        super().__init__(where + message)
+        self.file = file
+        self.line = line
+
+
+class SecretError(DesensitizerError):
+    """The secret that keys all surrogates is missing or too short."""
+
+    exit_code = 2
+
+
+class UnfitError(DesensitizerError):
+    """One value that its rule can't take (wrong type, wrong form). The message must not contain the value."""
+
+
+class LeakError(DesensitizerError):
+    """The proof failed: something that had to go is still there, or two values became one."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`` Did you mean 'keep'?`` when something near is known, else the choices."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    if near:
+        return f" Did you mean '{near[0]}'?"
+    return f" Known are: {', '.join(choices)}." if choices else ""

@@ -1,0 +1,1 @@
+"""JSON rewritten in place: only the bytes of a changed leaf change."""

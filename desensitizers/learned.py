@@ -1,0 +1,73 @@
+"""Originals that structured rules replaced, searched in free text: the name in a note, because customer.name held it.
+
+A search takes more than the proof demands: ASCII case doesn't matter, short names count as whole words, and
+numbers of five digits as whole numbers. Taking too much from a free text does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+SHORTEST_WORD = 3
+SHORTEST_NUMBER = 5
+WHOLE_WORD_BELOW = 6
+
+
+class Learned:
+    """An automaton over learned originals."""
+
+    def __init__(self, originals: Iterable[tuple[str, str]]) -> None:
+        """`originals`: (domain or "", text)."""
+        from daachorse import DoubleArrayAhoCorasick
+
+        self._domains: dict[bytes, str] = {}
+        for domain, text in originals:
+            needle = normal(text)
+            if searchable(needle):
+                # A domain's surrogate says more than a removal; among domains the order must not depend on the run.
+                self._domains[needle] = max(self._domains.get(needle, ""), domain)
+        self._needles = sorted(self._domains)
+        self._automaton = DoubleArrayAhoCorasick(self._needles) if self._needles else None
+
+    def __len__(self) -> int:
+        return len(self._needles)
+
+    def find(self, text: str) -> list[tuple[int, int, str]]:
+        """(start, end, domain) of every learned original in `text`; they may overlap."""
+        if self._automaton is None:
+            return []
+        data = text.encode("utf-8", "surrogatepass").lower()
+        hits = self._automaton.find_overlapping(data)
+        if not hits:
+            return []
+        out = []
+        for start, end, number in hits:
+            needle = self._needles[number]
+            if whole(data, start, end, needle):
+                first = len(data[:start].decode("utf-8", "surrogatepass"))
+                length = len(needle.decode("utf-8", "surrogatepass"))
+                out.append((first, first + length, self._domains[needle]))
+        return out
+
+
+def normal(text: str) -> bytes:
+    """How an original is searched: trimmed, UTF-8, ASCII letters in lower case."""
+    return text.strip().encode("utf-8", "surrogatepass").lower()
+
+
+def searchable(needle: bytes) -> bool:
+    """Whether finding it in a text means anything."""
+    if needle.isdigit():
+        return len(needle) >= SHORTEST_NUMBER
+    return len(needle) >= SHORTEST_WORD and any(byte > 127 or chr(byte).isalpha() for byte in needle)
+
+
+def whole(data: bytes, start: int, end: int, needle: bytes) -> bool:
+    """Short words must stand alone, and numbers must not be part of longer ones."""
+    if len(needle) >= WHOLE_WORD_BELOW and not needle.isdigit():
+        return True
+    return not (_in_word(data, start - 1) or _in_word(data, end))
+
+
+def _in_word(data: bytes, place: int) -> bool:
+    return 0 <= place < len(data) and (data[place] > 127 or chr(data[place]).isalnum())

@@ -1,0 +1,223 @@
+"""One rule at one kind of place, ready to run: bytes of a leaf in, bytes of a leaf out, remembered.
+
+Distinct values are few compared with records, so every answer is kept in a bounded dictionary keyed by the very
+bytes of the leaf; only a value not met before is decoded, canonicalised, keyed and encoded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+from desensitizers import rules
+from desensitizers.domains import Domain
+from desensitizers.errors import UnfitError
+from desensitizers.json.document import quote, unquote
+from desensitizers.rules.base import Action, Context, Scalar
+from desensitizers.sink import Findings
+from desensitizers.spec import ExtractSpec, Leaf, RuleSpec
+
+REMEMBERED = 300_000
+"""Answers that all rules of a plan may keep together: about 60 MB."""
+_INTEGER = re.compile(rb"-?\d+")
+
+BytesFunction = Callable[[bytes], bytes]
+
+
+class Memo(dict[bytes, bytes]):
+    """A function of bytes that keeps its last answers: at least `limit`, at most twice as many.
+
+    UnfitError passes through and is not remembered.
+    """
+
+    __slots__ = ("_function", "_limit", "_older")
+
+    def __init__(self, function: BytesFunction, limit: int) -> None:
+        self._function = function
+        self._limit = limit
+        self._older: dict[bytes, bytes] = {}
+
+    def __missing__(self, token: bytes) -> bytes:
+        result = self._older.get(token)
+        if result is None:
+            result = self._function(token)
+        if len(self) >= self._limit:
+            self._older = dict(self)
+            self.clear()
+        self[token] = result
+        return result
+
+
+class LeafRules:
+    """Makes the rules of a plan and shares equal ones, so that what one place met the other knows."""
+
+    def __init__(self, context: Context, findings: Findings, distinct: int) -> None:
+        """`distinct`: about how many different rules there will be; they share `REMEMBERED`."""
+        self.context = context
+        self.findings = findings
+        self.limit = max(2_000, REMEMBERED // max(1, distinct) // 2)
+        self._known: dict[object, LeafRule] = {}
+
+    def make(self, spec: Leaf, path: str) -> LeafRule:
+        """The rule for a place. One that searches texts is not shared: each topic's texts are its own."""
+        rule = LeafRule(spec, path, self)
+        if rule.name == "scan" or rule.wants_learned:
+            return rule
+        return self._known.setdefault(_identity(spec, path), rule)
+
+
+def _identity(spec: Leaf, path: str) -> object:
+    if isinstance(spec, ExtractSpec):
+        return spec.pattern, tuple((name, _identity(group, name)) for name, group in spec.groups)
+    return spec.rule, spec.domain, tuple(sorted(spec.options.items())), spec.types, spec.learns(path)
+
+
+class LeafRule:
+    """A rule (or an extract of rules) with its forms: JSON string, JSON number, text, integer, boolean."""
+
+    def __init__(self, spec: Leaf, path: str, made_by: LeafRules) -> None:
+        context, limit = made_by.context, made_by.limit
+        self.spec = spec
+        self.merges: bool
+        self._findings = made_by.findings
+        if isinstance(spec, ExtractSpec):
+            self._groups = {name: made_by.make(group, name) for name, group in spec.groups}
+            self._pattern = re.compile(spec.pattern)
+            self.name, self.effect, self.types = "extract", "rewrite", frozenset({"string"})
+            self.learns = False
+            self.merges = any(group.merges for group in self._groups.values())
+            text: Callable[[str], str] = self._extract
+        else:
+            rule = rules.rule(spec.rule)
+            self.name, self.effect = rule.name, rule.effect
+            self.learns = spec.learns(path) and spec.rule != "scan"
+            self._domain: Domain | None = context.domains.get(spec.domain) if spec.domain else None
+            self._action: Action | None = None
+            self.types = rule.types
+            if rule.build is not None:
+                self._action = rule.build(spec.options, self._domain, context)
+                self.types = self._action.types
+            self.merges = self.effect != "keep" and (self._action is None or self._action.uniqueness == "merges")
+            text = self._rewrite_text
+        self.text = text
+        self.json_string = Memo(self._json_string, limit)
+        self.json_number = Memo(self._json_number, limit)
+        self.bytes_text = Memo(lambda data: text(data.decode()).encode(), limit)
+        self.bytes_raw = Memo(self._raw, limit)
+        self.note_string = Memo(self._note_string, limit)
+        self.note_number = Memo(self._note_number, limit)
+        self.note_bytes = Memo(self._note_bytes, limit)
+
+    @property
+    def wants_learned(self) -> bool:
+        """Whether it searches texts for originals replaced elsewhere."""
+        spec = self.spec
+        if isinstance(spec, ExtractSpec):
+            return any(group.wants_learned for group in self._groups.values())
+        names = spec.options.get("detectors", ())
+        return isinstance(names, tuple) and "learned" in names
+
+    def accepts(self, kind: str) -> bool:
+        """Whether the policy gave this rule leaves of this JSON kind (string, number, boolean)."""
+        types = self.spec.types if isinstance(self.spec, RuleSpec) else None
+        return types is None or kind in types
+
+    def can(self, kind: str) -> bool:
+        """Whether the rule is able to work on this JSON kind."""
+        return kind in self.types or (kind == "number" and "integer" in self.types)
+
+    def scalar(self, value: Scalar, text: str) -> Scalar:
+        """The replacement of one value, in its type; `text` is how the original is spelled. Raises UnfitError."""
+        if self._action is None:
+            return value
+        result = self._action.rewrite([value])[0]
+        if isinstance(value, str) and not isinstance(result, str):
+            raise UnfitError(f"rule '{self.name}' gave another type than it got")
+        if self.learns:
+            self._learn(text)
+            if self._action.uniqueness != "merges":
+                self._pair(text, str(result))
+        return result
+
+    def _learn(self, text: str) -> None:
+        self._findings.original(text, self._domain.name if self._domain else "")
+
+    def _pair(self, text: str, result: str) -> None:
+        domain = self._domain
+        before = domain.canonical(text) if domain else text
+        after = domain.canonical(result) if domain and self.name == "pseudonym" else result
+        space = f"{domain.name if domain else 'default'}/{self.name}"
+        self._findings.pair(space, before.encode("utf-8", "surrogatepass"), after.encode("utf-8", "surrogatepass"))
+
+    def _rewrite_text(self, text: str) -> str:
+        if not text or self._action is None:
+            return text
+        if self._findings.texts is not None and self.wants_learned:
+            self._findings.texts.append(text)
+        return str(self.scalar(text, text))
+
+    def _extract(self, text: str) -> str:
+        match = self._pattern.fullmatch(text)
+        if match is None:
+            raise UnfitError(f"does not match extract '{self._pattern.pattern}'")
+        out, position = "", 0
+        for name in sorted(self._groups, key=match.start):
+            start, end = match.span(name)
+            if start < 0:
+                continue
+            if start < position:
+                raise UnfitError("groups of extract overlap")
+            out += text[position:start] + self._groups[name].text(match[name])
+            position = end
+        return out + text[position:]
+
+    def _json_string(self, token: bytes) -> bytes:
+        if not token:
+            return token
+        before = unquote(token)
+        after = self.text(before)
+        return token if after == before else quote(after)
+
+    def _json_number(self, token: bytes) -> bytes:
+        text = token.decode()
+        if _INTEGER.fullmatch(token):
+            result = self.scalar(int(token), text)
+        elif "number" in self.types:
+            result = self.scalar(Decimal(text), text)
+        else:
+            raise UnfitError(f"rule '{self.name}' works on whole numbers only")
+        if isinstance(result, bool) or not isinstance(result, int | float | Decimal):
+            raise UnfitError(f"rule '{self.name}' does not give a number")
+        return str(result).encode()
+
+    def boolean(self, value: bool) -> bytes:
+        """A JSON literal. Raises UnfitError."""
+        result = self.scalar(value, "")
+        if not isinstance(result, bool):
+            raise UnfitError(f"rule '{self.name}' does not give true or false")
+        return b"true" if result else b"false"
+
+    def integer(self, value: int) -> int:
+        """A whole number in a binary payload. Raises UnfitError."""
+        result = self.scalar(value, str(value))
+        if not isinstance(result, int):
+            raise UnfitError(f"rule '{self.name}' does not give a whole number")
+        return result
+
+    def _raw(self, data: bytes) -> bytes:
+        """Opaque bytes: keyed by their Latin-1 spelling, which is one to one."""
+        return data if self.effect == "keep" or not data else self.text(data.decode("latin-1")).encode()
+
+    def _note_string(self, token: bytes) -> bytes:
+        self._learn(unquote(token))
+        return token
+
+    def _note_number(self, token: bytes) -> bytes:
+        self._learn(token.decode())
+        return token
+
+    def _note_bytes(self, data: bytes) -> bytes:
+        if self.learns:
+            self._learn(data.decode("utf-8", "surrogateescape"))
+        return data

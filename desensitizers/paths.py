@@ -1,0 +1,112 @@
+"""Paths into a value: ``customer.id``, ``items[*].sku``, ``**.email``, ``{debtor,creditor}.name``, ``['a.b']``.
+
+A concrete place is a tuple of steps (a key, or `EACH` for an element of an array). Patterns become regular
+expressions over the joined steps; `Matcher` finds the first pattern in policy order and remembers the answer,
+because the same few places come again with every record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from desensitizers.errors import PolicyError
+
+EACH = "\x1e"
+"""The step into an element of an array, whatever its index."""
+_SEP = "\x1f"
+_REMEMBERED = 50_000
+_TOKEN = re.compile(
+    r"""(?P<dot>\.)|(?P<each>\[\*\])|(?P<quoted>\['(?P<name>[^']*)'\])|(?P<index>\[\d+\])"""
+    r"""|(?P<deep>\*\*)|(?P<step>[^.\[\]]+)|(?P<bad>.)"""
+)
+
+Steps = tuple[str, ...]
+
+
+def show(steps: Steps) -> str:
+    """The path as a policy would write it; the root of a value is ``$``."""
+    text = ""
+    for step in steps:
+        if step == EACH:
+            text += "[*]"
+        elif re.fullmatch(r"[^.\[\]{}*,'\s]+", step):
+            text += ("." if text else "") + step
+        else:
+            text += f"['{step}']"
+    return text or "$"
+
+
+def compile_path(text: str) -> re.Pattern[str]:
+    """The regular expression of one pattern, over steps that each end with a separator. Raises PolicyError."""
+    if text == "$":
+        return re.compile("")
+    parts: list[str] = []
+    position, want_step = 0, True
+    for token in _TOKEN.finditer(text):
+        kind = token.lastgroup if token["quoted"] is None else "quoted"
+        if kind == "dot":
+            if want_step:
+                raise PolicyError(f"path '{text}' has an empty step at character {position + 1}.")
+            want_step = True
+        elif kind == "each":
+            parts.append(re.escape(EACH + _SEP))
+            want_step = False
+        elif kind == "quoted":
+            parts.append(re.escape(token["name"] + _SEP))
+            want_step = False
+        elif kind == "index":
+            raise PolicyError(f"path '{text}' names one array element: write [*], which covers all of them.")
+        elif kind == "deep":
+            parts.append(f"(?:[^{_SEP}]*{_SEP})*")
+            want_step = False
+        elif kind == "step" and want_step:
+            parts.append(_step(token["step"], text))
+            want_step = False
+        else:
+            raise PolicyError(f"path '{text}' can't be read at character {position + 1}.")
+        position = token.end()
+    if want_step:
+        raise PolicyError(f"path '{text}' ends without a step.")
+    return re.compile("".join(parts))
+
+
+def is_catch_all(text: str) -> bool:
+    """True when the last step is a wildcard: the pattern takes what comes rather than naming it."""
+    return text.endswith("*")
+
+
+def _step(step: str, text: str) -> str:
+    """One key: literal, with ``*`` inside, or alternatives in braces."""
+    if step.startswith("{") and step.endswith("}"):
+        return "(?:" + "|".join(_glob(choice.strip()) for choice in step[1:-1].split(",")) + ")" + _SEP
+    if "{" in step or "}" in step:
+        raise PolicyError(f"path '{text}': alternatives are a whole step, as in {{debtor,creditor}}.name")
+    return _glob(step) + _SEP
+
+
+def _glob(word: str) -> str:
+    if word == "*":
+        return f"[^{_SEP}{EACH}]+"
+    return "".join(f"[^{_SEP}{EACH}]*" if char == "*" else re.escape(char) for char in word)
+
+
+class Matcher:
+    """Finds which of some patterns covers a place first."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._patterns = [compile_path(text) for text in patterns]
+        self._known: dict[Steps, int | None] = {}
+
+    def first(self, steps: Steps) -> int | None:
+        """Index of the first pattern that covers exactly this place, or None."""
+        try:
+            return self._known[steps]
+        except KeyError:
+            pass
+        joined = "".join(step + _SEP for step in steps)
+        found = next((i for i, rx in enumerate(self._patterns) if rx.fullmatch(joined)), None)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[steps] = found
+        return found

@@ -1,0 +1,133 @@
+"""One payload column of one topic (the keys, the values, or one header's values): bytes in, clean bytes out.
+
+Null stays null and empty stays empty. What a policy calls undecodable is decided here, once for all formats.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Iterable, Sequence
+
+from desensitizers.errors import PolicyError, UnfitError
+from desensitizers.json.rewriter import JsonRewriter, Refusal
+from desensitizers.leaves import LeafRule, LeafRules, Memo
+from desensitizers.sink import Sink
+from desensitizers.spec import PayloadSpec, RuleSpec, TopicSpec
+
+MARKER = b"undecodable:"
+"""Starts what replaces an undecodable payload; 32 hex digits of a keyed hash follow, so that equal ones stay equal."""
+
+
+class PayloadRule:
+    """Rewrites the payloads of one place by its spec."""
+
+    def __init__(self, place: str, spec: PayloadSpec, topic: TopicSpec, rules: LeafRules, sink: Sink) -> None:
+        self.place = place
+        self._sink = sink
+        self._replace_undecodable = topic.undecodable == "replace"
+        self._marker_key = rules.context.keyring.derive("default", "undecodable", 1)
+        self._rewrite: Callable[[bytes], bytes]
+        self._json: JsonRewriter | None = None
+        self.leaves: list[tuple[str, LeafRule]] = []
+        self._what = "text"
+        if spec.format == "json":
+            self.leaves = [(path, rules.make(leaf, path)) for path, leaf in spec.paths]
+            unknown = None
+            if topic.unknown_field != "fail":
+                rule = RuleSpec(topic.unknown_field, topic.line, learn=False)
+                unknown = rules.make(rule, "*")
+            hint = f"under {place} of topic '{topic.match}'"
+            self._json = JsonRewriter(place, self.leaves, unknown, hint, sink)
+            self._rewrite = self._json.rewrite
+        else:
+            assert spec.leaf is not None  # the parser gives every scalar format one
+            leaf = rules.make(spec.leaf, place)
+            self.leaves = [("$", leaf)]
+            self._rewrite = _scalar(spec.format, leaf)
+            self._what = leaf.name
+        self.drops = self.leaves[0][1].effect == "drop" if self.leaves and self._json is None else False
+        self.empties = self.leaves[0][1].effect == "null" if self.leaves and self._json is None else False
+
+    def column(self, payloads: Iterable[bytes | None], rows: Sequence[int] | None = None) -> list[bytes | None]:
+        """The clean payloads. `rows` are their rows in the batch, for problems; a payload with one becomes null."""
+        rewrite = self._rewrite
+        out: list[bytes | None] = []
+        done = 0
+        for number, payload in enumerate(payloads):
+            if not payload:
+                out.append(payload)
+                continue
+            done += 1
+            try:
+                out.append(rewrite(payload))
+            except Refusal as refusal:
+                out.append(self._refused(payload, refusal, rows[number] if rows else number))
+            except UnicodeDecodeError:
+                not_text = Refusal("", "is not valid UTF-8", undecodable=True)
+                out.append(self._refused(payload, not_text, rows[number] if rows else number))
+            except UnfitError as error:
+                self._sink.problem(rows[number] if rows else number, self.place, "", str(error))
+                out.append(None)
+        if self._json is None:
+            self._sink.counts[self.place, "$", self._what] += done
+        return out
+
+    def flush_counts(self) -> None:
+        if self._json is not None:
+            self._json.flush_counts()
+
+    def _refused(self, payload: bytes, refusal: Refusal, row: int) -> bytes | None:
+        if refusal.undecodable and self._replace_undecodable:
+            self._sink.counts[self.place, "", "undecodable replaced"] += 1
+            return MARKER + hmac.digest(self._marker_key, payload, "sha256")[:16].hex().encode()
+        cure = "; set undecodable: replace to put a marker in its place" if refusal.undecodable else ""
+        self._sink.problem(row, self.place, refusal.path, refusal.reason + cure)
+        return None
+
+
+def _scalar(form: str, leaf: LeafRule) -> Callable[[bytes], bytes]:
+    if leaf.effect in ("drop", "null"):
+        return leaf.note_bytes.__getitem__
+    if form == "bytes":
+        return leaf.bytes_raw.__getitem__
+    if form == "string":
+        return leaf.bytes_text.__getitem__
+    width = 4 if form == "int32" else 8
+
+    def integer(payload: bytes) -> bytes:
+        if len(payload) != width:
+            raise Refusal("", f"is not an {form} ({width} bytes)", undecodable=True)
+        try:
+            return leaf.integer(int.from_bytes(payload, "big", signed=True)).to_bytes(width, "big", signed=True)
+        except OverflowError:
+            raise UnfitError(f"rule '{leaf.name}' gives a number that doesn't fit {form}") from None
+
+    return Memo(integer, 10_000).__getitem__
+
+
+def check_payload(rule: PayloadRule, spec: PayloadSpec, topic: TopicSpec, file: str) -> None:
+    """What can be known to be wrong before the first record. Raises PolicyError."""
+    whole = rule.place in ("key", "value")
+    for path, leaf in rule.leaves:
+        line = leaf.spec.line
+        if whole and path == "$" and leaf.effect in ("drop", "null"):
+            raise PolicyError(
+                f"rule '{leaf.name}' on a whole {rule.place} would turn records into "
+                f"{'tombstones' if rule.place == 'value' else 'records without a key'}: "
+                "replace or hash it, or name its fields.",
+                file=file,
+                line=line,
+            )
+        if rule.place == "key" and leaf.merges:
+            raise PolicyError(
+                f"rule '{leaf.name}' can turn two keys into one: use a domain, hash or token on a key.",
+                file=file,
+                line=line,
+            )
+    if rule.place == "key" and spec.format == "json" and topic.unknown_field != "fail":
+        raise PolicyError(
+            f"unknown_field: {topic.unknown_field} can turn two keys into one: "
+            "write unknown_field: fail for a topic with JSON keys.",
+            file=file,
+            line=spec.line,
+        )

@@ -1,0 +1,252 @@
+"""A compiled policy: for each topic, what happens to key, headers and value, batch by batch.
+
+`Plan.findings` collects what must be proven gone (originals) and what must be one to one (pairs), over all topics.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import translate
+from typing import Any
+
+from desensitizers.domains import Domain
+from desensitizers.errors import PolicyError
+from desensitizers.keys import Keyring
+from desensitizers.learned import Learned
+from desensitizers.leaves import LeafRules
+from desensitizers.payloads import PayloadRule, check_payload
+from desensitizers.rules.base import Context
+from desensitizers.sink import Findings, Problem, Sink
+from desensitizers.spec import PayloadSpec, PolicySpec, RuleSpec, TopicSpec
+
+_REMEMBERED_KEYS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubbedBatch:
+    """The clean batch, or the problems that forbid one; never both."""
+
+    batch: Any | None
+    """A pyarrow.RecordBatch with the columns, types and rows of the one that went in."""
+    problems: tuple[Problem, ...]
+
+
+class Plan:
+    """Finds the plan of a topic by name."""
+
+    def __init__(
+        self, spec: PolicySpec, keyring: Keyring, domains: Mapping[str, Domain], learned: Learned | None
+    ) -> None:
+        self.spec = spec
+        self.findings = Findings()
+        context = Context(
+            keyring, domains, find_learned=learned.find if learned else None, found=self.findings.original
+        )
+        self._rules = LeafRules(context, self.findings, _distinct(spec))
+        self._matches = [(_pattern(topic.match), topic) for topic in spec.topics]
+
+    def covers(self, topic: str) -> bool:
+        """Whether the policy names this topic at all; a topic that it doesn't name can't be copied."""
+        return self._find(topic) is not None
+
+    def for_topic(self, topic: str) -> TopicPlan:
+        """A topic's plan, for one thread. KeyError for a topic that the policy doesn't cover.
+
+        It has its own counts and texts; what rules remember is shared by all topics of this plan.
+        """
+        spec = self._find(topic)
+        if spec is None:
+            raise KeyError(topic)
+        return self.for_spec(topic, spec)
+
+    def for_spec(self, topic: str, spec: TopicSpec) -> TopicPlan:
+        return TopicPlan(topic, spec, self._rules)
+
+    def _find(self, topic: str) -> TopicSpec | None:
+        return next((spec for pattern, spec in self._matches if pattern.fullmatch(topic)), None)
+
+
+class TopicPlan:
+    """What happens to one topic; `sink` counts over all batches."""
+
+    def __init__(self, topic: str, spec: TopicSpec, rules: LeafRules) -> None:
+        self.topic = topic
+        self.spec = spec
+        self.sink = Sink()
+        self._rules = rules
+        self.key = self._payload("key", spec.key)
+        self.value = self._payload("value", spec.value)
+        self.headers = [
+            (re.compile(translate(name)), self._payload(f"header {name}", header)) for name, header in spec.headers
+        ]
+        self._header_rules: dict[str, PayloadRule | None] = {}
+        self._keys: dict[bytes | None, bytes | None] = {}
+
+    @property
+    def wants_learned(self) -> bool:
+        """Whether any rule searches texts for originals that other rules replace."""
+        rules = [self.key, self.value, *(rule for _name, rule in self.headers)]
+        return any(leaf.wants_learned for rule in rules if rule for _path, leaf in rule.leaves)
+
+    def apply(self, batch: Any) -> ScrubbedBatch:
+        """Clean one pyarrow.RecordBatch with at least partition, offset, key, value and headers.
+
+        Rows, order, types and all other columns stay. A batch with a problem yields none of its records.
+        """
+        import pyarrow as pa
+
+        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        columns["key"] = self._keys_column(columns["key"], pa)
+        columns["value"] = self._values_column(columns["value"], pa)
+        columns["headers"] = self._headers_column(columns["headers"], pa)
+        problems = self._problems(batch)
+        if problems:
+            return ScrubbedBatch(None, problems)
+        return ScrubbedBatch(pa.RecordBatch.from_arrays(list(columns.values()), schema=batch.schema), ())
+
+    def flush_counts(self) -> None:
+        """Brings the sink's counts up to date."""
+        for rule in (self.key, self.value, *(rule for _name, rule in self.headers)):
+            if rule:
+                rule.flush_counts()
+
+    def _payload(self, place: str, spec: PayloadSpec | None) -> PayloadRule | None:
+        return PayloadRule(place, spec, self.spec, self._rules, self.sink) if spec else None
+
+    def _keys_column(self, column: Any, pa: Any) -> Any:
+        keys = column.to_pylist()
+        known = self._keys
+        new = {key: row for row, key in reversed(list(enumerate(keys))) if key not in known}
+        if new:
+            if self.key is None:
+                self._unnamed("key", [row for key, row in new.items() if key is not None])
+                return column
+            if len(known) >= _REMEMBERED_KEYS:
+                known = self._keys = {}
+                new = {key: row for row, key in reversed(list(enumerate(keys)))}
+            for (key, _row), clean in zip(new.items(), self.key.column(new, list(new.values())), strict=True):
+                known[key] = clean
+                if key and clean is not None:
+                    self._rules.findings.pair(f"key of {self.topic}", key, clean)
+        return pa.array([known[key] for key in keys], column.type)
+
+    def _values_column(self, column: Any, pa: Any) -> Any:
+        if self.value is None:
+            self._unnamed("value", [row for row, value in enumerate(column.to_pylist()) if value is not None])
+            return column
+        return pa.array(self.value.column(column.to_pylist()), column.type)
+
+    def _unnamed(self, place: str, rows: list[int]) -> None:
+        for row in rows:
+            reason = f"is not named by the policy; add \"{place}: …\" to topic '{self.spec.match}'"
+            self.sink.problem(row, place, "", reason)
+
+    def _headers_column(self, column: Any, pa: Any) -> Any:
+        lengths = column.value_lengths().to_pylist()
+        flat = column.flatten()
+        if not len(flat):
+            return column
+        names = flat.field("key").to_pylist()
+        values = flat.field("value").to_pylist()
+        rows = [row for row, length in enumerate(lengths) for _ in range(length or 0)]
+        gone = self._rewrite_headers(names, values, rows)
+        if gone:
+            keep = [index for index in range(len(names)) if index not in gone]
+            names = [names[index] for index in keep]
+            values = [values[index] for index in keep]
+            for index in gone:
+                lengths[rows[index]] -= 1
+        offsets = [0]
+        for length in lengths:
+            offsets.append(offsets[-1] + (length or 0))
+        struct = flat.type
+        entries = pa.StructArray.from_arrays(
+            [pa.array(names, struct.field("key").type), pa.array(values, struct.field("value").type)],
+            fields=[struct.field("key"), struct.field("value")],
+        )
+        mask = column.is_null() if column.null_count else None
+        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), entries, type=column.type, mask=mask)
+
+    def _rewrite_headers(self, names: list[str], values: list[bytes | None], rows: list[int]) -> set[int]:
+        """Rewrites `values` in place; returns the indexes of headers that go."""
+        places: dict[str, list[int]] = {}
+        for index, name in enumerate(names):
+            places.setdefault(name, []).append(index)
+        gone: set[int] = set()
+        for name, indexes in places.items():
+            rule = self._header_rule(name)
+            if rule is None:
+                gone.update(self._unknown_header(name, indexes, values, rows))
+                continue
+            clean = rule.column([values[index] for index in indexes], [rows[index] for index in indexes])
+            for index, value in zip(indexes, clean, strict=True):
+                values[index] = None if rule.empties else value
+            if rule.drops:
+                gone.update(indexes)
+        return gone
+
+    def _header_rule(self, name: str) -> PayloadRule | None:
+        if name not in self._header_rules:
+            if len(self._header_rules) > _REMEMBERED_KEYS:
+                self._header_rules.clear()
+            found = (rule for pattern, rule in self.headers if pattern.fullmatch(name))
+            self._header_rules[name] = next(found, None)
+        return self._header_rules[name]
+
+    def _unknown_header(self, name: str, indexes: list[int], values: list[bytes | None], rows: list[int]) -> list[int]:
+        self.sink.counts["header", "(unknown)", self.spec.unknown_field] += len(indexes)
+        if self.spec.unknown_field == "fail":
+            for index in indexes:
+                reason = f'is not named by the policy; add "{name}: drop" (or keep …) under headers'
+                self.sink.problem(rows[index], f"header {name}", "", f"{reason} of topic '{self.spec.match}'")
+            return []
+        if self.spec.unknown_field == "drop":
+            return indexes
+        mask = PayloadSpec("string", self.spec.line, RuleSpec("mask", self.spec.line, learn=False))
+        rule = PayloadRule(f"header {name}", mask, self.spec, self._rules, self.sink)
+        for index, value in zip(indexes, rule.column([values[i] for i in indexes]), strict=True):
+            values[index] = value
+        return []
+
+    def _problems(self, batch: Any) -> tuple[Problem, ...]:
+        found = tuple(
+            Problem(
+                self.topic,
+                place,
+                path,
+                reason,
+                count,
+                batch.column("partition")[row].as_py(),
+                batch.column("offset")[row].as_py(),
+            )
+            for (place, path, reason), (count, row) in self.sink.problems.items()
+        )
+        self.sink.problems.clear()
+        return found
+
+
+def _pattern(match: str) -> re.Pattern[str]:
+    """A topic's name, a glob (``payments.*``) or a regular expression between slashes."""
+    if match.startswith("/") and match.endswith("/") and len(match) > 1:
+        return re.compile(match[1:-1])
+    return re.compile(translate(match))
+
+
+def _distinct(spec: PolicySpec) -> int:
+    """An estimate of how many different rules a policy has: its domains, and a few without one."""
+    return 4 + 2 * len(spec.domains)
+
+
+def check_plan(plan: Plan, spec: PolicySpec) -> None:
+    """Builds every topic's plan once, so that what can't work fails at load. Raises PolicyError."""
+    for topic in spec.topics:
+        built = plan.for_spec(topic.match, topic)
+        named = [(built.key, topic.key), (built.value, topic.value)]
+        named += [(rule, body) for (_name, rule), (_text, body) in zip(built.headers, topic.headers, strict=True)]
+        for rule, payload in named:
+            if rule is not None and payload is not None:
+                check_payload(rule, payload, topic, spec.file)
+        if built.key is None and topic.key is not None:
+            raise PolicyError("key is empty.", file=spec.file, line=topic.line)

@@ -1,0 +1,31 @@
+"""pseudonym: the domain's surrogate, the same for the same person everywhere. ``customer.id: {domain: customer}``"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from desensitizers.domains import Domain
+from desensitizers.rules.base import Action, Context, OptionValue, Rule, Scalar
+
+_VERSION = 1
+
+
+def _build(_options: Mapping[str, OptionValue], domain: Domain | None, _context: Context) -> Action:
+    assert domain is not None  # required by the declaration, checked at load
+    surrogate = domain.surrogate
+
+    def rewrite(values: object) -> list[Scalar]:
+        return [surrogate(value) for value in values]  # type: ignore[attr-defined]
+
+    return Action(rewrite, domain.kind.uniqueness, domain.kind.types)
+
+
+RULE = Rule(
+    "pseudonym",
+    _VERSION,
+    "becomes its domain's surrogate",
+    uniqueness="collision-resistant",
+    types=frozenset({"string", "integer"}),
+    domain="required",
+    build=_build,
+)

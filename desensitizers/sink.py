@@ -1,0 +1,68 @@
+"""What a run learns beside the records it rewrites: originals, pairs for the uniqueness check, problems, counts.
+
+Everything here names originals, so it lives in memory (or encrypted, see `proof.spill`) and never in a report.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that stops the copy, once per kind and place; `count` records had it."""
+
+    topic: str
+    place: str
+    """key, value or the header's name."""
+    path: str
+    reason: str
+    count: int = 1
+    partition: int = -1
+    offset: int = -1
+    """Where it was met first."""
+
+    def __str__(self) -> str:
+        path = f" {self.path}" if self.path else ""
+        times = f"; {self.count} records" if self.count > 1 else ""
+        return f"{self.topic}-{self.partition}@{self.offset} {self.place}{path}: {self.reason}{times}"
+
+
+@dataclass(slots=True)
+class Findings:
+    """What rules tell about values they had not met before (or have forgotten since)."""
+
+    originals: set[tuple[str, str]] = field(default_factory=set)
+    """(domain or "", text) of what was removed."""
+    pairs: list[tuple[str, bytes, bytes]] = field(default_factory=list)
+    """(space, hash of what went in, hash of what came out): in each space the two must be one to one."""
+    texts: list[str] | None = None
+    """Texts that a rule will search for learned originals; None when nobody asks."""
+
+    def original(self, text: str, domain: str) -> None:
+        if text:
+            self.originals.add((domain, text))
+
+    def pair(self, space: str, before: bytes, after: bytes) -> None:
+        self.pairs.append((space, hash64(before), hash64(after)))
+
+
+@dataclass(slots=True)
+class Sink:
+    """What happened to the records of one topic."""
+
+    problems: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
+    """(place, path, reason) -> (records, first row) of the batch at hand."""
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """(place, policy path, what was done) -> leaves."""
+
+    def problem(self, row: int, place: str, path: str, reason: str) -> None:
+        count, first = self.problems.get((place, path, reason), (0, row))
+        self.problems[place, path, reason] = (count + 1, first)
+
+
+def hash64(data: bytes) -> bytes:
+    """Eight bytes; two of ten million different inputs agree with a chance of three in a million."""
+    return blake2b(data, digest_size=8).digest()

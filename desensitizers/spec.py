@@ -1,0 +1,86 @@
+"""A policy as plain frozen data: what was written, checked for sense, before any key is derived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from desensitizers.domains import DomainSpec
+from desensitizers.rules.base import OptionValue
+
+UnknownField = Literal["fail", "drop", "mask"]
+Undecodable = Literal["fail", "replace"]
+Format = Literal["json", "string", "int32", "int64", "bytes"]
+FORMATS: tuple[Format, ...] = ("json", "string", "int32", "int64", "bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSpec:
+    """A rule at one place."""
+
+    rule: str
+    line: int
+    domain: str = ""
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    types: frozenset[str] | None = None
+    """JSON types it accepts (string, number, boolean); None is every type the rule can take."""
+    learn: bool | None = None
+    """Whether what it removes is searched in the finished copy; None leaves it to `learns`."""
+
+    def learns(self, path: str) -> bool:
+        """By default all that a rule removes is an original, except what a wildcard merely drops or empties."""
+        if self.learn is not None:
+            return self.learn
+        if self.rule == "keep":
+            return False
+        return not (self.rule in ("drop", "null") and path.endswith("*"))
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractSpec:
+    """Text that carries values in named groups of a pattern which must match all of it."""
+
+    pattern: str
+    groups: tuple[tuple[str, RuleSpec], ...]
+    line: int
+
+
+Leaf = RuleSpec | ExtractSpec
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadSpec:
+    """A key, a header value or a record value: a JSON document with paths, or one scalar."""
+
+    format: Format
+    line: int
+    leaf: Leaf | None = None
+    """For the scalar formats."""
+    paths: tuple[tuple[str, Leaf], ...] = ()
+    """For JSON: pattern and rule, in policy order."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """What happens to the topics whose name matches."""
+
+    match: str
+    line: int
+    key: PayloadSpec | None
+    headers: tuple[tuple[str, PayloadSpec], ...]
+    value: PayloadSpec | None
+    unknown_field: UnknownField
+    undecodable: Undecodable
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySpec:
+    """A whole policy."""
+
+    file: str
+    sha256: str
+    secret_env: str
+    domains: tuple[DomainSpec, ...]
+    topics: tuple[TopicSpec, ...]
+    proof_detectors: tuple[str, ...]

@@ -1,0 +1,1 @@
+"""Surrogates: what stands where an original stood."""

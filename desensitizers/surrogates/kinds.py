@@ -1,0 +1,212 @@
+"""What can stand in for a value: each kind answers in a reserved range that nothing real can lie in.
+
+A kind is built with a domain's key and options into a function (canonical text, original text) -> surrogate text.
+The original is only looked at for its form (width, grouping), never for its content.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from desensitizers.errors import UnfitError
+from desensitizers.surrogates import words
+from desensitizers.surrogates.permutation import Permutation
+
+Uniqueness = Literal["injective", "collision-resistant", "merges"]
+Options = Mapping[str, int | str | bool]
+Surrogate = Callable[[str, str], str]
+
+_INT_CEILINGS = (2**31, 2**63)
+"""Numbers below these stay below, so that a surrogate fits the 32 or 64 bits the original came in."""
+TEST_CARD_PREFIXES = {"3": "378282", "4": "400000", "5": "555555", "2": "222300", "6": "601111"}
+IBAN_COUNTRY = "XT"
+"""From ISO 3166's user-assigned codes (XA to XZ): never a country."""
+PHONE_PREFIX = "+999"
+"""Held in reserve by the ITU: no subscriber can have such a number."""
+EMAIL_HOST = "example.test"
+"""RFC 2606 and 6761: .test is never delegated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One way to make surrogates, with the facts that the compiler checks policies against."""
+
+    name: str
+    version: int
+    canonical: str
+    uniqueness: Uniqueness
+    types: frozenset[str]
+    build: Callable[[bytes, Options], Surrogate]
+    options: Mapping[str, type]
+    summary: str
+
+
+def _bits(key: bytes, canonical: str) -> int:
+    return int.from_bytes(hmac.digest(key, canonical.encode("utf-8", "surrogatepass"), "sha256"), "big")
+
+
+def _digits(key: bytes, _options: Options) -> Surrogate:
+    spaces: dict[tuple[int, int], Permutation] = {}
+
+    def surrogate(canonical: str, original: str) -> str:
+        number = int(canonical)
+        sign, number = ("-", -number) if number < 0 else ("", number)
+        low, high = _decade(number)
+        permutation = spaces.get((low, high))
+        if permutation is None:
+            permutation = spaces[low, high] = Permutation(key, high - low)
+        return sign + _dress(str(low + permutation(number - low)), original)
+
+    return surrogate
+
+
+def _decade(number: int) -> tuple[int, int]:
+    """The half-open range of numbers of the same width, cut where 32 and 64 bit integers end."""
+    width = len(str(number))
+    low, high = (10 ** (width - 1) if width > 1 else 0), 10**width
+    for ceiling in _INT_CEILINGS:
+        if low < ceiling < high:
+            low, high = (low, ceiling) if number < ceiling else (ceiling, high)
+    return low, high
+
+
+def _dress(number: str, original: str) -> str:
+    """`number` in the grouping and zero padding of `original`."""
+    slots = sum(char.isdigit() for char in original)
+    if slots == len(original):
+        return number.zfill(slots)
+    digits = iter(number.zfill(slots))
+    return "".join(next(digits) if char.isdigit() else char for char in original.lstrip("-"))
+
+
+def _email(key: bytes, _options: Options) -> Surrogate:
+    def surrogate(canonical: str, _original: str) -> str:
+        bits = _bits(key, canonical)
+        first, last = words.word(bits), words.word(bits >> 24)
+        return f"{first}.{last}.{words.code(bits >> 48, 4)}@{EMAIL_HOST}"
+
+    return surrogate
+
+
+def _name(key: bytes, _options: Options) -> Surrogate:
+    def surrogate(canonical: str, _original: str) -> str:
+        bits = _bits(key, canonical)
+        first, last = words.word(bits).capitalize(), words.word(bits >> 24).capitalize()
+        return f"{first} {last} {words.code(bits >> 48, 4)}"
+
+    return surrogate
+
+
+def _phone(key: bytes, _options: Options) -> Surrogate:
+    space = 10**12
+    permutation = Permutation(key, space)
+
+    def surrogate(canonical: str, original: str) -> str:
+        number = canonical.lstrip("+")
+        if canonical.startswith("+") and len(number) <= 12:
+            image = permutation(int(number or "0"))
+        else:
+            image = _bits(key, canonical) % space
+        text = f"{PHONE_PREFIX}{image:012d}"
+        return text[1:] if original.isdigit() else text
+
+    return surrogate
+
+
+def _card(key: bytes, options: Options) -> Surrogate:
+    keep = int(options.get("keep_prefix", 0))
+    spaces: dict[int, Permutation] = {}
+
+    def surrogate(canonical: str, original: str) -> str:
+        if not 12 <= len(canonical) <= 19:
+            raise UnfitError("is not a card number (12 to 19 digits)")
+        prefix = canonical[:keep] if keep else TEST_CARD_PREFIXES.get(canonical[0], "400000")
+        free = len(canonical) - len(prefix) - 1
+        space = spaces.get(free)
+        if space is None:
+            space = spaces[free] = Permutation(key, 10**free)
+        if keep:
+            body = prefix + str(space(int(canonical[keep:-1]))).zfill(free)
+            check = (luhn_digit(body) + 1 + int(canonical[-1]) % 9) % 10  # never valid: a kept prefix is a real issuer
+        else:
+            body = prefix + str(_bits(key, canonical) % 10**free).zfill(free)
+            check = luhn_digit(body)
+        return _dress(f"{body}{check}", original)
+
+    return surrogate
+
+
+def luhn_digit(body: str) -> int:
+    """The digit that makes `body` followed by it pass the Luhn check (ISO/IEC 7812-1)."""
+    total = 0
+    for place, char in enumerate(reversed(body)):
+        value = int(char) * (2 if place % 2 == 0 else 1)
+        total += value - 9 if value > 9 else value
+    return -total % 10
+
+
+def _iban(key: bytes, _options: Options) -> Surrogate:
+    def surrogate(canonical: str, original: str) -> str:
+        length = len(canonical) - 4
+        if not 11 <= length <= 30:
+            raise UnfitError("is not an IBAN (15 to 34 characters)")
+        bban = str(_bits(key, canonical) % 10**length).zfill(length)
+        text = f"{IBAN_COUNTRY}{iban_check(IBAN_COUNTRY, bban)}{bban}"
+        return " ".join(text[i : i + 4] for i in range(0, len(text), 4)) if " " in original.strip() else text
+
+    return surrogate
+
+
+def iban_check(country: str, bban: str) -> str:
+    """The two check digits of ISO 13616 (modulo 97-10)."""
+    number = int("".join(str(int(char, 36)) for char in f"{bban}{country}00"))
+    return f"{98 - number % 97:02d}"
+
+
+def _ip(key: bytes, _options: Options) -> Surrogate:
+    def surrogate(canonical: str, _original: str) -> str:
+        bits = _bits(key, canonical)
+        if ":" not in canonical:
+            return f"192.0.2.{bits % 256}"
+        groups = [f"{bits >> 16 * i & 0xFFFF:x}" for i in range(6)]
+        return "2001:db8:" + ":".join(groups)
+
+    return surrogate
+
+
+def _hex(key: bytes, _options: Options) -> Surrogate:
+    return lambda canonical, _original: f"{_bits(key, canonical) >> 128:032x}"
+
+
+def _uuid(key: bytes, _options: Options) -> Surrogate:
+    def surrogate(canonical: str, _original: str) -> str:
+        bits = _bits(key, canonical) >> 128
+        bits = bits & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62  # RFC 9562 version 8, variant 10
+        text = f"{bits:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    return surrogate
+
+
+_TEXT = frozenset({"string"})
+_TEXT_OR_INT = frozenset({"string", "integer"})
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("digits", 1, "digits", "injective", _TEXT_OR_INT, _digits, {}, "a number of the same width"),
+        Kind("email", 1, "email", "collision-resistant", _TEXT, _email, {}, "an address at example.test"),
+        Kind("name", 1, "words", "collision-resistant", _TEXT, _name, {}, "two coined words and a code"),
+        Kind("phone", 1, "phone", "collision-resistant", _TEXT_OR_INT, _phone, {"country": str}, "+999 and 12 digits"),
+        Kind("card", 1, "digits", "collision-resistant", _TEXT_OR_INT, _card, {"keep_prefix": int}, "a test card"),
+        Kind("iban", 1, "compact", "collision-resistant", _TEXT, _iban, {}, "a valid IBAN of no country (XT)"),
+        Kind("ip", 1, "lower", "merges", _TEXT, _ip, {}, "192.0.2.0/24 or 2001:db8::/32"),
+        Kind("hex", 1, "raw", "collision-resistant", _TEXT, _hex, {}, "32 hex digits"),
+        Kind("uuid", 1, "lower", "collision-resistant", _TEXT, _uuid, {}, "a UUID of version 8"),
+    )
+}
+KINDS["fpe"] = KINDS["digits"]
+"""The name known from other tools for a surrogate that keeps the format."""
