@@ -20,6 +20,7 @@ MANIFEST_NAME = "manifest.json"
 CHECKPOINT_NAME = "checkpoint.json"
 
 GapReason = Literal["expired", "aborted", "control", "compacted", "filtered", "unread", "unexplained"]
+FinishedBy = Literal["end", "interrupt", "unfinished"]
 LOSS_REASONS: tuple[GapReason, ...] = ("unread", "unexplained")
 
 
@@ -135,6 +136,13 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     topic: str | None = None
     partition: int | None = None
 
+    def sentence(self) -> str:
+        """The text with its place in front."""
+        if self.topic is None:
+            return self.text
+        place = self.topic if self.partition is None else f"{self.topic}/{self.partition}"
+        return f"{place}: {self.text}"
+
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """A whole capture's description; `finished_by` says how the recording ended."""
@@ -142,7 +150,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     format_version: int
     capture_id: str
     created_at_ms: int
-    finished_by: Literal["end", "interrupt", "unfinished"]
+    finished_by: FinishedBy
     window: Asked
     source: Source
     topics: tuple[Topic, ...]

@@ -5,9 +5,8 @@ Everything read is checked (page checksums); what a selection can't match is ski
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +20,11 @@ from recorder.capture.manifest import (
     Manifest,
     Partition,
     Segment,
-    Topic,
     decode,
 )
 from recorder.capture.merge import EFFECTIVE, merge_by_time
 from recorder.capture.schema import RECORD_SCHEMA, Record
+from recorder.capture.selection import Selection, require_known
 from recorder.errors import CaptureError, UsageError
 from recorder.window import Window
 
@@ -34,22 +33,6 @@ if TYPE_CHECKING:
 
 BATCH_BYTES = 1 << 20
 _FUTURE_TOLERANCE_MS = 3_600_000  # what Kafka 4 accepts by default (message.timestamp.after.max.ms)
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which records of a capture are meant; the default is all of them.
-
-    `topics` are exact names, `keys` exact bytes; the window is by the records' own timestamps.
-    """
-
-    topics: tuple[str, ...] = ()
-    partitions: tuple[int, ...] = ()
-    keys: tuple[bytes, ...] = ()
-    window: Window = field(default_factory=lambda: Window(None, None))
-
-    def wants(self, topic: str, partition: int) -> bool:
-        return (not self.topics or topic in self.topics) and (not self.partitions or partition in self.partitions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +62,8 @@ class Capture:
         Adds the column `effective_ms` (int64): the time that places a record, see `merge_by_time`.
         """
         selection = selection or Selection()
-        self.check_selection(selection)
+        for name in selection.topics:
+            require_known(name, [topic.name for topic in self.manifest.topics], str(self.root))
         streams = [
             self.batches(topic.name, partition.partition, selection)
             for topic, partition in self.manifest.topic_partitions()
@@ -98,17 +82,6 @@ class Capture:
         low = window.from_ms if window.from_ms is not None else 1
         high = window.to_ms if window.to_ms is not None else created + _FUTURE_TOLERANCE_MS
         return low, max(high, low)
-
-    def check_selection(self, selection: Selection) -> None:
-        """UsageError when a selected topic is not in the capture, with the names that are near."""
-        import difflib
-
-        known = [topic.name for topic in self.manifest.topics]
-        for name in selection.topics:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=3)
-                hint = f"did you mean {' or '.join(near)}?" if near else f"it holds {', '.join(known) or 'no topics'}."
-                raise UsageError(f"Topic {name} is not in this capture: {hint}")
 
     def sql(self, query: str) -> pa.Table:
         """The result of a DuckDB query over this capture's views (see `recorder.query`)."""
@@ -173,22 +146,13 @@ def to_records(batch: pa.RecordBatch) -> Iterator[Record]:
         yield Record(topic, partition, offset, timestamp, kind, key, value, pairs, epoch)
 
 
-def match_topics(topics: Sequence[Topic], names: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
-    """Names of `topics` given literally or matched whole by a regular expression, in the capture's order."""
-    expressions = [compile_pattern(pattern) for pattern in patterns]
-    return tuple(
-        topic.name
-        for topic in topics
-        if topic.name in names or any(expression.fullmatch(topic.name) for expression in expressions)
-    )
-
-
-def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """A regular expression as typed on the command line; UsageError when it isn't one."""
+def total_bytes(path: str | Path) -> int:
+    """Bytes of all segments of a capture; 0 when it can't be opened."""
     try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise UsageError(f"'{pattern}' is not a regular expression: {error}.") from None
+        manifest = open_capture(path).manifest
+    except CaptureError:
+        return 0
+    return sum(segment.bytes for _, partition in manifest.topic_partitions() for segment in partition.segments)
 
 
 class reading:  # noqa: N801
@@ -241,4 +205,4 @@ def _overlaps(low: int, high: int, window: Window) -> bool:
     return (window.from_ms is None or high >= window.from_ms) and (window.to_ms is None or low < window.to_ms)
 
 
-__all__ = ["EFFECTIVE", "Capture", "Selection", "match_topics", "open_capture", "reading", "to_records"]
+__all__ = ["EFFECTIVE", "Capture", "Selection", "open_capture", "reading", "to_records", "total_bytes"]

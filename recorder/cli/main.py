@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from recorder.cli import info
+from recorder.cli import cat, info, local, ls, record, verify
 from recorder.cli.output import VERBOSITY, complain
 from recorder.errors import BlackboxError, ExitCode
 
@@ -44,8 +44,11 @@ def flags(
     VERBOSITY.quiet, VERBOSITY.verbose, VERBOSITY.debug = quiet, verbose, debug
 
 
-for verb in (info.info,):
+for verb in (record.record, info.info, ls.ls, cat.cat, verify.verify):
     app.command()(verb)
+
+
+app.add_typer(local.app, name="local")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -42,12 +42,12 @@ VERBOSITY = Verbosity()
 def say(text: str) -> None:
     """A line for the person, on stderr; silent with --quiet."""
     if not VERBOSITY.quiet:
-        print(text, file=sys.stderr)
+        sys.stderr.write(text + "\n")
 
 
 def complain(text: str) -> None:
     """A line that must be seen, on stderr, also with --quiet."""
-    print(text, file=sys.stderr)
+    sys.stderr.write(text + "\n")
 
 
 def emit(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Format) -> None:
@@ -73,6 +73,12 @@ def emit_json(value: Any) -> None:
 def to_json(value: Any, *, indent: int | None = None) -> str:
     """JSON text of plain values; bytes that are not UTF-8 become `{"base64": …}`, other objects their str()."""
     return json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
+
+
+def emit_lines(lines: Iterable[str]) -> None:
+    """Lines to stdout as they come, so that `head` sees the first at once."""
+    for line in lines:
+        sys.stdout.write(line + "\n")
 
 
 def emit_text(text: str) -> None:
@@ -149,25 +155,26 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     materialised = [list(row) for row in rows]
     for index, column in enumerate(columns):
         numeric = all(isinstance(row[index], int | float) or row[index] is None for row in materialised)
         table.add_column(column, justify="right" if numeric and materialised else "left", overflow="fold")
     for row in materialised:
-        table.add_row(*(Text(_cell(value)) for value in row))
+        table.add_row(*(Text(_cell(column, value)) for column, value in zip(columns, row, strict=True)))
     console = _console(stderr=False)
     # A pipe has no width: never fold what a program or `less -S` may read.
     console.print(table, soft_wrap=not sys.stdout.isatty())
 
 
-def _cell(value: Any) -> str:
+def _cell(column: str, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return f"{value:,}"
+        # Offsets and times get copied into commands; counts get read.
+        return str(value) if "offset" in column or column.endswith("_ms") else f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.3f}".rstrip("0").rstrip(".")
     if isinstance(value, bytes):

@@ -1,0 +1,93 @@
+"""`blackbox record`: a window of topics into a capture."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recorder.cli.options import (
+    Bootstrap,
+    CommandConfig,
+    Excludes,
+    From,
+    OutputFormat,
+    Patterns,
+    Properties,
+    Topics,
+    Zone,
+)
+from recorder.cli.output import Format, complain, emit_json, progress, say
+from recorder.errors import ExitCode
+
+
+def record(
+    bootstrap_server: Bootstrap = None,
+    topic: Topics = None,
+    regex: Patterns = None,
+    exclude: Excludes = None,
+    from_: From = None,
+    to: Annotated[str, typer.Option(metavar="TIME", help="End of the window (exclusive), or 'end'.")] = "end",
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Where to write the capture.", show_default=False),
+    ] = None,
+    properties: Properties = None,
+    command_config: CommandConfig = None,
+    tz: Zone = None,
+    late_slack: Annotated[
+        str,
+        typer.Option(
+            metavar="DURATION|all",
+            help="How far past the window's end to look for late records; 'all': to the log's end.",
+        ),
+    ] = "5m",
+    form: OutputFormat = Format.TABLE,
+) -> None:
+    """Record a window of topics into a new capture: every record, every field, every missing offset explained.
+
+    The window may lie in the past, in the future, or straddle now; --from beginning takes all there is.
+    Reads only: joins no group, commits nothing, creates nothing. Ctrl-C seals what was read.
+
+    Example: blackbox record -b broker:9092 -e 'payments\\..*' --from 2026-11-03T14:02Z --to 2026-11-03T14:09Z
+    """
+    from recorder.cli.interrupt import stopping
+    from recorder.kafka.connection import connect
+    from recorder.recording import record as recording
+    from recorder.recording.request import Request, parse_slack, parse_window
+
+    request = Request(
+        window=parse_window(from_, to, tz),
+        names=topic or (),
+        patterns=regex or (),
+        excludes=exclude or (),
+        late_slack_ms=parse_slack(late_slack),
+        from_text=from_ or "",
+        to_text=to,
+        command=("blackbox", *sys.argv[1:]),
+    )
+    connection = connect(bootstrap_server, properties or (), command_config)
+    directory = output or request.default_directory()
+    with stopping() as stop, progress("record", None) as bar:
+
+        def show(now: recording.Progress) -> None:
+            bar.show(completed=now.offsets, total=now.total, note=f"{now.records:,} records")
+
+        manifest = recording.record(connection, request, directory, progress=show, stop=stop)
+    if form is not Format.TABLE:
+        emit_json({"capture": str(directory), "id": manifest.capture_id, "records": manifest.records,
+                   "losses": [loss.sentence() for loss in manifest.losses]})  # fmt: skip
+    say(f"Recorded {manifest.records:,} records of {len(manifest.topics)} topics into {directory}")
+    for note in manifest.notes:
+        if note.level != "loss":
+            say(f"  {note.level}: {note.sentence()}")
+    for loss in manifest.losses:
+        complain(f"  loss: {loss.sentence()}")
+    if manifest.finished_by == "interrupt":
+        complain("Interrupted: what was read until then is sealed.")
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if manifest.losses:
+        raise typer.Exit(ExitCode.LOSS)
+    say(f"Look at it:  blackbox info {directory}  ·  blackbox inspect {directory}")

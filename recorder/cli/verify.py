@@ -1,0 +1,43 @@
+"""`blackbox verify`: is a capture whole and unaltered?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from recorder.cli.options import CapturePath, OutputFormat
+from recorder.cli.output import Format, emit, progress, say
+from recorder.errors import ExitCode
+
+
+def verify(
+    capture: CapturePath,
+    form: OutputFormat = Format.TABLE,
+    everything: Annotated[bool, typer.Option("--all", help="Show also the checks that passed, one by one.")] = False,
+) -> None:
+    """Check every segment, checksum, offset and ledger entry of a capture. Exit 1 when a check failed.
+
+    Example: blackbox verify incident/ --format json
+    """
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    from recorder.capture import verify as checking
+    from recorder.capture.reader import total_bytes
+
+    size = total_bytes(capture)
+    with progress("verify", size, "bytes") as bar:
+        if size > checking.WORTH_PROCESSES_BYTES:
+            with ProcessPoolExecutor(mp_context=get_context("forkserver")) as executor:
+                checks = checking.verify(capture, executor=executor, progress=bar.advance)
+        else:
+            checks = checking.verify(capture, progress=bar.advance)
+    failed = checking.failed(checks)
+    brief = form is Format.TABLE and not everything
+    shown = [check for check in checks if not brief or check.status != "PASSED" or check.name != "ledger"]
+    emit(("check", "status", "where", "detail"), ([c.name, c.status, c.where, c.detail] for c in shown), form)
+    passed = sum(check.status == "PASSED" for check in checks)
+    say(f"{passed} of {len(checks)} checks passed." if failed else f"The capture is whole: {passed} checks passed.")
+    if failed:
+        raise typer.Exit(ExitCode.FAILED)

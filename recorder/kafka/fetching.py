@@ -1,0 +1,141 @@
+"""Reading partitions from given offsets with one consumer: assigned, never subscribed, nothing ever committed.
+
+Hands out whole lists of messages and what happened between them; it judges nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from types import TracebackType
+from typing import Literal, Self
+
+from confluent_kafka import OFFSET_INVALID, KafkaError, Message, TopicPartition
+
+from recorder.kafka.connection import Connection
+from recorder.kafka.offsets import Place
+
+WAIT_SECONDS = 0.1  # consume() waits for a full batch or this long, and Ctrl-C waits with it
+BATCH_MESSAGES = 1_000
+
+Isolation = Literal["read_committed", "read_uncommitted"]
+
+__all__ = ["Arrived", "Event", "Failed", "Fetcher", "Isolation", "Message", "OutOfRange", "ReachedEnd", "is_denied"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Messages of one partition in offset order."""
+
+    place: Place
+    messages: list[Message]
+
+    @property
+    def next_offset(self) -> int:
+        return (self.messages[-1].offset() or 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReachedEnd:
+    """The reader stands at `offset`, the end of what is readable now: all before it was handed out or is a hole."""
+
+    place: Place
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfRange:
+    """The offset to read next is not in the log: deleted by retention, or the log was cut."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The broker refuses this partition for good (or, without a place, the whole client)."""
+
+    place: Place | None
+    error: KafkaError
+
+
+Event = Arrived | ReachedEnd | OutOfRange | Failed
+
+
+class Fetcher:
+    """A consumer over fixed partitions; use it as a context manager."""
+
+    def __init__(self, connection: Connection, starts: Mapping[Place, int], isolation: Isolation) -> None:
+        self._connection = connection
+        self._consumer = connection.consumer(
+            isolation_level=isolation,
+            enable_partition_eof=True,
+            auto_offset_reset="error",
+            check_crcs=True,
+            # A full local queue must not put the fetcher to sleep for its default second.
+            fetch_queue_backoff_ms=2,
+            queued_max_messages_kbytes=64 << 10,
+            fetch_max_bytes=32 << 20,
+            allow_auto_create_topics=False,
+        )
+        self._consumer.assign([TopicPartition(topic, partition, at) for (topic, partition), at in starts.items()])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._consumer.close()
+
+    def poll(self) -> Iterator[Event]:
+        """What arrived within a tenth of a second, in order for each partition."""
+        batch = self._consumer.consume(BATCH_MESSAGES, WAIT_SECONDS)
+        errors = list(map(Message.error, batch))
+        if not any(error is not None for error in errors):  # count(None) would compare, which KafkaError can't
+            yield from _runs(batch)
+            return
+        begin = 0
+        for index, error in enumerate(errors):
+            if error is not None:
+                yield from _runs(batch[begin:index])
+                begin = index + 1
+                if event := _event(batch[index], error):
+                    yield event
+        yield from _runs(batch[begin:])
+
+    def drop(self, place: Place) -> None:
+        """Read no more of this partition."""
+        self._consumer.incremental_unassign([TopicPartition(*place)])
+
+    def restart(self, place: Place, offset: int) -> None:
+        """Go on reading this partition at `offset`."""
+        self._consumer.incremental_unassign([TopicPartition(*place)])
+        self._consumer.incremental_assign([TopicPartition(*place, offset)])
+
+
+def is_denied(error: KafkaError) -> bool:
+    """The broker says that we may not read this."""
+    return bool(error.code() in {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED})
+
+
+def _runs(batch: list[Message]) -> Iterator[Arrived]:
+    begin = 0
+    for (topic, partition), run in groupby(zip(map(Message.topic, batch), map(Message.partition, batch), strict=True)):
+        assert topic is not None and partition is not None  # only errors lack them
+        end = begin + sum(1 for _ in run)
+        yield Arrived((topic, partition), batch[begin:end])
+        begin = end
+
+
+def _event(message: Message, error: KafkaError) -> Event | None:
+    code, topic, partition = error.code(), message.topic(), message.partition()
+    place = None if topic is None or partition is None or partition < 0 else (topic, partition)
+    if place and code == KafkaError._PARTITION_EOF:
+        offset = message.offset()
+        return ReachedEnd(place, OFFSET_INVALID if offset is None else offset)
+    if place and code in {KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET}:
+        return OutOfRange(place)
+    if error.retriable() or code in {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT}:
+        return None  # the client goes on by itself; who waits too long notices that nothing arrives
+    return Failed(place, error)

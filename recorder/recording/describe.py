@@ -1,0 +1,146 @@
+"""What a recording says about itself: the manifest, and the notes that a person should read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from recorder.capture.lineage import new_step
+from recorder.capture.manifest import Asked, FinishedBy, Manifest, Note, Partition, Source, Step, Topic, new_capture_id
+from recorder.capture.schema import FORMAT_VERSION
+from recorder.kafka.cluster import Cluster, TopicFacts
+from recorder.kafka.offsets import Place
+from recorder.recording.plan import Plan
+from recorder.recording.tape import Tape
+from recorder.window import format_duration, format_time
+
+_NEAR_THE_EDGE = 0.8  # of the slack: beyond it, later records may well have been missed
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What stays the same from the first checkpoint to the manifest."""
+
+    capture_id: str
+    started_ms: int
+    window: Asked
+    source: Source
+    topics: tuple[TopicFacts, ...]
+    step: Step
+
+    @classmethod
+    def of(
+        cls, cluster: Cluster, plan: Plan, from_text: str, to_text: str, command: Sequence[str], started_ms: int
+    ) -> Facts:
+        capture_id = new_capture_id()
+        return cls(
+            capture_id=capture_id,
+            started_ms=started_ms,
+            window=Asked(
+                from_text=from_text,
+                to_text=to_text,
+                from_ms=plan.window.from_ms,
+                to_ms=plan.window.to_ms,
+                late_slack_ms=plan.late_slack_ms,
+                covered_from_ms=plan.window.from_ms,
+            ),
+            source=Source(cluster_id=cluster.cluster_id, brokers=len(cluster.brokers)),
+            topics=tuple(plan.topics.values()),
+            step=new_step("record", capture_id, command=command),
+        )
+
+
+def manifest_of(
+    facts: Facts,
+    partitions: dict[Place, Partition],
+    *,
+    finished_by: FinishedBy,
+    at_ms: int,
+    notes: Sequence[Note] = (),
+) -> Manifest:
+    """The manifest of a recording as it stands at `at_ms`."""
+    covered_to_ms = at_ms if facts.window.to_ms is None else min(facts.window.to_ms, at_ms)
+    asked = {name: getattr(facts.window, name) for name in facts.window.__struct_fields__}
+    return Manifest(
+        format_version=FORMAT_VERSION,
+        capture_id=facts.capture_id,
+        created_at_ms=at_ms,
+        finished_by=finished_by,
+        window=Asked(**asked | {"covered_to_ms": covered_to_ms}),
+        source=facts.source,
+        topics=tuple(
+            Topic(
+                name=topic.name,
+                id=topic.id,
+                config=topic.overrides,
+                partitions=tuple(partitions[topic.name, partition] for partition in topic.partitions),
+            )
+            for topic in facts.topics
+        ),
+        lineage=(facts.step,),
+        notes=tuple(notes),
+    )
+
+
+def notes_of(cluster: Cluster, plan: Plan, tapes: dict[Place, Tape], started_ms: int) -> Iterator[Note]:
+    """What the recording noticed about the window: deleted starts, late records, changed topics, missing rights."""
+    yield from _start_notes(plan)
+    yield from _late_notes(plan, tapes, started_ms)
+    yield from _topic_notes(cluster, plan)
+
+
+def _start_notes(plan: Plan) -> Iterator[Note]:
+    for (topic, partition), span in plan.spans.items():
+        if plan.window.from_ms is not None and span.log_start > 0 and span.start == span.log_start:
+            yield Note(
+                level="warning",
+                text=f"its log begins at offset {span.log_start}, inside the window or after its start: "
+                "older records of the window, if there were any, had been deleted before the recording",
+                topic=topic,
+                partition=partition,
+            )
+
+
+def _late_notes(plan: Plan, tapes: dict[Place, Tape], started_ms: int) -> Iterator[Note]:
+    to_ms, slack = plan.window.to_ms, plan.late_slack_ms
+    for (topic, partition), tape in tapes.items():
+        late, latest_ms = tape.late
+        if not late:
+            continue
+        text = f"{late:,} records of the window came late, the latest {format_duration(latest_ms)} after its end"
+        near = slack is not None and latest_ms >= slack * _NEAR_THE_EDGE
+        if near:
+            text += f", near the late slack of {format_duration(slack or 0)}: record again with --late-slack all"
+        yield Note(level="warning" if near else "info", text=text, topic=topic, partition=partition)
+    if to_ms is not None and slack and to_ms < started_ms < to_ms + slack:
+        yield Note(
+            level="info",
+            text=f"the window ended {format_duration(started_ms - to_ms)} before the recording began: records of the "
+            f"window that arrive after {format_time(started_ms)} are not in it",
+        )
+
+
+def _topic_notes(cluster: Cluster, plan: Plan) -> Iterator[Note]:
+    before = plan.topics
+    cluster.refresh()
+    after = cluster.topics(before)
+    for name, topic in before.items():
+        now = after.get(name)
+        if now is None:
+            yield Note(level="warning", text="the topic was deleted during the recording", topic=name)
+            continue
+        if topic.id and now.id and topic.id != now.id:
+            yield Note(level="loss", text="the topic was deleted and created anew during the recording", topic=name)
+        for partition in sorted(set(now.partitions) - set(topic.partitions)):
+            yield Note(
+                level="loss",
+                text="the partition was added during the recording and is not in it",
+                topic=name,
+                partition=partition,
+            )
+        if topic.overrides is None:
+            yield Note(
+                level="info",
+                text="we may not read its configuration: whether it is compacted is unknown",
+                topic=name,
+            )

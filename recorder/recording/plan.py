@@ -1,0 +1,104 @@
+"""Which offsets a window means: chosen once, before the first record is read.
+
+End offsets are taken before the time look-ups, or records appended between the two would be lost. A time look-up is
+exact for the window's start; its end is found by reading on for a slack (CreateTime does not grow with the offset).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from recorder.capture.selection import compile_pattern, require_known
+from recorder.errors import UsageError
+from recorder.kafka.cluster import Cluster, TopicFacts
+from recorder.kafka.offsets import NOTHING_THAT_LATE, Place, at_time, log_ends, log_starts
+from recorder.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The offsets to read of one partition: `[start, end)`; an end of None is not known yet (the window is open)."""
+
+    start: int
+    end: int | None
+    late_from: int | None
+    """First offset at or after the window's end by time: window records from here on are late."""
+    log_start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to read: topics as they stand, and a span for every partition, empty ones included."""
+
+    topics: dict[str, TopicFacts]
+    spans: dict[Place, Span]
+    window: Window
+    late_slack_ms: int | None
+
+    @property
+    def offsets(self) -> int | None:
+        """How many offsets there are to read; None when the window is still open."""
+        total = 0
+        for span in self.spans.values():
+            if span.end is None:
+                return None
+            total += span.end - span.start
+        return total
+
+
+def select_topics(
+    known: Sequence[str], names: Sequence[str], patterns: Sequence[str], excludes: Sequence[str]
+) -> list[str]:
+    """Topics named literally or matched whole by a pattern; internal ones (`__…`) only when named.
+
+    Raises UsageError for a name that is not there (with those that are near) and for a choice of nothing.
+    """
+    if not names and not patterns:
+        raise UsageError("No topics chosen: give -t NAME, or -e REGEX (-e '.*' means all).")
+    for name in names:
+        require_known(name, known, "the cluster (or we may not see it)")
+    include, exclude = [compile_pattern(p) for p in patterns], [compile_pattern(p) for p in excludes]
+    chosen = [
+        name
+        for name in known
+        if (name in names or (not name.startswith("__") and any(p.fullmatch(name) for p in include)))
+        and not any(p.fullmatch(name) for p in exclude)
+    ]
+    if not chosen:
+        raise UsageError(f"No topic matches: the cluster has {', '.join(known[:20]) or 'no topics'}.")
+    return chosen
+
+
+def make_plan(
+    cluster: Cluster, topics: dict[str, TopicFacts], window: Window, late_slack_ms: int | None, *, now_ms: int
+) -> Plan:
+    """Look up a window's offsets. Ends stay open when the window reaches beyond `now_ms`."""
+    places = [(name, partition) for name, facts in topics.items() for partition in facts.partitions]
+    live = window.to_ms is not None and window.to_ms > now_ms
+    ends = log_ends(cluster, places)
+    lows = log_starts(cluster, places)
+    starts = dict(lows)
+    if window.from_ms is not None:
+        found = at_time(cluster, places, window.from_ms)
+        starts = {place: ends[place] if at == NOTHING_THAT_LATE else at for place, at in found.items()}
+    late_from, bounds = dict.fromkeys(places), dict(ends)
+    if window.to_ms is not None and not live:
+        late_from = _found(at_time(cluster, places, window.to_ms))
+        if late_slack_ms is not None:
+            beyond = _found(at_time(cluster, places, window.to_ms + late_slack_ms))
+            bounds = {place: ends[place] if at is None else min(at, ends[place]) for place, at in beyond.items()}
+    spans = {
+        place: Span(
+            start=min(starts[place], bounds[place]) if not live else starts[place],
+            end=None if live else bounds[place],
+            late_from=late_from[place],
+            log_start=lows[place],
+        )
+        for place in places
+    }
+    return Plan(topics, spans, window, late_slack_ms)
+
+
+def _found(offsets: dict[Place, int]) -> dict[Place, int | None]:
+    return {place: None if at == NOTHING_THAT_LATE else at for place, at in offsets.items()}

@@ -1,0 +1,213 @@
+"""The read loop: every partition from its start to its end, through what brokers do meanwhile.
+
+A partition is finished by position, not by silence: by a record at or beyond its end, or by the broker's word that
+the reader stands at the end of what is readable (a transaction marker or a compacted tail never arrives).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from recorder.capture.manifest import Note
+from recorder.errors import BlackboxError, KafkaUnavailableError
+from recorder.kafka.cluster import Cluster
+from recorder.kafka.fetching import Arrived, Event, Failed, Fetcher, Message, OutOfRange, ReachedEnd, is_denied
+from recorder.kafka.offsets import Place, log_ends, log_starts
+from recorder.recording.pipeline import Pipeline
+from recorder.recording.tape import Tape
+
+FLUSH_MESSAGES = 2_000
+FLUSH_BYTES = 1 << 20
+OPEN_TRANSACTION_SECONDS = 10.0
+STALLED_SECONDS = 60.0
+_LIVE_GRACE_MS = 500  # broker clocks: a record of the window's last moment may be appended a little later
+
+
+@dataclass
+class Reading:
+    """The state of one pass over the partitions."""
+
+    cluster: Cluster
+    tapes: dict[Place, Tape]
+    pipeline: Pipeline
+    sealed: Callable[[], None]
+    """Called in the writer thread after a segment was sealed."""
+    stopped: Callable[[], bool]
+    advanced: Callable[[int], None]
+    """Told how many offsets were passed."""
+    notes: list[Note] = field(default_factory=list)
+    _open: set[Place] = field(default_factory=set)
+    _position: dict[Place, int] = field(default_factory=dict)
+    _pending: dict[Place, list[Message]] = field(default_factory=dict)
+    _pending_bytes: dict[Place, int] = field(default_factory=dict)
+    _at_end: dict[Place, float] = field(default_factory=dict)
+    """Partitions that stand at the end of what is readable, and since when (monotonic seconds)."""
+    _last_event: float = 0.0
+
+    def run(self, live_until_ms: int | None, now_ms: Callable[[], int]) -> None:
+        """Read until every partition is finished, the window is over, or `stopped`."""
+        self._position = {place: tape.ledger.position for place, tape in self.tapes.items()}
+        self._open = {
+            place for place, tape in self.tapes.items() if tape.end is None or tape.ledger.position < tape.end
+        }
+        starts = {place: self._position[place] for place in self._open}
+        if starts:
+            try:
+                with Fetcher(self.cluster.connection, starts, "read_committed") as fetcher:
+                    self._loop(fetcher, live_until_ms, now_ms)
+            except KafkaUnavailableError as error:
+                # What was read is worth keeping; what was not is named below.
+                self.notes.append(Note(level="loss", text=str(error)))
+        for place in list(self._pending):
+            self._flush(place)
+        self.pipeline.wait()
+        for place in self._open:
+            self._end_unread(place)
+
+    def _loop(self, fetcher: Fetcher, live_until_ms: int | None, now_ms: Callable[[], int]) -> None:
+        self._last_event = time.monotonic()
+        while self._open and not self.stopped():
+            for event in fetcher.poll():
+                self._last_event = time.monotonic()
+                self._take(event, fetcher)
+            if live_until_ms is not None and now_ms() >= live_until_ms + _LIVE_GRACE_MS:
+                live_until_ms = None
+                self._close_window(fetcher)
+            if live_until_ms is None and self._give_up(fetcher):
+                return
+
+    def _take(self, event: Event, fetcher: Fetcher) -> None:
+        match event:
+            case Arrived(place, messages):
+                if place in self._open:
+                    self._at_end.pop(place, None)
+                    self._arrived(place, messages, event.next_offset, fetcher)
+            case ReachedEnd(place, offset):
+                if place in self._open:
+                    self._at_end.setdefault(place, time.monotonic())
+                    self._reached(place, offset, fetcher)
+            case OutOfRange(place):
+                if place in self._open:
+                    self._out_of_range(place, fetcher)
+            case Failed(place, error):
+                if place is None:
+                    raise self.cluster.connection.unavailable(error, "read")
+                if is_denied(error):
+                    raise BlackboxError(
+                        f"No right to read topic {place[0]}: ask for READ on it. Nothing else is needed."
+                    )
+                if place in self._open:
+                    self._note_loss(place, f"the broker ended the reading: {error.str()}")
+                    self._drop(place, fetcher, finished=False)
+
+    def _arrived(self, place: Place, messages: list[Message], next_offset: int, fetcher: Fetcher) -> None:
+        tape = self.tapes[place]
+        self.advanced(min(next_offset, tape.end or next_offset) - self._position[place])
+        self._position[place] = next_offset
+        pending = self._pending.setdefault(place, [])
+        pending += messages
+        size = self._pending_bytes.get(place, 0) + sum(map(len, messages))
+        self._pending_bytes[place] = size
+        if len(pending) >= FLUSH_MESSAGES or size >= FLUSH_BYTES:
+            self._flush(place)
+        if tape.end is not None and next_offset >= tape.end:
+            self._finish(place, fetcher)
+
+    def _reached(self, place: Place, offset: int, fetcher: Fetcher) -> None:
+        self._flush(place)
+        tape = self.tapes[place]
+        if offset > self._position[place]:
+            self.advanced(min(offset, tape.end or offset) - self._position[place])
+            self._position[place] = offset
+            self.pipeline.add(partial(tape.advance, offset))
+        if tape.end is not None and offset >= tape.end:
+            self._finish(place, fetcher)
+
+    def _out_of_range(self, place: Place, fetcher: Fetcher) -> None:
+        """Retention deleted what was to be read next: name the gap and go on where the log begins now."""
+        self._flush(place)
+        tape, at = self.tapes[place], self._position[place]
+        begins = log_starts(self.cluster, [place])[place]
+        if begins > at:
+            self._position[place] = begins
+            self.advanced(min(begins, tape.end or begins) - at)
+            self.pipeline.add(partial(tape.advance, begins, "expired"))
+            self.notes.append(
+                Note(level="warning", text=f"retention deleted from offset {at} on while it was being read",
+                     topic=place[0], partition=place[1])
+            )  # fmt: skip
+            if tape.end is not None and begins >= tape.end:
+                self._finish(place, fetcher)
+            else:
+                fetcher.restart(place, begins)
+            return
+        self._note_loss(place, f"offset {at} vanished: the topic was recreated, or its log was cut, while it was read")
+        self._drop(place, fetcher, finished=False)
+
+    def _close_window(self, fetcher: Fetcher) -> None:
+        """The window's end has come: what the log holds now is what there is to read."""
+        ends = log_ends(self.cluster, self._open)
+        self._last_event = time.monotonic()
+        self._at_end = dict.fromkeys(self._at_end, self._last_event)
+        for place, end in ends.items():
+            self._flush(place)
+            self.pipeline.wait()
+            self.tapes[place].end = max(end, self._position[place])
+            if self._position[place] >= end:
+                self._finish(place, fetcher)
+
+    def _give_up(self, fetcher: Fetcher) -> bool:
+        """True when nothing more can be expected: all wait behind open transactions, or the brokers are gone."""
+        now = time.monotonic()
+        for place, since in list(self._at_end.items()):
+            if place in self._open and now - since > OPEN_TRANSACTION_SECONDS:
+                self._note_loss(
+                    place,
+                    f"an open transaction hides the records from offset {self._position[place]} on: record again later",
+                )
+                self._drop(place, fetcher, finished=False)
+        if now - self._last_event > STALLED_SECONDS and self._open - self._at_end.keys():
+            heard = self.cluster.connection.errors
+            why = f": {heard[-1]}" if heard else ""
+            self.notes.append(Note(level="loss", text=f"no broker answered for {STALLED_SECONDS:.0f} s{why}"))
+            return True
+        return False
+
+    def _flush(self, place: Place) -> None:
+        messages = self._pending.pop(place, None)
+        self._pending_bytes.pop(place, None)
+        if messages:
+            self.pipeline.add(partial(self._append, self.tapes[place], messages))
+
+    def _append(self, tape: Tape, messages: list[Message]) -> None:
+        if tape.append(messages):
+            self.sealed()
+
+    def _finish(self, place: Place, fetcher: Fetcher) -> None:
+        self._flush(place)
+        tape = self.tapes[place]
+        assert tape.end is not None
+        self.pipeline.add(partial(tape.advance, tape.end))
+        self._drop(place, fetcher, finished=True)
+
+    def _drop(self, place: Place, fetcher: Fetcher, *, finished: bool) -> None:
+        fetcher.drop(place)
+        self._at_end.pop(place, None)
+        self._open.discard(place)
+        if not finished:
+            self._flush(place)
+            self.pipeline.wait()
+            self._end_unread(place)
+
+    def _end_unread(self, place: Place) -> None:
+        tape = self.tapes[place]
+        if tape.end is None:
+            tape.end = tape.ledger.position
+        tape.advance(self._position[place])
+        tape.advance(tape.end, "unread")
+
+    def _note_loss(self, place: Place, text: str) -> None:
+        self.notes.append(Note(level="loss", text=text, topic=place[0], partition=place[1]))
