@@ -87,8 +87,9 @@ def _compare(
     for kind, rest, stream in (("only_left", a, left), ("only_right", b, right)):
         while rest is not None:
             first = rest.column("offset")[0].as_py()
-            offsets = (first, None) if kind == "only_left" else (None, first)
-            yield kind, rest.num_rows, Difference(topic, partition, *offsets, "has no counterpart from here on")
+            at_left, at_right = (first, None) if kind == "only_left" else (None, first)
+            where = Difference(topic, partition, at_left, at_right, "has no counterpart from here on")
+            yield kind, rest.num_rows, where
             rest = next(stream, None)
 
 
