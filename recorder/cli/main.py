@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from recorder.cli import cat, info, local, ls, record, verify
+from recorder.cli import cat, info, local, ls, record, sql, verify
 from recorder.cli.output import VERBOSITY, complain
 from recorder.errors import BlackboxError, ExitCode
 
@@ -44,7 +44,7 @@ def flags(
     VERBOSITY.quiet, VERBOSITY.verbose, VERBOSITY.debug = quiet, verbose, debug
 
 
-for verb in (record.record, info.info, ls.ls, cat.cat, verify.verify):
+for verb in (record.record, info.info, ls.ls, cat.cat, sql.sql, verify.verify):
     app.command()(verb)
 
 
