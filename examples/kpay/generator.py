@@ -81,6 +81,7 @@ class Generator(threading.Thread):
                 reported, reported_sent = now, self.sent
             self.stopping.wait(min(0.1, max(0.002, due - time.monotonic())))
         self._producer.flush(10)
+        self._control.close()
         self.telemetry.audit(self.origin, "stopped", f"generator stopped after {self.sent} payments")
 
     def _send(self) -> None:

@@ -47,6 +47,10 @@ class InflightProcessor(Processor):
             else:
                 self._let_out(record)
 
+    def run(self) -> None:
+        super().run()
+        self._control.close()
+
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         self._intake = [TopicPartition(each.topic, each.partition) for each in partitions if each.topic == INCOMING]
 

@@ -41,6 +41,7 @@ class Processor(threading.Thread):
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
                 "session.timeout.ms": 10_000,
+                "heartbeat.interval.ms": 500,
             }
         )
         self.producer = producer(

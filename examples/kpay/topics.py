@@ -31,11 +31,13 @@ PARTITIONS = {
     AUDIT: 3,
 }
 
-# The client flags only transactional errors as retriable; these three say that a partition is not there yet.
+# The client flags only transactional errors as retriable; these say that a partition is not quite there yet.
 _NOT_YET = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
 }
 
 
