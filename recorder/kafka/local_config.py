@@ -31,7 +31,9 @@ _FIXED = {
     # A dead broker is noticed sooner (9 s otherwise), but not one that only waits for the processor.
     "broker.heartbeat.interval.ms": "1000",
     "broker.session.timeout.ms": "6000",
-    # Retention, compaction and deletion happen within seconds.
+    # Nothing expires unless a topic says so (old timestamps are evidence here), but then within seconds, as do
+    # compaction and deletion.
+    "log.retention.ms": "-1",
     "log.initial.task.delay.ms": "500",
     "log.retention.check.interval.ms": "1000",
     "log.segment.delete.delay.ms": "500",
