@@ -39,13 +39,13 @@ class Connection:
     _lock: threading.Lock = field(repr=False, default_factory=threading.Lock, compare=False)
 
     def config(self, **overrides: Any) -> dict[str, Any]:
-        """Settings for one client; `overrides` use `_` for `.` (``linger_ms=1``)."""
+        """Settings for one client; `overrides` use `_` for `.` (``linger_ms=1``; not in ``stats_cb``)."""
         return {
             "client.id": CLIENT_ID,
             **self.settings,
             "bootstrap.servers": self.bootstrap,
             "error_cb": self._heard,
-            **{name.replace("_", "."): value for name, value in overrides.items()},
+            **{_librdkafka_name(name): value for name, value in overrides.items()},
         }
 
     def consumer(self, **overrides: Any) -> Consumer:
@@ -108,6 +108,10 @@ def connect(bootstrap: str | None, properties: Sequence[str] = (), command_confi
     settings.pop("bootstrap.servers", None)
     settings.setdefault("client.id", CLIENT_ID)
     return Connection(servers, settings, {entry.key: entry.where for entry in entries})
+
+
+def _librdkafka_name(keyword: str) -> str:
+    return keyword if keyword.endswith("_cb") else keyword.replace("_", ".")
 
 
 def _readable(text: str) -> str:

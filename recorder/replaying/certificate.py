@@ -1,0 +1,163 @@
+"""The certificate: what a replay planned, what it did, and how exactly, for people and for pipelines.
+
+Kept as JSON beside the work, never inside a capture (which is sealed). All durations are nanoseconds.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from recorder.capture.manifest import write_atomically
+from recorder.errors import UsageError
+from recorder.replaying.histogram import Distribution
+from recorder.replaying.options import Timestamps
+from recorder.replaying.player import Ending
+from recorder.replaying.preflight import Finding
+from recorder.replaying.tally import Failure
+
+CERTIFICATE_VERSION = 1
+
+
+class TopicCount(msgspec.Struct, frozen=True, kw_only=True):
+    """One recorded topic: where it went, how many records were planned and how many confirmed."""
+
+    topic: str
+    target: str
+    planned: int
+    acked: int
+
+
+class Inversions(msgspec.Struct, frozen=True, kw_only=True):
+    """Records that lie before an earlier one of the same partition, or of the same key, in the target.
+
+    `key` is an upper bound (two keys may share a place in a table of bounded size); 0 is exact.
+    """
+
+    partition: int
+    key: int
+    source: str = "offsets in the delivery reports"
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of one replay. Lateness is counted from the plan ``T0 + position / rate``, never from the send."""
+
+    certificate_version: int = CERTIFICATE_VERSION
+    replay_id: str
+    capture_id: str
+    capture: str
+    tool: str
+    source_cluster_id: str | None
+    target_cluster_id: str | None
+    started_at_ms: int
+    """T0 by the wall clock."""
+    finished_at_ms: int
+    ended_by: Ending
+    error: str | None
+    """Why the client gave up, when `ended_by` is ``error``."""
+    rate: float | None
+    """None: top speed, where nothing has a deadline and the latenesses are None."""
+    timestamps: Timestamps
+    shifted_by_ms: int
+    max_gap_ms: int | None
+    remap: dict[str, str]
+    topics: tuple[TopicCount, ...]
+    planned: int
+    sent: int
+    """Handed to the client; each of these was confirmed or has failed."""
+    acked: int
+    failed: int
+    failures: tuple[Failure, ...]
+    """The first 1,000."""
+    errors: dict[str, int]
+    """Failures by error."""
+    planned_ns: int | None
+    """From the first record's deadline to the last one's."""
+    sending_ns: int
+    """From the first hand-over to the last."""
+    dispatch_lateness: Distribution | None
+    """Hand-over to the client, after the deadline."""
+    ack_lateness: Distribution | None
+    """The broker's confirmation as we learned of it, after the deadline."""
+    round_trip: Distribution | None
+    """Confirmation after hand-over."""
+    end_drift_ns: int | None
+    """Lateness of the very last record."""
+    inversions: Inversions
+    clamped: int
+    """Records that ran behind their partition's time, and were scheduled with it."""
+    wild: int
+    """Records whose timestamps could not place them, scheduled with their neighbours."""
+    collapsed_gaps: int
+    collapsed_ms: int
+    """Recorded idle time that was left out (`max_gap_ms`)."""
+    timestamp_0_sent_as_1: int
+    """Timestamps of 0 ms, which the client would take for "now"."""
+    queue_full: int
+    retries: int
+    starved_ns: int
+    created_topics: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def losses(self) -> int:
+        """Planned records that are not known to have arrived."""
+        return self.planned - self.acked
+
+
+def default_path(capture: Path, started_at_ms: int) -> Path:
+    """`incident.replay-20261103T140200Z.json` in the current directory, or the same with a number after it."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(started_at_ms / 1000))
+    name = f"{capture.resolve().name}.replay-{stamp}"
+    path, number = Path(f"{name}.json"), 1
+    while path.exists():
+        number += 1
+        path = Path(f"{name}-{number}.json")
+    return path
+
+
+def check_writable(path: Path, capture: Path) -> None:
+    """UsageError when a certificate can't be kept at `path`; asked before the replay, not after it."""
+    directory = path.resolve().parent
+    if directory.is_relative_to(capture.resolve()):
+        raise UsageError(f"{path} lies inside the capture, which is sealed: give --certificate another place.")
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory: give --certificate a file.")
+    try:
+        probe = path.with_name(path.name + ".tmp")
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(
+            f"The certificate can't be written to {path}: {error.strerror}. Give --certificate another place."
+        ) from None
+
+
+def write_certificate(certificate: Certificate, path: Path) -> None:
+    """Write JSON atomically. Raises UsageError when the file system does not let us."""
+    content = msgspec.json.format(msgspec.json.encode(certificate), indent=1) + b"\n"
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise UsageError(f"The certificate can't be written to {path}: {error.strerror}.") from error
+
+
+def read_certificate(path: Path) -> Certificate:
+    """Read a kept certificate; UsageError when the file is none, or from a newer version."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"Can't read {path}: {error.strerror}.") from None
+    try:
+        version = msgspec.json.decode(raw, type=_Version).certificate_version
+        if version > CERTIFICATE_VERSION:
+            raise UsageError(f"{path} is a certificate of version {version}, newer than this program: please upgrade.")
+        return msgspec.json.decode(raw, type=Certificate)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not a replay's certificate: {error}.") from None
+
+
+class _Version(msgspec.Struct):
+    certificate_version: int

@@ -1,0 +1,119 @@
+"""What a replay would do, and whether it can: capture and target looked at before anything is sent or created."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from recorder.capture.reader import Capture
+from recorder.capture.selection import Selection
+from recorder.errors import BlackboxError, ExitCode, RefusedError
+from recorder.kafka.cluster import Cluster
+from recorder.kafka.connection import Connection
+from recorder.kafka.producer import DEFAULT_BATCH_BYTES, Limits
+from recorder.kafka.target import NewTopicPlan, default_settings, target_topics
+from recorder.replaying.creation import BATCH_OVERHEAD, plan_topic
+from recorder.replaying.options import Options
+from recorder.replaying.preflight import Finding, check_clusters, check_topics, combine
+from recorder.replaying.routes import Routes, plan_routes
+from recorder.replaying.survey import Survey, survey
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A replay that is ready to run, or not: see `findings`. Nothing was sent or created yet."""
+
+    capture: Capture
+    cluster: Cluster
+    options: Options
+    routes: Routes
+    survey: Survey
+    findings: tuple[Finding, ...]
+    to_create: tuple[NewTopicPlan, ...]
+    limits: Limits
+    prepared_at_ms: int
+    replicas: int
+    """Copies that the target will keep of each record, at most."""
+
+    @property
+    def duration_ms(self) -> float | None:
+        """Real time from the first record to the last; None at top speed."""
+        return None if self.options.top_speed else self.survey.duration_ms / self.options.rate
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What a dry run ends with: would this replay start?"""
+        if any(finding.refusal for finding in self.errors):
+            return ExitCode.REFUSED
+        return ExitCode.FAILED if self.errors else ExitCode.OK
+
+    @property
+    def selection(self) -> Selection:
+        """What is read of the capture: the chosen topics, none of the excluded ones."""
+        return replace(self.options.selection, topics=tuple(topic.name for topic in self.routes.topics))
+
+    def require_no_errors(self) -> None:
+        """RefusedError or BlackboxError with all errors, when there are any."""
+        if not self.errors:
+            return
+        sentences = [finding.sentence() for finding in self.errors]
+        text = f" {sentences[0]}" if len(sentences) == 1 else "\n  ".join(["", *sentences])
+        kind = RefusedError if self.exit_code is ExitCode.REFUSED else BlackboxError
+        raise kind(f"Nothing was sent.{text}")
+
+
+def prepare(
+    capture: Capture,
+    connection: Connection,
+    options: Options | None = None,
+    *,
+    progress: Callable[[int], None] = lambda records: None,
+) -> Plan:
+    """Look at the capture and the target and say what a replay would do; `progress` gets counts of records looked at.
+
+    Raises UsageError, CaptureError and KafkaUnavailableError. What it finds wrong is in `Plan.findings`.
+    """
+    options = options or Options()
+    routes = plan_routes(capture.manifest, options)
+    cluster = Cluster(connection)
+    brokers = len(cluster.brokers)
+    existing = target_topics(cluster, routes.partitions)
+    now_ms = time.time_ns() // 1_000_000
+    seen = survey(capture, routes, options, start_ms=now_ms, progress=progress)
+    defaults = default_settings(cluster)
+    to_create = {
+        target: plan_topic(target, routes, combine(seen, routes, target), options, brokers=brokers, defaults=defaults)
+        for target in routes.partitions
+        if options.create_topics and target not in existing
+    }
+    findings = (
+        *check_clusters(capture.manifest, cluster.cluster_id, options),
+        *check_topics(routes, seen, options, existing, to_create, defaults),
+    )
+    sizes = [
+        int(settings.get("max.message.bytes", DEFAULT_BATCH_BYTES))
+        for settings in (
+            *(topic.settings or {} for topic in existing.values()),
+            *({**defaults, **plan.config} for plan in to_create.values()),
+        )
+    ]
+    return Plan(
+        capture=capture,
+        cluster=cluster,
+        options=options,
+        routes=routes,
+        survey=seen,
+        findings=findings,
+        to_create=tuple(to_create.values()),
+        limits=Limits(
+            largest_record=max((topic.largest for topic in seen.topics.values()), default=0) + BATCH_OVERHEAD,
+            largest_batch=min(sizes, default=DEFAULT_BATCH_BYTES),
+        ),
+        prepared_at_ms=now_ms,
+        replicas=max((plan.replicas for plan in to_create.values()), default=1),
+    )

@@ -1,0 +1,219 @@
+"""What would go wrong, asked before the first record: all findings at once, each with what to do about it.
+
+An *error* would surely lose or refuse records and keeps the replay from starting; a *warning* is something to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import msgspec
+
+from recorder.capture.manifest import Manifest
+from recorder.kafka.target import NewTopicPlan, TargetTopic
+from recorder.replaying.creation import BATCH_OVERHEAD
+from recorder.replaying.options import Options
+from recorder.replaying.routes import Routes
+from recorder.replaying.survey import Survey, TopicSurvey
+from recorder.window import format_duration
+
+_FAR_MS = 31_536_000_000_000  # a thousand years: beyond it a span says nothing to anybody
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that preflight found. `refusal`: possible, but only for somebody who asks for it by its flag."""
+
+    severity: Literal["error", "warning"]
+    topic: str | None
+    what: str
+    fix: str
+    refusal: bool = False
+
+    def sentence(self) -> str:
+        where = f"{self.topic}: " if self.topic else ""
+        return f"{where}{self.what}. {self.fix}"
+
+
+def check_clusters(manifest: Manifest, target_id: str | None, options: Options) -> Iterator[Finding]:
+    """Is this the cluster to write into, and the capture one to let out?"""
+    source_id = manifest.source.cluster_id
+    if source_id is None or target_id is None:
+        whose = (
+            "The capture does not say which cluster it" if source_id is None else "The target does not say what it is"
+        )
+        what = f"{whose} came from" if source_id is None else whose
+        yield _warning(None, f"{what}, so nobody can tell whether this is the source cluster", "Make sure it is not.")
+    elif source_id == target_id and not options.allow_source_cluster:
+        yield Finding(
+            severity="error",
+            topic=None,
+            what=f"The capture came from this very cluster ({target_id})",
+            fix="Give another target, or --allow-source-cluster if you mean it.",
+            refusal=True,
+        )
+    if manifest.clean is None and not options.allow_raw:
+        yield Finding(
+            severity="error",
+            topic=None,
+            what="The capture is raw: it was not scrubbed and may hold personal data",
+            fix="Run 'blackbox scrub' and replay the result, or give --allow-raw if you mean it.",
+            refusal=True,
+        )
+
+
+def check_topics(
+    routes: Routes,
+    survey: Survey,
+    options: Options,
+    existing: Mapping[str, TargetTopic],
+    created: Mapping[str, NewTopicPlan],
+    defaults: Mapping[str, str],
+) -> Iterator[Finding]:
+    """Would every topic take its records? `created` are checked as they will be."""
+    if not survey.records:
+        yield _warning(None, "The selection holds no records: nothing will be sent", "Widen -t, --from and --to.")
+    for target, needed in routes.partitions.items():
+        found = combine(survey, routes, target)
+        if target in created:
+            settings: Mapping[str, str] | None = {**defaults, **created[target].config}
+        elif target not in existing:
+            yield _missing(target, found)
+            continue
+        else:
+            yield from _check_partitions(existing[target], needed, found)
+            yield from _check_rights(existing[target])
+            settings = existing[target].settings
+        if settings is None:
+            yield _warning(target, "We may not read its settings", "Allow DescribeConfigs to have them checked.")
+        elif found.records:
+            yield from _check_settings(target, found, settings, options)
+            if target in existing:
+                yield from _check_replicas(existing[target], settings)
+
+
+def combine(survey: Survey, routes: Routes, target: str) -> TopicSurvey:
+    """What all recorded topics together bring to a target topic."""
+    parts = [survey.topics[topic.name] for topic in routes.sources(target)]
+    return TopicSurvey(
+        records=sum(part.records for part in parts),
+        bytes=sum(part.bytes for part in parts),
+        largest=max(part.largest for part in parts),
+        without_key=sum(part.without_key for part in parts),
+        ahead_ms=max(part.ahead_ms for part in parts),
+        behind_ms=max(part.behind_ms for part in parts),
+    )
+
+
+def _missing(target: str, found: TopicSurvey) -> Finding:
+    if not found.records:
+        return _warning(target, "The topic does not exist; nothing will be sent to it", "Give --create-topics.")
+    return _error(
+        target, "The topic does not exist", "Give --create-topics to create it as it was recorded, or map it with -m."
+    )
+
+
+def _check_partitions(topic: TargetTopic, needed: int, found: TopicSurvey) -> Iterator[Finding]:
+    if topic.partitions < needed:
+        what = f"It has {_count(topic.partitions, 'partition')}, the recorded one has {needed}"
+        fix = (
+            f"Add some (kafka-topics.sh --alter --topic {topic.name} --partitions {needed}), "
+            "or map it with -m to a new topic and give --create-topics."
+        )
+        yield (_error if found.records else _warning)(topic.name, what, fix)
+    elif topic.partitions > needed:
+        yield _warning(
+            topic.name,
+            f"It has {_count(topic.partitions, 'partition')}, the recorded one has {needed}: records keep their "
+            "recorded partition, producers that hash keys would choose another",
+            "Use a topic with as many partitions if that matters.",
+        )
+
+
+def _check_rights(topic: TargetTopic) -> Iterator[Finding]:
+    if topic.may_write is False:
+        yield _error(topic.name, "We may not write to it", "Ask for the right WRITE on the topic.")
+
+
+def _check_replicas(topic: TargetTopic, settings: Mapping[str, str]) -> Iterator[Finding]:
+    least = int(settings.get("min.insync.replicas", "1"))
+    if topic.in_sync is not None and topic.in_sync < least:
+        yield _error(
+            topic.name,
+            f"min.insync.replicas is {least}, and a partition has {_count(topic.in_sync, 'replica')} in sync: "
+            "it takes no records",
+            "Start the missing brokers, or lower min.insync.replicas.",
+        )
+
+
+def _check_settings(topic: str, found: TopicSurvey, settings: Mapping[str, str], options: Options) -> Iterator[Finding]:
+    limit = int(settings.get("max.message.bytes", "1048588"))
+    if found.largest + BATCH_OVERHEAD > limit:
+        yield _error(
+            topic,
+            f"Its largest record has {found.largest:,} bytes before compression, max.message.bytes is {limit:,}",
+            f"Set max.message.bytes={found.largest + BATCH_OVERHEAD} on the topic.",
+        )
+    policy = settings.get("cleanup.policy", "delete")
+    if "compact" in policy:
+        if found.without_key:
+            yield _error(
+                topic,
+                f"It is compacted and takes no records without a key; there are {found.without_key:,}",
+                "Map it with -m to a topic with cleanup.policy=delete.",
+            )
+        yield _warning(
+            topic,
+            "It is compacted: records may vanish soon after, and a window of such a topic is not its whole state",
+            "Replay into a topic with cleanup.policy=delete if consumers must see every record.",
+        )
+    if settings.get("message.timestamp.type") == "LogAppendTime":
+        yield _warning(
+            topic,
+            "It stamps records with the time of arrival (message.timestamp.type=LogAppendTime): ours are replaced",
+            "Set message.timestamp.type=CreateTime to keep them.",
+        )
+    elif options.timestamps != "now":
+        yield from _check_timestamps(topic, found, settings, options)
+        retention = int(settings.get("retention.ms", "604800000"))
+        if "delete" in policy and 0 <= retention < found.behind_ms:
+            yield _warning(
+                topic,
+                f"Its oldest record is {_span(found.behind_ms)} old, and retention.ms keeps {_span(retention)}: "
+                "Kafka will delete such records soon after they arrive",
+                "Give --timestamps shift, or set retention.ms=-1 on the topic.",
+            )
+
+
+def _check_timestamps(
+    topic: str, found: TopicSurvey, settings: Mapping[str, str], options: Options
+) -> Iterator[Finding]:
+    other = "now" if options.timestamps == "shift" else "shift or now"
+    for setting, worst, where in (
+        ("message.timestamp.after.max.ms", found.ahead_ms, "after"),
+        ("message.timestamp.before.max.ms", found.behind_ms, "before"),
+    ):
+        limit = int(settings.get(setting, "9223372036854775807"))
+        if worst > limit:
+            yield _error(
+                topic,
+                f"A timestamp lies {_span(worst)} {where} the time of sending, {setting} allows {_span(limit)}: "
+                "the broker would refuse the record",
+                f"Raise {setting} on the topic, or give --timestamps {other}.",
+            )
+
+
+def _span(duration_ms: float) -> str:
+    return format_duration(duration_ms) if duration_ms < _FAR_MS else "more than 1000 years"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _error(topic: str | None, what: str, fix: str) -> Finding:
+    return Finding(severity="error", topic=topic, what=what, fix=fix)
+
+
+def _warning(topic: str | None, what: str, fix: str) -> Finding:
+    return Finding(severity="warning", topic=topic, what=what, fix=fix)

@@ -1,0 +1,148 @@
+"""A plan and a certificate as a person reads them: facts, and tables of figures. Durations in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+
+from recorder.replaying.certificate import Certificate
+from recorder.replaying.histogram import Distribution
+from recorder.replaying.plan import Plan
+from recorder.replaying.preflight import Finding
+from recorder.window import format_duration, format_time
+
+Rows = tuple[Sequence[str], list[list[Any]]]
+
+
+def certificate_facts(certificate: Certificate) -> dict[str, str]:
+    """The certificate's single figures, named."""
+    seconds = certificate.sending_ns / 1e9
+    speed = f", {certificate.sent / seconds:,.0f}/s" if seconds > 0 and certificate.sent > 1 else ""
+    facts = {
+        "replay": f"{certificate.replay_id} of capture {certificate.capture_id}",
+        "target": f"cluster {certificate.target_cluster_id or '(unknown)'}",
+        "began": f"{format_time(certificate.started_at_ms)}, {_pace(certificate)}",
+        "ended by": certificate.ended_by + (f": {certificate.error}" if certificate.error else ""),
+        "records": f"{certificate.acked:,} confirmed of {certificate.planned:,} planned, {certificate.failed:,} failed",
+        "took": f"{format_duration(certificate.sending_ns / 1e6)}{_planned(certificate)}{speed}",
+    }
+    if certificate.end_drift_ns is not None:
+        facts["end drift"] = f"{certificate.end_drift_ns / 1e6:+.3f} ms (the last record, against the plan)"
+    inversions = certificate.inversions
+    facts["order"] = (
+        f"{inversions.partition:,} inversions in partitions, {inversions.key:,} in keys (by {inversions.source})"
+    )
+    facts["timestamps"] = _timestamps(certificate)
+    odd = {
+        "behind their partition's time": certificate.clamped,
+        "without a usable time": certificate.wild,
+        "idle stretches shortened": certificate.collapsed_gaps,
+        "timestamps of 0 sent as 1 ms": certificate.timestamp_0_sent_as_1,
+    }
+    if any(odd.values()):
+        facts["schedule"] = ", ".join(f"{count:,} {what}" for what, count in odd.items() if count)
+    trouble = {"client queue full": certificate.queue_full, "requests retried": certificate.retries}
+    if any(trouble.values()):
+        facts["target's pace"] = ", ".join(f"{what} {count:,} times" for what, count in trouble.items() if count)
+    if certificate.starved_ns > 100_000_000:
+        facts["reading"] = f"the disk was too slow for {format_duration(certificate.starved_ns / 1e6)}"
+    return facts
+
+
+def timing_rows(certificate: Certificate) -> Rows:
+    """Percentiles in milliseconds, one row a measure."""
+    measures: list[tuple[str, Distribution | None]] = [
+        ("dispatch lateness", certificate.dispatch_lateness),
+        ("ack lateness", certificate.ack_lateness),
+        ("round trip", certificate.round_trip),
+    ]
+    rows = [
+        [name, *(ns / 1e6 for ns in (d.p50_ns, d.p90_ns, d.p99_ns, d.p999_ns, d.max_ns))] for name, d in measures if d
+    ]
+    return ("ms", "p50", "p90", "p99", "p99.9", "max"), rows
+
+
+def failure_rows(certificate: Certificate) -> Rows:
+    return ("topic", "partition", "offset", "error"), [
+        [failure.topic, failure.partition, failure.offset, failure.error] for failure in certificate.failures
+    ]
+
+
+def plan_facts(plan: Plan) -> dict[str, str]:
+    """What a replay would do."""
+    seen, options = plan.survey, plan.options
+    pace = "top speed" if options.top_speed else f"rate {options.rate:g}"
+    facts = {
+        "target": f"cluster {plan.cluster.cluster_id or '(unknown)'}",
+        "records": f"{seen.records:,}, {seen.bytes:,} bytes before compression",
+        "disk": f"up to {seen.bytes * plan.replicas:,} bytes on the target, in {plan.replicas} "
+        f"cop{'y' if plan.replicas == 1 else 'ies'}",
+    }
+    if plan.duration_ms is None:
+        facts["duration"] = f"as fast as the target takes them ({pace})"
+    else:
+        facts["duration"] = f"{format_duration(plan.duration_ms)} at {pace}"
+        facts["would end"] = format_time(plan.prepared_at_ms + round(plan.duration_ms))
+        facts["busiest second"] = f"{seen.peak_per_second:,} records"
+    if seen.collapsed_gaps:
+        facts["idle time left out"] = f"{format_duration(seen.collapsed_ms)} in {seen.collapsed_gaps:,} stretches"
+    return facts
+
+
+def plan_rows(plan: Plan) -> Rows:
+    """One row a recorded topic."""
+    fresh = {new.name for new in plan.to_create}
+    rows: list[list[Any]] = []
+    for topic in plan.routes.topics:
+        target, found = plan.routes.target_of[topic.name], plan.survey.topics[topic.name]
+        rows.append(
+            [topic.name, target, target in fresh, len(topic.partitions), found.records, found.bytes, found.largest]
+        )
+    return ("topic", "target", "create", "partitions", "records", "bytes", "largest"), rows
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """A plan for programs; durations in ms, sizes in bytes."""
+    columns, rows = plan_rows(plan)
+    return {
+        "capture_id": plan.capture.manifest.capture_id,
+        "target_cluster_id": plan.cluster.cluster_id,
+        "records": plan.survey.records,
+        "bytes": plan.survey.bytes,
+        "replicas": plan.replicas,
+        "rate": plan.options.pace,
+        "duration_ms": plan.duration_ms,
+        "peak_per_second": None if plan.duration_ms is None else plan.survey.peak_per_second,
+        "collapsed_gaps": plan.survey.collapsed_gaps,
+        "collapsed_ms": plan.survey.collapsed_ms,
+        "topics": [dict(zip(columns, row, strict=True)) for row in rows],
+        "to_create": [asdict(new) for new in plan.to_create],
+        "findings": [msgspec.to_builtins(finding) for finding in plan.findings],
+    }
+
+
+def finding_rows(findings: Sequence[Finding]) -> Rows:
+    ordered = sorted(findings, key=lambda finding: finding.severity)
+    return ("severity", "topic", "what", "fix"), [[f.severity, f.topic, f.what, f.fix] for f in ordered]
+
+
+def _pace(certificate: Certificate) -> str:
+    if certificate.rate is None:
+        return "at top speed"
+    gap = "" if certificate.max_gap_ms is None else f", idle stretches up to {format_duration(certificate.max_gap_ms)}"
+    return f"at rate {certificate.rate:g}{gap}"
+
+
+def _planned(certificate: Certificate) -> str:
+    if certificate.planned_ns is None:
+        return ""
+    return f" (planned {format_duration(certificate.planned_ns / 1e6)})"
+
+
+def _timestamps(certificate: Certificate) -> str:
+    if certificate.timestamps == "shift":
+        return f"shifted by {format_duration(certificate.shifted_by_ms)}"
+    return {"original": "as recorded", "now": "the time of sending"}[certificate.timestamps]

@@ -1,0 +1,193 @@
+"""The replay's accounts: every record from hand-over to confirmation, without an object of its own for any of them.
+
+Records in flight live in a ring of preallocated columns. Each slot owns one delivery callback for the whole replay, so
+a report tells exactly which record it is about, in whatever order reports come. Callbacks and the send loop only note
+times; `settle` does the sums for many at once, when there is time.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from recorder.capture.manifest import Topic
+from recorder.kafka.producer import MOST_IN_FLIGHT, KafkaError, Message, Report, describe
+from recorder.replaying.histogram import Histogram
+from recorder.replaying.order import OrderWatch
+from recorder.replaying.timeline import Piece
+
+NAMED_FAILURES = 1_000
+_ENOUGH = 4_096  # records worth a round of sums
+
+Ints = npt.NDArray[np.int64]
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that did not arrive, by where it was recorded, and the broker's or client's reason."""
+
+    topic: str
+    partition: int
+    offset: int
+    error: str
+
+
+class Tally:
+    """Accounts of one replay. `paced` says whether deadlines mean anything."""
+
+    def __init__(
+        self, topics: tuple[Topic, ...], lanes: int, *, paced: bool, now: Callable[[], int], size: int = MOST_IN_FLIGHT
+    ) -> None:
+        self._topics, self._paced, self._now = topics, paced, now
+        self._size = size
+        self._admitted = self._dispatched = self._watched = 0  # sequence numbers; slot = number modulo size
+        self._due, self._sent_at = np.zeros(size, np.int64), np.zeros(size, np.int64)
+        self._offset, self._target_offset = np.zeros(size, np.int64), np.zeros(size, np.int64)
+        self._topic, self._partition = np.zeros(size, np.int64), np.zeros(size, np.int64)
+        self._lane, self._key = np.zeros(size, np.int64), np.zeros(size, np.int64)
+        self._keyed, self._done = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
+        self._reports: list[Report] = [partial(self._report, slot) for slot in range(size)]
+        self._sends = (array("q"), array("q"))  # how many, and when
+        self._acks = (array("q"), array("q"), array("q"))  # slot, target offset, when
+        self._errors: list[tuple[int, str]] = []
+        self._order = OrderWatch(lanes)
+        self.dispatch_lateness, self.ack_lateness, self.round_trip = Histogram(), Histogram(), Histogram()
+        self.acked = 0
+        self.acked_by_topic = np.zeros(len(topics), np.int64)
+        self.failed = 0
+        self.failures: list[Failure] = []
+        """The first failures; `failed` counts all."""
+        self.errors: Counter[str] = Counter()
+        self.last_lateness_ns = 0
+        """Lateness of the record sent last."""
+        self.first_sent_ns: int | None = None
+        self.last_sent_ns: int | None = None
+
+    @property
+    def sent(self) -> int:
+        """Records handed to the producer, or refused by it."""
+        return self._dispatched
+
+    @property
+    def in_flight(self) -> int:
+        return self._dispatched - self.acked - self.failed - len(self._acks[0]) - len(self._errors)
+
+    @property
+    def order(self) -> OrderWatch:
+        return self._order
+
+    def has_room(self, records: int) -> bool:
+        if self._admitted - self._watched + records > self._size:
+            self.settle(force=True)
+        return self._admitted - self._watched + records <= self._size
+
+    def admit(self, piece: Piece, due: Ints) -> list[Report]:
+        """Open accounts for records about to be sent (there must be room), and answer their delivery callbacks."""
+        slots = np.arange(self._admitted, self._admitted + len(piece)) % self._size
+        self._admitted += len(piece)
+        self._due[slots] = due
+        self._offset[slots], self._target_offset[slots] = piece.offsets, -1
+        self._topic[slots], self._partition[slots] = piece.topic_numbers, piece.source_partitions
+        self._lane[slots], self._key[slots], self._keyed[slots] = piece.lanes, piece.key_hashes, piece.keyed
+        first, last = int(slots[0]), int(slots[-1])
+        if first <= last:
+            return self._reports[first : last + 1]
+        return self._reports[first:] + self._reports[: last + 1]
+
+    def dispatched(self, records: int, at_ns: int) -> None:
+        """The next `records` admitted ones were handed over, the last of them at `at_ns`."""
+        self._dispatched += records
+        self._sends[0].append(records)
+        self._sends[1].append(at_ns)
+
+    def refused(self, error: str, at_ns: int) -> None:
+        """The producer would not take the next admitted record."""
+        slot = self._dispatched % self._size
+        self.dispatched(1, at_ns)
+        self._errors.append((slot, error))
+
+    def withdraw(self) -> None:
+        """Forget what was admitted but will not be sent."""
+        self._admitted = self._dispatched
+
+    def settle(self, *, force: bool = False) -> None:
+        """Do the sums for what happened since the last time; without `force`, only when it is worth it."""
+        if not force and len(self._acks[0]) < _ENOUGH and len(self._sends[0]) < _ENOUGH:
+            return
+        self._settle_sends()
+        self._settle_acks()
+        self._settle_errors()
+        if force or self._dispatched - self._watched >= _ENOUGH:
+            self._watch_order()
+
+    def _report(self, slot: int, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            slots, offsets, times = self._acks
+            slots.append(slot)
+            offsets.append(message.offset())  # type: ignore[arg-type]  # a confirmed record has one
+            times.append(self._now())
+        else:
+            self._errors.append((slot, describe(error)))
+
+    def _settle_sends(self) -> None:
+        counts, times = (np.array(column, np.int64) for column in self._sends)
+        if not len(counts):
+            return
+        for column in self._sends:
+            del column[:]
+        at = np.repeat(times, counts)
+        slots = np.arange(self._dispatched - len(at), self._dispatched) % self._size
+        self._sent_at[slots] = at
+        if self.first_sent_ns is None:
+            self.first_sent_ns = int(at[0])
+        self.last_sent_ns = int(at[-1])
+        if self._paced:
+            lateness = at - self._due[slots]
+            self.dispatch_lateness.record(lateness)
+            self.last_lateness_ns = int(lateness[-1])
+
+    def _settle_acks(self) -> None:
+        slots, offsets, times = (np.array(column, np.int64) for column in self._acks)
+        if not len(slots):
+            return
+        for column in self._acks:
+            del column[:]
+        self._target_offset[slots], self._done[slots] = offsets, True
+        self.acked += len(slots)
+        self.acked_by_topic += np.bincount(self._topic[slots], minlength=len(self._topics))
+        self.round_trip.record(times - self._sent_at[slots])
+        if self._paced:
+            self.ack_lateness.record(times - self._due[slots])
+
+    def _settle_errors(self) -> None:
+        for slot, error in self._errors:
+            self._done[slot] = True
+            self.errors[error] += 1
+            if len(self.failures) < NAMED_FAILURES:
+                self.failures.append(
+                    Failure(
+                        topic=self._topics[int(self._topic[slot])].name,
+                        partition=int(self._partition[slot]),
+                        offset=int(self._offset[slot]),
+                        error=error,
+                    )
+                )
+        self.failed += len(self._errors)
+        self._errors.clear()
+
+    def _watch_order(self) -> None:
+        """Look at the order of all records up to the first that is still in flight, and free their slots."""
+        slots = np.arange(self._watched, self._dispatched) % self._size
+        done = self._done[slots]
+        ended = len(done) if done.all() else int(np.argmin(done))
+        slots = slots[:ended]
+        self._watched += ended
+        self._done[slots] = False
+        slots = slots[self._target_offset[slots] >= 0]
+        if len(slots):
+            self._order.feed(self._lane[slots], self._key[slots], self._keyed[slots], self._target_offset[slots])
