@@ -1,0 +1,257 @@
+"""Results of a query for eyes and for programs: rows of plain cells, CSV, JSON, NDJSON and Parquet, batch by batch.
+
+Programs get full precision: JSON columns are embedded with their numbers as spelt, decimals and huge integers are
+numbers, times are RFC 3339 in UTC, null and empty differ.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from recorder.errors import BlackboxError, UsageError
+from recorder.query.session import Result
+
+Convert = Callable[[Any], Any]
+
+_NUMBERS = msgspec.json.Encoder(decimal_format="number")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first rows of a result as plain cells; `cut` says that there are more."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+    cut: bool
+
+
+def head(result: Result, limit: int | None) -> Head:
+    """At most `limit` rows (None: all), asking for one more to know whether that was all.
+
+    Cells are None, bool, int, float, Decimal, bytes or text; nested values are JSON text.
+    """
+    columns = list(result.schema.names)
+    collected: list[list[Any]] = []
+    for batch in result.batches:
+        cells = [_cells(column) for column in batch.columns]
+        collected += [list(row) for row in zip(*cells, strict=True)]
+        if limit is not None and len(collected) > limit:
+            return Head(columns, collected[:limit], cut=True)
+    return Head(columns, collected, cut=False)
+
+
+def first(result: Result, limit: int | None) -> Result:
+    """The result cut to `limit` rows; None or 0: all of them."""
+    return Result(result.schema, _take(result.batches, limit)) if limit else result
+
+
+def write_csv(result: Result, stream: BinaryIO) -> int:
+    """CSV with a header; text is quoted, null is nothing at all. Returns the number of rows."""
+    schema = pa.schema([pa.field(field.name, _csv_type(field.type)) for field in result.schema])
+    count = 0
+    _append_csv(pa.RecordBatch.from_pylist([], schema=schema), stream, header=True)
+    for batch in result.batches:
+        columns = [
+            column if field.type == column.type else pa.array(map(_as_text, _cells(column)), pa.string())
+            for column, field in zip(batch.columns, schema, strict=True)
+        ]
+        _append_csv(pa.RecordBatch.from_arrays(columns, schema=schema), stream, header=False)
+        count += batch.num_rows
+    return count
+
+
+def write_ndjson(result: Result, stream: BinaryIO) -> int:
+    """One JSON object a line. Returns the number of rows."""
+    count = 0
+    for lines in _json_rows(result):
+        stream.write(b"".join(line + b"\n" for line in lines))
+        count += len(lines)
+    return count
+
+
+def write_json(result: Result, stream: BinaryIO) -> int:
+    """One JSON array of objects, one a line. Returns the number of rows."""
+    count = 0
+    for lines in _json_rows(result):
+        stream.write((b",\n " if count else b"[") + b",\n ".join(lines))
+        count += len(lines)
+    stream.write(b"]\n" if count else b"[]\n")
+    return count
+
+
+def write_parquet(result: Result, stream: BinaryIO) -> int:
+    """Parquet (zstd) with the result's own types. Returns the number of rows."""
+    count = 0
+    with pq.ParquetWriter(stream, result.schema, compression="zstd") as writer:
+        waiting: list[pa.RecordBatch] = []
+        size = 0
+        for batch in result.batches:
+            waiting.append(batch)
+            count += batch.num_rows
+            size += batch.nbytes
+            if size >= 16 << 20:
+                writer.write_table(pa.Table.from_batches(waiting, result.schema))
+                waiting, size = [], 0
+        if waiting:
+            writer.write_table(pa.Table.from_batches(waiting, result.schema))
+    return count
+
+
+WRITERS: dict[str, Callable[[Result, BinaryIO], int]] = {
+    ".parquet": write_parquet,
+    ".csv": write_csv,
+    ".json": write_json,
+    ".ndjson": write_ndjson,
+}
+"""By the extension of the file's name."""
+
+
+def check_output(path: Path, *, capture: Path) -> None:
+    """UsageError unless a result can be written to `path`: a known extension, nothing there yet, not in the capture."""
+    if path.suffix not in WRITERS:
+        raise UsageError(f"{path}: the extension says how to write, use one of {', '.join(WRITERS)}.")
+    if path.exists() or path.is_symlink():
+        raise UsageError(f"{path} exists already: choose another name with -o, or remove it first.")
+    if path.resolve().is_relative_to(capture.resolve()):
+        raise UsageError(f"{path} lies inside the capture, which must stay as it is: choose a place outside.")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path.absolute().parent} is not a directory: create it first.")
+
+
+def export(result: Result, path: Path) -> int:
+    """Write to `path` (checked by `check_output`): it appears whole or not at all. Returns the number of rows."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("xb") as file:
+            count = WRITERS[path.suffix](result, file)
+        temporary.replace(path)
+    except FileExistsError:
+        raise UsageError(f"{temporary} is in the way (another export, or one that was killed): remove it.") from None
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise BlackboxError(f"Can't write {path}: {error.strerror or error}. Nothing was kept.") from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return count
+
+
+def _take(batches: Iterator[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield batch.slice(0, limit)
+        limit -= batch.num_rows
+        if limit <= 0:
+            return
+
+
+def _append_csv(batch: pa.RecordBatch, stream: BinaryIO, *, header: bool) -> None:
+    # Through memory, because a writer on the stream itself would close it.
+    buffer = BytesIO()
+    pa_csv.write_csv(batch, buffer, pa_csv.WriteOptions(include_header=header))
+    stream.write(buffer.getbuffer())
+
+
+def _csv_type(kind: pa.DataType) -> pa.DataType:
+    plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    return kind if plain or kind == pa.string() else pa.string()
+
+
+def _json_rows(result: Result) -> Iterator[list[bytes]]:
+    names = result.schema.names
+    for batch in result.batches:
+        columns = [_values(column) for column in batch.columns]
+        yield [_NUMBERS.encode(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+
+
+def _cells(column: pa.Array) -> list[Any]:
+    """A column's values for one line of a table or of CSV."""
+    if column.type == pa.json_() or pa.types.is_binary(column.type):
+        return list(column.to_pylist())
+    values = _values(column)
+    if pa.types.is_nested(column.type):
+        return [None if value is None else _NUMBERS.encode(value).decode() for value in values]
+    if pa.types.is_decimal(column.type) and column.type.scale == 0:
+        return [None if value is None else int(value) for value in values]
+    return values
+
+
+def _as_text(value: Any) -> str | None:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return None if value is None else str(value)
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """A column's values as what JSON knows (and Decimal)."""
+    if pa.types.is_timestamp(column.type):
+        # By way of text: Python has no times outside the years 1 to 9999.
+        text = pc.replace_substring_regex(pc.cast(column, pa.string()), r"^([-\d]+) ", r"\1T")
+        return list(pc.replace_substring_regex(text, r"(\.\d{3})000(Z?)$", r"\1\2").to_pylist())
+    if pa.types.is_date(column.type) or pa.types.is_time(column.type):
+        return list(pc.cast(column, pa.string()).to_pylist())
+    convert = _converter(column.type)
+    try:
+        values = column.to_pylist()
+    except (OverflowError, ValueError) as error:
+        raise UsageError(f"A value can't be shown ({error}): cast the column to varchar in the query.") from None
+    return values if convert is None else [None if value is None else convert(value) for value in values]
+
+
+def _converter(kind: pa.DataType) -> Convert | None:
+    """How to turn a Python value of this Arrow type into what JSON knows; None: it is that already."""
+    if kind == pa.json_():
+        return _embedded
+    if pa.types.is_binary(kind):
+        return _bytes
+    if pa.types.is_temporal(kind):
+        return _time
+    if pa.types.is_map(kind):
+        convert = _optional(_converter(kind.item_type))
+        return lambda pairs: {str(key): convert(value) for key, value in pairs}
+    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind) or pa.types.is_large_list(kind):
+        convert = _optional(_converter(kind.value_type))
+        return lambda values: [convert(value) for value in values]
+    if pa.types.is_struct(kind):
+        converts = {field.name: _optional(_converter(field.type)) for field in kind}
+        return lambda value: {name: convert(value[name]) for name, convert in converts.items()}
+    return None
+
+
+def _optional(convert: Convert | None) -> Convert:
+    if convert is None:
+        return lambda value: value
+    return lambda value: None if value is None else convert(value)
+
+
+def _embedded(text: str) -> Any:
+    try:
+        return msgspec.Raw(msgspec.json.format(text, indent=-1).encode())
+    except (msgspec.DecodeError, RecursionError):
+        return text  # DuckDB takes NaN and trailing commas for JSON; others don't
+
+
+def _bytes(value: bytes) -> Any:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(value).decode()}
+
+
+def _time(value: datetime.date | datetime.time | datetime.timedelta | Decimal) -> str:
+    if isinstance(value, datetime.datetime):
+        spec = "milliseconds" if value.microsecond % 1000 == 0 else "microseconds"
+        return value.isoformat(timespec=spec).replace("+00:00", "Z")
+    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value)

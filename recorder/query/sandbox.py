@@ -1,0 +1,68 @@
+"""A DuckDB that can read the segments of one capture and nothing else, whoever wrote the query or the capture.
+
+Only the segments' own paths stay open to it, and its settings are locked; what it spills goes to a private
+directory that vanishes with it. It may still *write* to those paths: `recorder.query.gate` keeps statements that
+would from running.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from recorder.capture.reader import Capture
+from recorder.errors import CaptureError
+from recorder.query.views import literals, segment_paths, statements
+
+MEMORY_LIMIT = "1GiB"
+"""For DuckDB's own buffers; larger sorts and groups go to disk."""
+
+
+def open_sandbox(capture: Capture, spill: TemporaryDirectory[str]) -> duckdb.DuckDBPyConnection:
+    """A locked connection with all views over `capture`; CaptureError when its segments can't be read."""
+    root = Path(os.path.realpath(capture.root))
+    paths = segment_paths(capture.manifest.topics, root)
+    for path in paths:
+        # A capture may come from somebody else: a link in it could lead anywhere.
+        if os.path.realpath(path) != path:
+            raise CaptureError(f"{path} is a link that leads out of its place in the capture: refusing to read it.")
+    if glob.has_magic(str(root)):
+        # DuckDB would take the name for a pattern and may find another capture by it.
+        alias = Path(spill.name) / "capture"
+        alias.symlink_to(root)
+        root = alias
+        paths = segment_paths(capture.manifest.topics, root)
+    connection = duckdb.connect(
+        config={
+            "allow_community_extensions": False,
+            "allow_persistent_secrets": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "memory_limit": MEMORY_LIMIT,
+            "python_enable_replacements": False,
+            "secret_directory": spill.name,
+            "temp_directory": spill.name,
+            "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        }
+    )
+    try:
+        # Global, because queries run on cursors, which don't inherit a connection's own settings.
+        connection.execute("set global timezone = 'UTC'")
+        connection.execute("set global parquet_metadata_cache = true")
+        for statement in statements(capture.manifest, root):
+            connection.execute(statement)
+        if paths:
+            connection.execute(f"set allowed_paths = {literals(paths)}")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+    except duckdb.Error as error:
+        connection.close()
+        detail = str(error).splitlines()[0]
+        raise CaptureError(
+            f"{capture.root} can't be queried ({detail}). Run 'blackbox verify' to see what is wrong with it."
+        ) from error
+    return connection

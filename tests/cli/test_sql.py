@@ -1,0 +1,81 @@
+"""`blackbox sql` as a person or a script runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recorder.capture.reader import Capture
+from tests.builders import T0, make_capture
+from tests.conftest import wait_until
+
+# What `blackbox` runs, without the verbs that this test does not need.
+PROGRAM = """
+import sys
+from recorder.cli import main, sql
+if not any(command.callback is sql.sql for command in main.app.registered_commands):
+    main.app.command()(sql.sql)
+main.main()
+"""
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Capture:
+    records = [("orders", 0, T0 + i, f"k{i}", {"i": i}) for i in range(1_500)]
+    return make_capture(tmp_path_factory.mktemp("sql") / "c", records)
+
+
+def blackbox(*arguments: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", PROGRAM, "sql", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_table_says_when_it_is_cut(capture: Capture) -> None:
+    done = blackbox(capture.root, "SELECT key FROM orders")
+    assert done.returncode == 0
+    assert "k999" in done.stdout
+    assert "k1000" not in done.stdout
+    assert "first 1,000 rows" in done.stderr
+    assert blackbox(capture.root, "SELECT key FROM orders", "--limit", "0").stdout.count("k") >= 1_500
+
+
+def test_machine_formats_are_never_cut_unless_asked(capture: Capture) -> None:
+    lines = blackbox(capture.root, "SELECT value_json FROM orders", "--format", "ndjson").stdout.splitlines()
+    assert [json.loads(line)["value_json"]["i"] for line in lines] == list(range(1_500))
+    done = blackbox(capture.root, "-", "--format", "json", "--limit", "2", stdin="SELECT key FROM orders")
+    assert json.loads(done.stdout) == [{"key": "k0"}, {"key": "k1"}]
+
+
+def test_a_statement_from_a_file_to_a_file(capture: Capture, tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_text("-- how many\nSELECT count(*) AS n FROM records;\n")
+    done = blackbox(capture.root, "-f", tmp_path / "q.sql", "-o", tmp_path / "n.json")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert json.loads((tmp_path / "n.json").read_text()) == [{"n": 1_500}]
+    assert blackbox(capture.root, "SELECT 1", "-o", tmp_path / "n.json").returncode == 2
+
+
+def test_wrong_sql_is_a_usage_error_with_the_place(capture: Capture) -> None:
+    done = blackbox(capture.root, "SELEC 1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "^" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert blackbox(capture.root, "DROP VIEW records").returncode == 2
+    assert blackbox(capture.root).returncode == 2
+
+
+def test_ctrl_c_interrupts_at_once(capture: Capture, tmp_path: Path) -> None:
+    sql = "SELECT a.range + b.range AS x FROM range(100000000000) a, range(1000) b WHERE x < 0 OR a.range < 100"
+    command = [sys.executable, "-c", PROGRAM, "sql", str(capture.root), sql, "-o", str(tmp_path / "x.csv")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        wait_until((tmp_path / "x.csv.tmp").exists, what="the query has begun to give rows")
+        os.kill(process.pid, signal.SIGINT)
+        _, complaint = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in complaint
+    assert list(tmp_path.iterdir()) == []
