@@ -1,6 +1,6 @@
 """Originals that structured rules replaced, searched in free text: the name in a note, because customer.name held it.
 
-A search takes more than the proof demands: ASCII case doesn't matter, short names count as whole words, and
+A search takes more than the proof demands: case doesn't matter, short names count as whole words, and
 numbers of five digits as whole numbers. Taking too much from a free text does no harm.
 """
 
@@ -36,23 +36,34 @@ class Learned:
         """(start, end, domain) of every learned original in `text`; they may overlap."""
         if self._automaton is None:
             return []
-        data = text.encode("utf-8", "surrogatepass").lower()
+        data = fold(text.encode("utf-8", "surrogatepass"))
         hits = self._automaton.find_overlapping(data)
         if not hits:
             return []
-        out = []
-        for start, end, number in hits:
-            needle = self._needles[number]
-            if whole(data, start, end, needle):
-                first = len(data[:start].decode("utf-8", "surrogatepass"))
-                length = len(needle.decode("utf-8", "surrogatepass"))
-                out.append((first, first + length, self._domains[needle]))
-        return out
+        if _characters(data) != len(text):  # a letter whose lower case is two: places would shift
+            data = text.encode("utf-8", "surrogatepass").lower()
+            hits = self._automaton.find_overlapping(data)
+        return [
+            (_characters(data[:start]), _characters(data[:end]), self._domains[self._needles[number]])
+            for start, end, number in hits
+            if whole(data, start, end, self._needles[number])
+        ]
 
 
 def normal(text: str) -> bytes:
-    """How an original is searched: trimmed, UTF-8, ASCII letters in lower case."""
-    return text.strip().encode("utf-8", "surrogatepass").lower()
+    """How an original is searched: trimmed, UTF-8, lower case."""
+    return fold(text.strip().encode("utf-8", "surrogatepass"))
+
+
+def fold(data: bytes) -> bytes:
+    """Lower case; bytes that are not UTF-8 stay."""
+    if data.isascii():
+        return data.lower()
+    return data.decode("utf-8", "surrogateescape").lower().encode("utf-8", "surrogateescape")
+
+
+def _characters(data: bytes) -> int:
+    return len(data.decode("utf-8", "surrogatepass"))
 
 
 def searchable(needle: bytes) -> bool:

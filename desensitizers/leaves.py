@@ -15,7 +15,7 @@ from desensitizers.domains import Domain
 from desensitizers.errors import UnfitError
 from desensitizers.json.document import quote, unquote
 from desensitizers.rules.base import Action, Context, Scalar
-from desensitizers.sink import Findings
+from desensitizers.sink import PROOF_ONLY, Findings
 from desensitizers.spec import ExtractSpec, Leaf, RuleSpec
 
 REMEMBERED = 300_000
@@ -170,7 +170,10 @@ class LeafRule:
                 raise UnfitError("groups of extract overlap")
             out += text[position:start] + self._groups[name].text(match[name])
             position = end
-        return out + text[position:]
+        out += text[position:]
+        if out != text:
+            self._findings.original(text, PROOF_ONLY)
+        return out
 
     def _json_string(self, token: bytes) -> bytes:
         if not token:

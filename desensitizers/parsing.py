@@ -9,7 +9,7 @@ from desensitizers import detectors, rules
 from desensitizers.canonical import FUNCTIONS
 from desensitizers.domains import DomainSpec
 from desensitizers.errors import PolicyError, did_you_mean
-from desensitizers.paths import compile_path
+from desensitizers.paths import compile_name, compile_path
 from desensitizers.rules.base import OptionValue, Rule
 from desensitizers.spec import FORMATS, ExtractSpec, Leaf, PayloadSpec, PolicySpec, RuleSpec, TopicSpec
 from desensitizers.surrogates.kinds import KINDS
@@ -138,6 +138,13 @@ def _typed(tree: Tree, name: str, wanted: type) -> str | int | bool:
     return value  # type: ignore[return-value]
 
 
+def _check_name(tree: Tree, name: str) -> None:
+    try:
+        compile_name(name)
+    except PolicyError as error:
+        tree.fail(str(error))
+
+
 class _TopicParser:
     def __init__(self, domains: dict[str, DomainSpec], defaults: _Defaults) -> None:
         self._domains = domains
@@ -147,13 +154,11 @@ class _TopicParser:
         names = ("match", "key", "headers", "value", "unknown_field", "undecodable")
         fields = tree.fields("a topic", names, required=("match",))
         match = fields["match"].text("match")
-        if match.startswith("/"):
-            try:
-                re.compile(match.strip("/"))
-            except re.error as error:
-                fields["match"].fail(f"'{match}' is not a regular expression: {error}.")
+        _check_name(fields["match"], match)
         unknown, undecodable = self._defaults.read(fields)
         headers = fields["headers"].items("headers") if "headers" in fields else []
+        for name, key, _body in headers:
+            _check_name(key, name)
         return TopicSpec(
             match=match,
             line=tree.line,

@@ -71,9 +71,24 @@ def compile_path(text: str) -> re.Pattern[str]:
     return re.compile("".join(parts))
 
 
-def is_catch_all(text: str) -> bool:
-    """True when the last step is a wildcard: the pattern takes what comes rather than naming it."""
-    return text.endswith("*")
+def compile_name(text: str) -> re.Pattern[str]:
+    """The regular expression of a name (topic, header): ``*`` for anything, ``{a,b}`` for alternatives.
+
+    Between slashes it is a regular expression as it stands. Raises PolicyError.
+    """
+    if len(text) > 1 and text.startswith("/") and text.endswith("/"):
+        try:
+            return re.compile(text[1:-1])
+        except re.error as error:
+            raise PolicyError(f"'{text}' is not a regular expression: {error}.") from None
+    parts = re.split(r"\{([^{}]*)\}", text)
+    if any(brace in part for part in parts for brace in "{}"):
+        raise PolicyError(f"'{text}': alternatives are written {{a,b}}, not nested.")
+    out = []
+    for number, part in enumerate(parts):
+        choices = part.split(",") if number % 2 else [part]
+        out.append("(?:" + "|".join(re.escape(choice.strip()).replace(r"\*", ".*") for choice in choices) + ")")
+    return re.compile("".join(out), re.DOTALL)
 
 
 def _step(step: str, text: str) -> str:

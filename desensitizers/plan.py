@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import translate
 from typing import Any
 
 from desensitizers.domains import Domain
@@ -16,6 +14,7 @@ from desensitizers.errors import PolicyError
 from desensitizers.keys import Keyring
 from desensitizers.learned import Learned
 from desensitizers.leaves import LeafRules
+from desensitizers.paths import compile_name
 from desensitizers.payloads import PayloadRule, check_payload
 from desensitizers.rules.base import Context
 from desensitizers.sink import Findings, Problem, Sink
@@ -36,16 +35,14 @@ class ScrubbedBatch:
 class Plan:
     """Finds the plan of a topic by name."""
 
-    def __init__(
-        self, spec: PolicySpec, keyring: Keyring, domains: Mapping[str, Domain], learned: Learned | None
-    ) -> None:
+    def __init__(self, spec: PolicySpec, keyring: Keyring, domains: Mapping[str, Domain]) -> None:
         self.spec = spec
         self.findings = Findings()
-        context = Context(
-            keyring, domains, find_learned=learned.find if learned else None, found=self.findings.original
-        )
+        self.learned: Learned | None = None
+        """What `scan` rules with the detector `learned` search for; set it before `for_topic`."""
+        context = Context(keyring, domains, find_learned=self._find_learned, found=self.findings.original)
         self._rules = LeafRules(context, self.findings, _distinct(spec))
-        self._matches = [(_pattern(topic.match), topic) for topic in spec.topics]
+        self._matches = [(compile_name(topic.match), topic) for topic in spec.topics]
 
     def covers(self, topic: str) -> bool:
         """Whether the policy names this topic at all; a topic that it doesn't name can't be copied."""
@@ -64,6 +61,9 @@ class Plan:
     def for_spec(self, topic: str, spec: TopicSpec) -> TopicPlan:
         return TopicPlan(topic, spec, self._rules)
 
+    def _find_learned(self, text: str) -> list[tuple[int, int, str]]:
+        return self.learned.find(text) if self.learned else []
+
     def _find(self, topic: str) -> TopicSpec | None:
         return next((spec for pattern, spec in self._matches if pattern.fullmatch(topic)), None)
 
@@ -78,9 +78,7 @@ class TopicPlan:
         self._rules = rules
         self.key = self._payload("key", spec.key)
         self.value = self._payload("value", spec.value)
-        self.headers = [
-            (re.compile(translate(name)), self._payload(f"header {name}", header)) for name, header in spec.headers
-        ]
+        self.headers = [(compile_name(name), self._payload(f"header {name}", header)) for name, header in spec.headers]
         self._header_rules: dict[str, PayloadRule | None] = {}
         self._keys: dict[bytes | None, bytes | None] = {}
 
@@ -225,13 +223,6 @@ class TopicPlan:
         )
         self.sink.problems.clear()
         return found
-
-
-def _pattern(match: str) -> re.Pattern[str]:
-    """A topic's name, a glob (``payments.*``) or a regular expression between slashes."""
-    if match.startswith("/") and match.endswith("/") and len(match) > 1:
-        return re.compile(match[1:-1])
-    return re.compile(translate(match))
 
 
 def _distinct(spec: PolicySpec) -> int:

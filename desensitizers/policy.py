@@ -15,7 +15,6 @@ from pathlib import Path
 from desensitizers.domains import Domain
 from desensitizers.errors import PolicyError
 from desensitizers.keys import Keyring
-from desensitizers.learned import Learned
 from desensitizers.parsing import parse_policy
 from desensitizers.plan import Plan, check_plan
 from desensitizers.spec import PolicySpec
@@ -60,9 +59,9 @@ class Policy:
         """The declared domains, keyed."""
         return {spec.name: Domain(spec, self.keyring) for spec in self.spec.domains}
 
-    def plan(self, learned: Learned | None = None) -> Plan:
-        """The compiled policy; `learned` is what `scan` rules with the detector `learned` search for."""
-        return Plan(self.spec, self.keyring, self.domains(), learned)
+    def plan(self) -> Plan:
+        """The compiled policy, with its own memory."""
+        return Plan(self.spec, self.keyring, self.domains())
 
     def __repr__(self) -> str:
         return f"Policy({self.spec.file!r}, secret hidden)"

@@ -30,6 +30,10 @@ class Problem:
         return f"{self.topic}-{self.partition}@{self.offset} {self.place}{path}: {self.reason}{times}"
 
 
+PROOF_ONLY = "\x00"
+"""Instead of a domain: searched in the finished copy, but not replaced in texts (its parts are)."""
+
+
 @dataclass(slots=True)
 class Findings:
     """What rules tell about values they had not met before (or have forgotten since)."""

@@ -36,18 +36,22 @@ class Tree:
         return isinstance(self.node, yaml.ScalarNode)
 
     def items(self, what: str) -> list[tuple[str, Tree, Tree]]:
-        """(key, key's node, value's node) of a mapping, in the order written."""
+        """(key, key's node, value's node) of a mapping, in the order written; ``<<: *anchor`` is merged in."""
         if not isinstance(self.node, yaml.MappingNode):
             self.fail(f"{what} must be a mapping (name: value).")
+        own = {key.value for key, _value in self.node.value}
         seen: dict[str, int] = {}
         out: list[tuple[str, Tree, Tree]] = []
         for key_node, value_node in self.node.value:
-            key = Tree(key_node, self.file)
+            key, value = Tree(key_node, self.file), Tree(value_node, self.file)
             name = key.text(f"a name in {what}")
+            if name == "<<":
+                out += [item for item in value.items("what << refers to") if item[0] not in own]
+                continue
             if name in seen:
                 key.fail(f"'{name}' stands twice in {what}, first in line {seen[name]}: remove one.")
             seen[name] = key.line
-            out.append((name, key, Tree(value_node, self.file)))
+            out.append((name, key, value))
         return out
 
     def fields(self, what: str, known: Iterable[str], required: Iterable[str] = ()) -> dict[str, Tree]:

@@ -42,12 +42,23 @@ def _reserved(text: str) -> bool:
     return _SEPARATOR.sub("", text).startswith(tuple(TEST_CARD_PREFIXES.values()))
 
 
+def _prefilter() -> str:
+    """Twelve digits in card grouping that don't begin with a test prefix."""
+    shapes = []
+    for first in "23456":
+        test = TEST_CARD_PREFIXES[first]
+        for length in range(1, len(test)):
+            same = "[ -]?".join(test[:length])
+            shapes.append(rf"\b{same}[ -]?[^{test[length]}\D](?:[ -]?[0-9]){{{11 - length}}}")
+    return "|".join(shapes)
+
+
 DETECTOR = Detector(
     name="card",
     version=1,
     summary="card numbers by issuer, length and Luhn digit; reserved: the schemes' test prefixes",
     kind="card",
-    prefilter=r"[2-6][0-9]{3}[ -]?[0-9][ -]?[0-9][ -]?[0-9][ -]?[0-9][ -]?[0-9][ -]?[0-9][ -]?[0-9][ -]?[0-9]",
+    prefilter=_prefilter(),
     eager=_CANDIDATE,
     strict=_CANDIDATE,
     valid=valid,

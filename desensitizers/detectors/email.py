@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from desensitizers.detectors.base import Detector
+from desensitizers.detectors.base import Detector, other_than
+from desensitizers.surrogates.kinds import EMAIL_HOST
 
 _ADDRESS = re.compile(
     r"(?<![\w.+%-])[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,63}(?![\w-])"
@@ -23,7 +24,7 @@ DETECTOR = Detector(
     version=1,
     summary="e-mail addresses; reserved: .test, .example, .invalid, example.com/.net/.org",
     kind="email",
-    prefilter=r"@[^\s\"@]+\.",
+    prefilter=rf"[^\s\"]@(?:{other_than(EMAIL_HOST)}|{re.escape(EMAIL_HOST)}\.?[A-Za-z0-9-])",
     eager=_ADDRESS,
     strict=_ADDRESS,
     valid=lambda _text: True,

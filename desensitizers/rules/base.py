@@ -30,9 +30,9 @@ class Context:
 
     keyring: Keyring
     domains: Mapping[str, Domain]
-    find_learned: Callable[[str], list[tuple[int, int, str]]] | None = None
-    """Text -> (start, end, domain name or "") of originals replaced elsewhere; None before they are known."""
-    found: Callable[[str, str], None] = lambda _text, _domain: None
+    find_learned: Callable[[str], list[tuple[int, int, str]]]
+    """Text -> (start, end, domain name or "") of originals replaced elsewhere in the same capture."""
+    found: Callable[[str, str], None]
     """Called by a rule with every original it finds inside a text, and the domain that replaces it."""
 
 

@@ -1,0 +1,1 @@
+"""Capture -> clean capture: runs desensitizers over segments, proves, stamps, publishes."""

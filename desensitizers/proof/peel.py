@@ -1,0 +1,123 @@
+"""Encodings taken off: what a text holds once JSON escapes, URL encoding, base64, hex and compression are undone.
+
+Works on whole blocks of rows at once. Peels again what it peeled, a few layers deep, within bounds.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import zlib
+from collections.abc import Callable
+from urllib.parse import unquote_to_bytes
+
+DEPTH = 4
+MAX_INFLATED = 16 << 20
+"""Bytes taken from one compressed piece; a bomb is not unpacked whole."""
+_SHORTEST_RUN = 12
+_ESCAPE = re.compile(rb'\\(?:u([0-9a-fA-F]{4})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?|(["\\/bfnrt]))')
+_SIMPLE = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+_RUN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
+_TO_SPACES = bytes(byte if byte in _RUN_CHARS else 0x20 for byte in range(256))
+_URLSAFE = bytes.maketrans(b"-_", b"+/")
+_HEX = re.compile(rb"[0-9a-f]+|[0-9A-F]+")
+_GZIP, _ZLIB = b"\x1f\x8b", (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+
+
+def layers(block: bytes, depth: int = DEPTH) -> list[bytes]:
+    """`block` and every layer found below it, each to be searched by itself."""
+    out = [block]
+    if depth:
+        for below in _below(block):
+            out += layers(below, depth - 1)
+    return out
+
+
+def _below(block: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    if b"\\" in block:
+        found += _changed(block, b"\\", lambda rows: _ESCAPE.sub(_unescape, rows))
+    if b"%" in block:
+        found += _changed(block, b"%", unquote_to_bytes)
+        if b"+" in block:
+            found += _changed(block, b"%", lambda rows: unquote_to_bytes(rows.replace(b"+", b" ")))
+    pieces = [*_decoded_runs(block), *_inflated(block)]
+    if pieces:
+        found.append(b"\n" + b"\n".join(pieces) + b"\n")
+    return found
+
+
+def _changed(block: bytes, mark: bytes, decode: Callable[[bytes], bytes]) -> list[bytes]:
+    """The decoded rows of the block that carry the mark, when decoding changes them."""
+    rows = b"\n".join([b"", *(row for row in block.split(b"\n") if mark in row), b""])
+    plain = decode(rows)
+    return [plain] if plain != rows else []
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    if match[3]:
+        return _SIMPLE.get(match[3], match[3])
+    first = int(match[1], 16)
+    if match[2] and 0xD800 <= first < 0xDC00:
+        code = 0x10000 + ((first - 0xD800) << 10) + (int(match[2], 16) - 0xDC00)
+        return chr(code).encode()
+    text = chr(first).encode("utf-8", "surrogatepass")
+    return text + (chr(int(match[2], 16)).encode("utf-8", "surrogatepass") if match[2] else b"")
+
+
+def _decoded_runs(block: bytes) -> list[bytes]:
+    """Base64 (plain and URL-safe, at every alignment) and hex, where it is not plainly something else."""
+    out = []
+    for run in set(block.translate(_TO_SPACES).split()):
+        if len(run) < _SHORTEST_RUN:
+            continue
+        if len(run) % 2 == 0 and _HEX.fullmatch(run):
+            plain = binascii.unhexlify(run)
+            if _is_text(plain):
+                out.append(plain)
+        elif not (run.islower() or run.isupper() or run.isdigit()):
+            out += _base64(run)
+    return out
+
+
+def _is_text(data: bytes) -> bool:
+    """Hashes and ids in hex hardly ever are."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _base64(run: bytes) -> list[bytes]:
+    run = run.translate(_URLSAFE)
+    out = []
+    for skip in range(4):
+        text = run[skip:]
+        text = text[: len(text) - (len(text) % 4 == 1)]
+        plain = base64.b64decode(text + b"=" * (-len(text) % 4))
+        out.append(plain)
+        if skip == 0:
+            out += _inflated(plain)
+    return out
+
+
+def _inflated(block: bytes) -> list[bytes]:
+    """What gzip and zlib streams in the block hold; broken ones as far as they go."""
+    out = []
+    position = block.find(_GZIP)
+    while position >= 0:
+        out += _inflate(memoryview(block)[position:], 31)
+        position = block.find(_GZIP, position + 2)
+    if block.startswith(_ZLIB):
+        out += _inflate(block, 15)
+    return out
+
+
+def _inflate(data: bytes | memoryview, window: int) -> list[bytes]:
+    try:
+        plain = zlib.decompressobj(window).decompress(data, MAX_INFLATED)
+    except zlib.error:
+        return []
+    return [plain] if plain else []

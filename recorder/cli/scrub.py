@@ -1,0 +1,52 @@
+"""`blackbox scrub`: a copy of a capture without the people in it, proven before it appears."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recorder.cli.options import CapturePath, OutputFormat
+from recorder.cli.output import Format, emit, emit_json, progress, say
+
+
+def scrub(
+    capture: CapturePath,
+    policy: Annotated[Path, typer.Option("-p", "--policy", metavar="FILE", help="The policy: what may pass, and how.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the clean copy goes; must not exist.")],
+    jobs: Annotated[
+        int | None,
+        typer.Option("-j", "--jobs", min=1, help="Worker processes; by default one a processor.", show_default=False),
+    ] = None,
+    form: OutputFormat = Format.TABLE,
+) -> None:
+    """Remove personal data by a policy and prove that it is gone; only then the copy appears.
+
+    What the policy does not name does not pass. The policy's secret comes from the environment variable it names.
+
+    Example: BLACKBOX_KEY=$(cat key.txt) blackbox scrub incident/ -p policy.yaml -o clean/
+    """
+    from recorder.capture.reader import open_capture, total_bytes
+    from recorder.scrubbing import scrub as scrubbing
+    from recorder.scrubbing.policy import load_policy
+    from recorder.scrubbing.workers import workers
+
+    rules = load_policy(policy)
+    source = open_capture(capture)
+    size = total_bytes(capture)
+    total = size * scrubbing.passes(rules, source)
+    with workers(size, jobs) as executor, progress("scrub", total, "bytes") as bar:
+
+        def report(stage: str, amount: int) -> None:
+            bar.advance(amount)
+            bar.show(note=stage)
+
+        done = scrubbing.scrub(source, rules, out, executor=executor, progress=report)
+    checks = [{"check": name, "result": text} for name, text in done.checks.items()]
+    if form is Format.JSON:
+        facts = {"path": str(done.path), "capture_id": done.manifest.capture_id, "records": done.manifest.records}
+        emit_json({**facts, "originals": done.originals, "counts": done.counts, "checks": done.checks})
+    else:
+        emit(("check", "result"), ([check["check"], check["result"]] for check in checks), form)
+    say(f"{done.path} is clean: {done.manifest.records:,} records, {done.originals:,} different originals removed.")

@@ -1,0 +1,177 @@
+"""The work on one segment, as functions that any `concurrent.futures.Executor` can run: learn, rewrite, prove.
+
+A job carries a `Run`, which a worker process turns into a compiled plan once and keeps for its next jobs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from desensitizers.plan import Plan, TopicPlan
+from desensitizers.policy import Policy
+from desensitizers.proof import originals, uniqueness
+from desensitizers.proof.spill import Spill, SpillWriter
+from desensitizers.sink import Problem
+from recorder.capture.manifest import Segment
+from recorder.capture.reader import reading
+from recorder.capture.schema import RECORD_SCHEMA
+from recorder.capture.writer import PartitionWriter
+
+BATCH_ROWS = 1024
+PAIRS = ("pairs-by-original", "pairs-by-result")
+_UNTOUCHED = ("topic", "partition", "offset", "timestamp_ms", "timestamp_type", "leader_epoch")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What all jobs of one scrub share. `learns`: originals are collected by a pass of their own."""
+
+    name: str
+    policy: Policy
+    spill: Spill
+    learns: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A segment of a partition of a capture."""
+
+    root: Path
+    topic: str
+    partition: int
+    segment: Segment
+    number: int
+
+    @property
+    def texts(self) -> str:
+        """The spill bag of texts in this segment that quote learned originals."""
+        return f"texts-{self.number:06d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A clean segment or several, or the problems that forbid them."""
+
+    problems: tuple[Problem, ...]
+    segments: tuple[Segment, ...] = ()
+    payload_bytes: int = 0
+    counts: tuple[tuple[tuple[str, str, str], int], ...] = ()
+    frame: str = ""
+    """SHA-256 over the columns that a scrub must not touch."""
+
+
+def learn(run: Run, place: Place) -> tuple[Problem, ...]:
+    """Spill every original of a segment, and the texts that may quote originals of any segment."""
+    plan = _plan(run)
+    topic = plan.for_topic(place.topic)
+    plan.findings.texts = []
+    found = run.spill.writer(originals.ORIGINALS)
+    texts = run.spill.writer(place.texts, buckets=1)
+    pairs = _pair_writers(run)
+    problems: list[Problem] = []
+    for batch in batches(place.root, place.segment):
+        problems += topic.apply(batch).problems
+        _drain(plan, found, pairs)
+        texts.extend(text.encode("utf-8", "surrogatepass") for text in plan.findings.texts)
+        plan.findings.texts.clear()
+    _close(found, texts, *pairs)
+    plan.findings.texts = None
+    return tuple(problems)
+
+
+def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
+    """Write the clean counterpart of a segment below `target`."""
+    plan = _plan(run)
+    plan.learned = originals.learned_in(run.spill, place.texts) if run.learns else None
+    topic = plan.for_topic(place.topic)
+    found = run.spill.writer(originals.ORIGINALS)
+    pairs = _pair_writers(run)
+    writer = PartitionWriter(target, place.topic, place.partition, key_bloom_filter=False)
+    frame = Frame()
+    problems: list[Problem] = []
+    try:
+        for batch in batches(place.root, place.segment):
+            clean = topic.apply(batch)
+            problems += clean.problems
+            _drain(plan, None if run.learns else found, pairs)
+            if clean.batch is not None and not problems:
+                frame.add(batch)
+                writer.append(clean.batch)
+        if problems:
+            writer.abandon()
+            return Rewritten(tuple(problems))
+        writer.seal()
+    except BaseException:
+        writer.abandon()
+        raise
+    finally:
+        _close(found, *pairs)
+    return Rewritten((), tuple(writer.segments), writer.payload_bytes, _counts(topic), frame.digest())
+
+
+def batches(root: Path, segment: Segment, rows: int = 0) -> Iterator[pa.RecordBatch]:
+    """A segment's records as batches of about a megabyte (RECORD_SCHEMA), checksums verified. Raises CaptureError."""
+    path = root / segment.path
+    rows = rows or max(16, min(8 * BATCH_ROWS, segment.records * (1 << 20) // max(4 * segment.bytes, 1)))
+    with reading(path), pq.ParquetFile(path, page_checksum_verification=True, memory_map=False) as file:
+        for batch in file.iter_batches(batch_size=rows):
+            yield batch.cast(RECORD_SCHEMA)
+
+
+class Frame:
+    """A digest of the columns that a scrub must not touch, however the rows are cut into batches."""
+
+    def __init__(self) -> None:
+        self._columns = {name: hashlib.sha256() for name in _UNTOUCHED}
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        for name, digest in self._columns.items():
+            column = batch.column(name)
+            if pa.types.is_string(column.type):
+                digest.update(("\n".join(column.to_pylist()) + "\n").encode())
+            else:
+                digest.update(pc.fill_null(column, -(2**31)).to_numpy(zero_copy_only=False).tobytes())
+
+    def digest(self) -> str:
+        return hashlib.sha256(b"".join(one.digest() for one in self._columns.values())).hexdigest()
+
+
+_plans: dict[str, Plan] = {}
+
+
+def _plan(run: Run) -> Plan:
+    """This process's plan of the run; a process works for one run at a time."""
+    if run.name not in _plans:
+        _plans.clear()
+        _plans[run.name] = run.policy.plan()
+    return _plans[run.name]
+
+
+def _drain(plan: Plan, found: SpillWriter | None, pairs: tuple[SpillWriter, SpillWriter]) -> None:
+    if found is not None:
+        originals.note(found, plan.findings.originals)
+    plan.findings.originals.clear()
+    uniqueness.write(pairs, plan.findings.pairs)
+    plan.findings.pairs.clear()
+
+
+def _pair_writers(run: Run) -> tuple[SpillWriter, SpillWriter]:
+    return run.spill.writer(PAIRS[0]), run.spill.writer(PAIRS[1])
+
+
+def _close(*writers: SpillWriter) -> None:
+    for writer in writers:
+        writer.close()
+
+
+def _counts(topic: TopicPlan) -> tuple[tuple[tuple[str, str, str], int], ...]:
+    topic.flush_counts()
+    return tuple(Counter(topic.sink.counts).items())

@@ -1,0 +1,239 @@
+"""Search finished segments for what had to go: originals in every encoding, and whatever still looks real."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from desensitizers.learned import normal
+from desensitizers.proof.canaries import Canary, canaries
+from desensitizers.proof.needles import ROW
+from desensitizers.proof.originals import NEEDLES, all_blocks
+from desensitizers.proof.peel import layers
+from desensitizers.proof.rescan import Rescan
+from desensitizers.proof.search import BLOCK_BYTES, Haystack
+from desensitizers.proof.spill import Spill
+from recorder.capture.manifest import MANIFEST_NAME, Manifest, Segment
+from recorder.capture.schema import HEADERS_TYPE, RECORD_SCHEMA
+from recorder.capture.writer import PartitionWriter
+from recorder.scrubbing.jobs import Frame, batches
+
+_FORMAT_NAMES = sorted({name.encode() for name in (*RECORD_SCHEMA.names, "element", "schema")}, key=len, reverse=True)
+_PARQUET_TAIL = 8  # the footer's length and the magic number
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Something that should not be there; never says what, only where it stands first."""
+
+    what: str
+    """original, or the detector's name"""
+    topic: str
+    partition: int
+    offset: int
+    place: str
+
+    def __str__(self) -> str:
+        kind = "an original" if self.what == "original" else f"something that looks like a real {self.what}"
+        where = f"{self.topic}-{self.partition}@{self.offset}" if self.offset >= 0 else self.topic
+        return f"{where} {self.place}: {kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What the search of some segments gave."""
+
+    leaks: tuple[Leak, ...]
+    """At most a few per kind and place."""
+    hits: tuple[tuple[str, int], ...]
+    """(original or detector, times): how much was found in all."""
+    frame: str
+    searched_bytes: int
+
+
+def prove(root: Path, segments: Sequence[Segment], detectors: Sequence[str], spill: Spill | None) -> Proven:
+    """Read finished segments (of one partition, in order) back from disk and search all they hold.
+
+    `spill` holds the needles; None searches with detectors alone. Raises CaptureError on torn data.
+    """
+    rescan = Rescan(detectors)
+    frame = Frame()
+    leaks: list[Leak] = []
+    hits: Counter[str] = Counter()
+    searched = 0
+    for segment in segments:
+        found: set[bytes] = set()
+        pieces = [ROW.join((b"", *segment.path.encode().split(b"/")[1:], _footer(root / segment.path), b""))]
+        size = 0
+        for batch in batches(root, segment):
+            frame.add(batch)
+            leaks += _detect(rescan, batch, hits)
+            for block in _blocks(batch):
+                below = layers(block)
+                pieces += below
+                size += sum(map(len, below))
+                searched += len(block)
+                hits.update(rescan.texts(below[1:]))
+            if size >= BLOCK_BYTES and spill is not None:
+                found |= _search(pieces, spill)
+                pieces, size = [], 0
+            elif spill is None:
+                pieces = []
+        if spill is not None:
+            found |= _search(pieces, spill)
+        if found:
+            hits["original"] += len(found)
+            leaks += _locate(root, segment, found)
+    return Proven(tuple(dict.fromkeys(leaks))[:100], tuple(hits.items()), frame.digest(), searched)
+
+
+def prove_manifest(manifest: Manifest, detectors: Sequence[str], spill: Spill | None) -> list[Leak]:
+    """The same for what the manifest holds beside its own words and numbers."""
+    texts = [manifest.window.from_text, manifest.window.to_text, manifest.source.cluster_id or ""]
+    texts += [note.sentence() for note in manifest.notes]
+    texts += [text for pair in manifest.tags.items() for text in pair]
+    for topic in manifest.topics:
+        texts += [topic.name, *(text for pair in (topic.config or {}).items() for text in pair)]
+    for step in manifest.lineage:
+        texts += [step.user or "", step.host or "", *step.command]
+    below = layers(ROW.join((b"", *(text.encode() for text in texts if text), b"")))
+    found = [Leak(one, MANIFEST_NAME, -1, -1, "text") for one in Rescan(detectors).texts(below)]
+    if spill is not None and _search(below, spill):
+        found.append(Leak("original", MANIFEST_NAME, -1, -1, "text"))
+    return found
+
+
+def missed_canaries(directory: Path, spill: Spill) -> list[Canary]:
+    """Plant canaries in every channel and encoding of a segment in `directory`; those that a search does not find."""
+    planted = canaries()
+    rows = []
+    for offset, canary in enumerate(planted):
+        header = {"key": "h", "value": canary.planted if canary.channel == "header" else None}
+        if canary.channel == "header name":
+            header["key"] = canary.planted.decode()
+        rows.append(
+            {
+                "topic": "canaries",
+                "partition": 0,
+                "offset": offset,
+                "timestamp_ms": 0,
+                "timestamp_type": "create",
+                "key": canary.planted if canary.channel == "key" else None,
+                "value": canary.planted if canary.channel == "value" else None,
+                "headers": [header],
+                "leader_epoch": None,
+            }
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    writer = PartitionWriter(directory, "canaries", 0, key_bloom_filter=False)
+    writer.append(pa.RecordBatch.from_pylist(rows, schema=RECORD_SCHEMA))
+    writer.seal()
+    needles = {normal(canary.text): canary for canary in planted}
+    found: set[bytes] = set()
+    for batch in batches(directory, writer.segments[0]):
+        for block in _blocks(batch):
+            found |= Haystack(layers(block)).find([list(needles)])
+    return [canary for needle, canary in needles.items() if needle not in found]
+
+
+def _search(pieces: list[bytes], spill: Spill) -> set[bytes]:
+    return Haystack(pieces).find(all_blocks(spill, NEEDLES)) if pieces else set()
+
+
+def _blocks(batch: pa.RecordBatch) -> Iterator[bytes]:
+    """Every payload of a batch, one a line, so that a whole payload stands between two line ends."""
+    for column in _columns(batch).values():
+        rows = [row for row in column.to_pylist() if row]
+        if rows:
+            yield ROW.join((b"", *rows, b""))
+
+
+def _columns(batch: pa.RecordBatch) -> dict[str, Any]:
+    headers = batch.column("headers").cast(HEADERS_TYPE).flatten()
+    return {
+        "key": batch.column("key"),
+        "value": batch.column("value"),
+        "header": headers.field("value"),
+        "header name": headers.field("key").cast(pa.binary()),
+    }
+
+
+def _detect(rescan: Rescan, batch: pa.RecordBatch, hits: Counter[str]) -> Iterator[Leak]:
+    lengths = batch.column("headers").value_lengths().to_pylist()
+    for place, column in _columns(batch).items():
+        found = rescan.rows(column)
+        if not found:
+            continue
+        hits.update(name for _row, name in found)
+        rows = [row for row, length in enumerate(lengths) for _ in range(length)] if "header" in place else None
+        for row, name in found[:10]:
+            yield _leak(name, batch, rows[row] if rows else row, place)
+
+
+def _leak(what: str, batch: pa.RecordBatch, row: int, place: str) -> Leak:
+    return Leak(
+        what,
+        batch.column("topic")[row].as_py(),
+        batch.column("partition")[row].as_py(),
+        batch.column("offset")[row].as_py(),
+        place,
+    )
+
+
+def _locate(root: Path, segment: Segment, needles: Iterable[bytes]) -> Iterator[Leak]:
+    """Where some of the needles stand: once in a while slow, because it is only run to explain a failure."""
+    wanted = [sorted(needles)]
+    found = 0
+    for batch in batches(root, segment):
+        lengths = batch.column("headers").value_lengths().to_pylist()
+        for place, column in _columns(batch).items():
+            whole = [payload or b"" for payload in column.to_pylist()]
+            if not Haystack(layers(ROW.join((b"", *whole, b"")))).find(wanted):
+                continue
+            rows = [row for row, length in enumerate(lengths) for _ in range(length)] if "header" in place else None
+            for row, payload in enumerate(whole):
+                if Haystack(layers(ROW + payload + ROW)).find(wanted):
+                    yield _leak("original", batch, rows[row] if rows else row, place + _path(payload, wanted))
+                    found += 1
+                    if found >= 10:
+                        return
+    if not found:
+        yield Leak("original", segment.path, -1, -1, "name or footer")
+
+
+def _path(payload: bytes, wanted: list[list[bytes]]) -> str:
+    """`` customer.note``: the first leaf of a JSON payload that holds one of the needles."""
+    try:
+        document = json.loads(payload)
+    except (ValueError, RecursionError):
+        return ""
+    stack: list[tuple[str, Any]] = [("", document)]
+    while stack:
+        path, value = stack.pop()
+        if isinstance(value, dict):
+            stack += [(f"{path}.{name}" if path else name, below) for name, below in value.items()]
+        elif isinstance(value, list):
+            stack += [(f"{path}[*]", below) for below in value]
+        elif Haystack(layers(ROW + json.dumps(value, ensure_ascii=False).encode() + ROW)).find(wanted):
+            held = Haystack(layers(path.encode())).find(wanted)
+            return " (a key holds it)" if held else f" {path}"
+    return " (a key)"
+
+
+def _footer(path: Path) -> bytes:
+    """A Parquet file's footer (schema, statistics, metadata) without the names that the format itself puts there."""
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        file.seek(size - _PARQUET_TAIL)
+        length = int.from_bytes(file.read(4), "little")
+        file.seek(max(0, size - _PARQUET_TAIL - length))
+        content = file.read(length)
+    for name in _FORMAT_NAMES:
+        content = content.replace(name, b"")
+    return content

@@ -1,0 +1,338 @@
+"""Capture -> clean capture: learn, rewrite, prove on the finished bytes, and only then give it its name.
+
+Segments are independent, so each pass maps over them with any `concurrent.futures.Executor`. Everything is
+written beside the target; until the last rename there is nothing that could be taken for a clean capture.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import secrets
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from desensitizers.policy import Policy
+from desensitizers.proof import originals, uniqueness
+from desensitizers.proof.needles import shortest_number
+from desensitizers.proof.spill import BUCKETS, Spill
+from desensitizers.sink import Problem
+from recorder.capture.lineage import new_step, tool_version
+from recorder.capture.manifest import CleanStamp, Manifest, Partition, Segment, Topic, new_capture_id, sync_directory
+from recorder.capture.reader import Capture
+from recorder.capture.writer import finish, reporting_write_errors
+from recorder.errors import UsageError
+from recorder.scrubbing.errors import ScrubError
+from recorder.scrubbing.jobs import PAIRS, Place, Rewritten, Run, learn, rewrite
+from recorder.scrubbing.prove import Leak, Proven, missed_canaries, prove, prove_manifest
+from recorder.scrubbing.stamp import HITS, sealed
+
+_T = TypeVar("_T")
+_SHOWN = 20
+
+Progress = Callable[[str, int], None]
+"""(stage, bytes of segments that this stage has worked through since the last call)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scrubbed:
+    """A finished clean copy."""
+
+    path: Path
+    manifest: Manifest
+    originals: int
+    """Different originals that were removed."""
+    counts: dict[str, int]
+    """By topic, place, path and rule: leaves."""
+    checks: dict[str, str]
+
+
+def scrub(
+    capture: Capture,
+    policy: Policy,
+    out: Path,
+    *,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Scrubbed:
+    """Write a clean copy of `capture` to `out` (which must not exist) by `policy`, and prove it.
+
+    Raises ScrubError with what was found and where; then nothing is left of the copy. Raises UsageError when
+    `out` exists and CaptureError when the capture is torn or the disk is full.
+    """
+    if out.exists():
+        raise UsageError(f"{out} exists already: choose another directory with -o, or remove it first.")
+    work = out.parent / f".{out.name}.scrubbing-{secrets.token_hex(4)}"
+    with reporting_write_errors(out):
+        work.mkdir(parents=True)
+    try:
+        return _Scrub(capture, policy, work, executor, progress).run(out)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def passes(policy: Policy, capture: Capture) -> int:
+    """How often a scrub works through all segments: what `progress` adds up to."""
+    return 2 + _learns(policy, capture.manifest)
+
+
+def places(capture: Capture) -> list[Place]:
+    """Every segment of a capture."""
+    found = [
+        (topic.name, partition.partition, segment)
+        for topic, partition in capture.manifest.topic_partitions()
+        for segment in partition.segments
+    ]
+    return [Place(capture.root, *what, number) for number, what in enumerate(found)]
+
+
+class _Scrub:
+    def __init__(
+        self, capture: Capture, policy: Policy, work: Path, executor: Executor | None, progress: Progress | None
+    ) -> None:
+        self._capture = capture
+        self._policy = policy
+        self._copy = work / "copy"
+        self._canaries = work / "canaries"
+        self._map = functools.partial(mapped, executor)
+        self._progress = progress or (lambda _stage, _bytes: None)
+        self._places = places(capture)
+        learns = _learns(policy, capture.manifest)
+        self._run = Run(secrets.token_hex(8), policy, Spill(work / "originals"), learns)
+        self._checks: dict[str, str] = {}
+        self._detectors = policy.spec.proof_detectors
+
+    def run(self, out: Path) -> Scrubbed:
+        self._refuse_unnamed_topics()
+        self._copy.mkdir()
+        if self._run.learns:
+            learn_all(self._run, self._places, self._map, self._progress)
+        rewritten = self._rewrite()
+        if not self._run.learns:
+            self._map(originals.distil, [(self._run.spill, bucket) for bucket in range(BUCKETS)])
+        found = self._sharpen()
+        self._prove(rewritten, found)
+        self._prove_unique()
+        manifest = self._manifest(rewritten)
+        self._prove_manifest(manifest)
+        stamped = sealed(manifest, self._stamp(rewritten, found))
+        finish(self._copy, stamped)
+        with reporting_write_errors(out):
+            if out.exists():
+                raise ScrubError(f"{out} appeared meanwhile: nothing was written there.")
+            self._copy.rename(out)
+            sync_directory(out.parent)
+        assert stamped.clean is not None
+        return Scrubbed(out, stamped, found, stamped.clean.counts, self._checks)
+
+    def _refuse_unnamed_topics(self) -> None:
+        plan = self._policy.plan()
+        unnamed = [topic for topic in self._capture.manifest.topics if topic.records and not plan.covers(topic.name)]
+        if unnamed:
+            lines = "\n".join(f'  - match: "{topic.name}"   # {topic.records:,} records' for topic in unnamed)
+            raise ScrubError(
+                f"The policy {self._policy.spec.file} does not name {len(unnamed)} topics of this capture, "
+                f"and what is not named does not pass. Add under topics:\n{lines}"
+            )
+
+    def _rewrite(self) -> list[Rewritten]:
+        jobs = [(self._run, place, self._copy) for place in self._places]
+        done = []
+        for place, result in zip(self._places, self._map(rewrite, jobs, lazy=True), strict=True):
+            done.append(result)
+            self._progress("scrub", place.segment.bytes)
+        refuse(problem for result in done for problem in result.problems)
+        return done
+
+    def _sharpen(self) -> int:
+        """Makes needles of the originals; how many different originals there are."""
+        spill = self._run.spill
+        payload = sum(partition.payload_bytes for _, partition in self._capture.manifest.topic_partitions())
+        found, searched, number_from = sharpen_all(spill, payload, self._map)
+        self._checks["originals"] = (
+            f"{found:,} different originals, {searched:,} searched; shorter than three letters, or bare numbers below "
+            f"{number_from} digits, can't be told from chance"
+        )
+        return found
+
+    def _prove(self, rewritten: Sequence[Rewritten], found: int) -> None:
+        missed = missed_canaries(self._canaries, self._run.spill)
+        if missed:
+            names = ", ".join(f"{canary.encoding} in a {canary.channel}" for canary in missed)
+            raise ScrubError(f"The proof is broken: planted canaries were not found ({names}). No copy was made.")
+        self._checks["canaries"] = "all found in every channel and encoding"
+        jobs = [(self._copy, result.segments, self._detectors, self._run.spill) for result in rewritten]
+        proofs = []
+        for place, proof in zip(self._places, self._map(prove, jobs, lazy=True), strict=True):
+            proofs.append(proof)
+            self._progress("prove", place.segment.bytes)
+        refuse_leaks(proofs)
+        if any(proof.frame != result.frame for proof, result in zip(proofs, rewritten, strict=True)):
+            raise ScrubError("The copy's offsets, times or order differ from the capture's: no copy was made.")
+        self._checks["search"] = (
+            f"0 of them in {sum(proof.searched_bytes for proof in proofs):,} bytes, encodings peeled"
+        )
+        self._checks["order"] = "offsets, partitions, times and order are the capture's"
+        names = ", ".join(self._detectors) or "none"
+        self._checks["detectors"] = f"nothing outside reserved ranges: {names}"
+
+    def _prove_unique(self) -> None:
+        spaces = uniqueness.tally(self._run.spill, PAIRS)
+        broken = {space: tally for space, tally in spaces.items() if not tally.one_to_one}
+        if broken:
+            lines = "\n".join(
+                f"  {space}: {tally.originals:,} originals, {tally.results:,} results"
+                for space, tally in broken.items()
+            )
+            raise ScrubError(
+                "Two originals became one, or one became two; use a rule with more room (token, hash):\n" + lines
+            )
+        self._checks["uniqueness"] = "as many results as originals in " + (", ".join(sorted(spaces)) or "no domain")
+
+    def _manifest(self, rewritten: Sequence[Rewritten]) -> Manifest:
+        """The parent's manifest without what names people and machines, with the clean segments."""
+        parent = self._capture.manifest
+        clean: dict[tuple[str, int], list[Rewritten]] = {}
+        for place, result in zip(self._places, rewritten, strict=True):
+            clean.setdefault((place.topic, place.partition), []).append(result)
+        capture_id = new_capture_id()
+        step = new_step("scrub", capture_id, parent_id=parent.capture_id)
+        lineage = [msgspec.structs.replace(one, user=None, host=None, command=()) for one in (*parent.lineage, step)]
+        return msgspec.structs.replace(
+            parent,
+            capture_id=capture_id,
+            created_at_ms=step.at_ms,
+            topics=tuple(_clean_topic(topic, clean) for topic in parent.topics),
+            lineage=tuple(lineage),
+            notes=tuple(note for note in parent.notes if note.level != "info"),
+            tags={},
+            clean=None,
+        )
+
+    def _prove_manifest(self, manifest: Manifest) -> None:
+        leaks = prove_manifest(manifest, self._detectors, self._run.spill)
+        if leaks:
+            raise ScrubError(_leak_sentence(leaks, Counter(leak.what for leak in leaks)))
+
+    def _stamp(self, rewritten: Sequence[Rewritten], found: int) -> CleanStamp:
+        counts: Counter[str] = Counter()
+        for place, result in zip(self._places, rewritten, strict=True):
+            for (where, path, what), number in result.counts:
+                counts[f"{place.topic} {where} {path} {what}".replace("  ", " ")] += number
+        counts["originals"] = found
+        for name in self._detectors:
+            counts[f"{HITS}{name}"] = 0
+        self._checks["secret"] = f"key id {self._policy.keyring.key_id()}"
+        return CleanStamp(
+            policy_sha256=self._policy.sha256,
+            stamped_at_ms=time.time_ns() // 1_000_000,
+            tool=tool_version(),
+            counts=dict(sorted(counts.items())),
+            checks=self._checks,
+        )
+
+
+def learn_all(run: Run, places: Sequence[Place], run_all: Any, progress: Progress) -> None:
+    """Collects the originals of all segments into the run's spill. Raises ScrubError."""
+    problems: list[Problem] = []
+    for place, found in zip(places, run_all(learn, [(run, place) for place in places], lazy=True), strict=True):
+        problems += found
+        progress("learn", place.segment.bytes)
+    refuse(problems)
+    run_all(originals.distil, [(run.spill, bucket) for bucket in range(BUCKETS)])
+
+
+def sharpen_all(spill: Spill, payload_bytes: int, run_all: Any) -> tuple[int, int, int]:
+    """Makes needles; (different originals, those that can be searched, digits from which a number is)."""
+    found = sum(len(block) for block in originals.all_blocks(spill, originals.DISTINCT))
+    number_from = shortest_number(found, payload_bytes)
+    searched = sum(run_all(originals.sharpen, [(spill, bucket, number_from) for bucket in range(BUCKETS)]))
+    return found, searched, number_from
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """ScrubError when there is any problem, with the number of records and where each was met first."""
+    merged: dict[tuple[str, str, str, str], Problem] = {}
+    for problem in problems:
+        place = (problem.topic, problem.place, problem.path, problem.reason)
+        known = merged.get(place)
+        count = problem.count + (known.count if known else 0)
+        merged[place] = replace(known or problem, count=count)
+    if not merged:
+        return
+    lines = [f"  {problem}" for problem in list(merged.values())[:_SHOWN]]
+    if len(merged) > _SHOWN:
+        lines.append(f"  … and {len(merged) - _SHOWN} more")
+    records = sum(problem.count for problem in merged.values())
+    raise ScrubError(
+        f"No copy was made: the policy does not answer for {len(merged)} places ({records:,} times):\n"
+        + "\n".join(lines)
+    )
+
+
+def refuse_leaks(proofs: Sequence[Proven]) -> None:
+    """ScrubError when anything was found that should be gone."""
+    hits: Counter[str] = Counter()
+    for proof in proofs:
+        hits.update(dict(proof.hits))
+    if hits:
+        raise ScrubError(_leak_sentence([leak for proof in proofs for leak in proof.leaks], hits))
+
+
+def _leak_sentence(leaks: Sequence[Leak], hits: Counter[str]) -> str:
+    counted = ", ".join(f"{number:,} × {what}" for what, number in sorted(hits.items()))
+    lines = "\n".join(f"  {leak}" for leak in leaks[:_SHOWN])
+    return (
+        f"No copy was made: the proof found what should be gone ({counted}):\n{lines}\n"
+        "Give these places a rule that removes it (scan for free text); where an original is no secret by itself, "
+        "write learn: false at the rule that replaced it."
+    )
+
+
+def mapped(
+    executor: Executor | None, function: Callable[..., _T], jobs: Sequence[tuple[Any, ...]], *, lazy: bool = False
+) -> Iterable[_T]:
+    """Results in order, computed here or by the executor; `lazy` gives them as they are ready."""
+
+    def here() -> Iterator[_T]:
+        return (function(*job) for job in jobs)
+
+    if executor is None or len(jobs) < 2:
+        return here() if lazy else list(here())
+    size = 1 if lazy else max(1, math.ceil(len(jobs) / 8))
+    results = executor.map(function, *zip(*jobs, strict=True), chunksize=size)
+    return results if lazy else list(results)
+
+
+def _learns(policy: Policy, manifest: Manifest) -> bool:
+    plan = policy.plan()
+    return any(
+        plan.for_topic(topic.name).wants_learned
+        for topic in manifest.topics
+        if topic.records and plan.covers(topic.name)
+    )
+
+
+def _clean_topic(topic: Topic, clean: dict[tuple[str, int], list[Rewritten]]) -> Topic:
+    return msgspec.structs.replace(
+        topic,
+        partitions=tuple(
+            _clean_partition(partition, clean.get((topic.name, partition.partition), []))
+            for partition in topic.partitions
+        ),
+    )
+
+
+def _clean_partition(partition: Partition, results: list[Rewritten]) -> Partition:
+    segments: tuple[Segment, ...] = tuple(segment for result in results for segment in result.segments)
+    return msgspec.structs.replace(
+        partition, segments=segments, payload_bytes=sum(result.payload_bytes for result in results)
+    )

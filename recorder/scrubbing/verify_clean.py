@@ -1,0 +1,135 @@
+"""Is this capture clean? Checks that anybody can repeat with the copy alone, and one that needs the original.
+
+Without anything else: every file is the stamped one, the manifest is untouched, and no detector finds anything real.
+With the parent capture and the policy: its originals are collected again and searched again.
+"""
+
+from __future__ import annotations
+
+import functools
+import secrets
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+from desensitizers.detectors import PROOF_DEFAULT
+from desensitizers.policy import Policy
+from desensitizers.proof.spill import Spill
+from recorder.capture.manifest import MANIFEST_NAME
+from recorder.capture.reader import Capture, open_capture
+from recorder.capture.verify import Check, verify
+from recorder.errors import CaptureError
+from recorder.scrubbing.jobs import Run
+from recorder.scrubbing.prove import Proven, missed_canaries, prove, prove_manifest
+from recorder.scrubbing.scrub import learn_all, mapped, places, sharpen_all
+from recorder.scrubbing.stamp import detectors_run, is_intact
+
+_SHOWN = 10
+
+
+def verify_clean(
+    path: str | Path,
+    *,
+    parent: Capture | None = None,
+    policy: Policy | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[Check]:
+    """Check a clean capture. `parent` and `policy` together make it search the parent's originals too.
+
+    Never raises for what is wrong with the copy. A path that holds no capture raises UsageError; a parent that
+    the policy does not answer for raises ScrubError.
+    """
+    advance = progress or (lambda _bytes: None)
+    checks = [_strict(check) for check in verify(path, executor=executor, progress=advance)]
+    try:
+        capture = open_capture(path)
+    except CaptureError:
+        return checks
+    checks.append(_check_stamp(capture))
+    if any(check.status == "FAILED" and check.name in ("segment", "manifest") for check in checks):
+        return [*checks, Check("leaks", "SKIPPED", str(capture.root), "the capture is not whole")]
+    if parent is None or policy is None:
+        checks.append(Check("originals", "SKIPPED", str(capture.root), "needs the parent capture and the policy"))
+        return checks + _check_leaks(capture, None, executor, advance)
+    work = Path(tempfile.mkdtemp(prefix="blackbox-verify-clean-"))
+    try:
+        checks.append(_check_parent(capture, parent, policy))
+        spill, detail = _originals(parent, policy, work, executor)
+        missed = missed_canaries(work / "canaries", spill)
+        checks.append(
+            Check("canaries", "FAILED", "search", f"{len(missed)} planted originals were not found")
+            if missed
+            else Check("canaries", "PASSED", "search", "every planted original was found, in every encoding")
+        )
+        checks.append(Check("originals", "PASSED", str(parent.root), detail))
+        return checks + _check_leaks(capture, spill, executor, advance)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _strict(check: Check) -> Check:
+    """In a clean capture a file that is not stamped is never harmless."""
+    if check.name == "files" and check.status == "WARNING":
+        return Check("files", "FAILED", check.where, "is not named in the manifest: it was added later")
+    return check
+
+
+def _check_stamp(capture: Capture) -> Check:
+    where = str(capture.root / MANIFEST_NAME)
+    stamp = capture.manifest.clean
+    if stamp is None:
+        return Check("stamp", "FAILED", where, "there is none: this capture was never scrubbed, or not to the end")
+    if not is_intact(capture.manifest):
+        return Check("stamp", "FAILED", where, "its digest is not the manifest's: the manifest was altered")
+    return Check("stamp", "PASSED", where, f"policy {stamp.policy_sha256[:12]}, {stamp.tool}")
+
+
+def _check_parent(capture: Capture, parent: Capture, policy: Policy) -> Check:
+    steps = capture.manifest.lineage
+    if not steps or steps[-1].parent_id != parent.manifest.capture_id:
+        return Check("parent", "FAILED", str(parent.root), "is not the capture that this one was made from")
+    stamp = capture.manifest.clean
+    if stamp is not None and stamp.policy_sha256 != policy.sha256:
+        return Check("parent", "WARNING", policy.spec.file, "the policy was changed since this copy was made")
+    return Check("parent", "PASSED", str(parent.root), "this copy was made from it by this policy")
+
+
+def _originals(parent: Capture, policy: Policy, work: Path, executor: Executor | None) -> tuple[Spill, str]:
+    spill = Spill(work / "originals")
+    run = Run(secrets.token_hex(8), policy, spill, learns=True)
+    run_all: Any = functools.partial(mapped, executor)
+    learn_all(run, places(parent), run_all, lambda _stage, _bytes: None)
+    payload = sum(partition.payload_bytes for _, partition in parent.manifest.topic_partitions())
+    found, searched, number_from = sharpen_all(spill, payload, run_all)
+    return spill, f"{found:,} different ones, {searched:,} searched (bare numbers from {number_from} digits)"
+
+
+def _check_leaks(
+    capture: Capture, spill: Spill | None, executor: Executor | None, advance: Callable[[int], None]
+) -> list[Check]:
+    stamp = capture.manifest.clean
+    detectors = (detectors_run(stamp.counts) if stamp else ()) or PROOF_DEFAULT
+    work = places(capture)
+    jobs = [(capture.root, (place.segment,), detectors, spill) for place in work]
+    found: list[Check] = []
+    hits: Counter[str] = Counter()
+    results: Any = mapped(executor, prove, jobs, lazy=True)
+    for place, proof in zip(work, results, strict=True):
+        assert isinstance(proof, Proven)
+        hits.update(dict(proof.hits))
+        where = place.segment.path
+        found += [Check("leaks", "FAILED", where, str(leak)) for leak in proof.leaks]
+        advance(place.segment.bytes)
+    for leak in prove_manifest(capture.manifest, detectors, spill):
+        hits[leak.what] += 1
+        found.append(Check("leaks", "FAILED", MANIFEST_NAME, str(leak)))
+    if hits:
+        counted = ", ".join(f"{number:,} × {what}" for what, number in sorted(hits.items()))
+        return [*found[:_SHOWN], Check("leaks", "FAILED", str(capture.root), f"found in all: {counted}")]
+    searched = f"{', '.join(detectors)}{'' if spill is None else ' and every original'}"
+    return [Check("leaks", "PASSED", str(capture.root), f"nothing found by {searched}")]

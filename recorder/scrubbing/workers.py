@@ -1,0 +1,55 @@
+"""Worker processes for scrubbing: none for a small capture, and none left behind when the work is broken off."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+
+WORTH_PROCESSES_BYTES = 8 << 20
+"""Compressed bytes of segments below which starting processes takes longer than it saves."""
+_MOST = 8
+
+
+@contextmanager
+def workers(segment_bytes: int, wanted: int | None = None) -> Iterator[Executor | None]:
+    """A process pool for work on so many bytes, of `wanted` or as many processes as there are processors."""
+    with _terminating():
+        yield from _pool(segment_bytes, wanted)
+
+
+def _pool(segment_bytes: int, wanted: int | None) -> Iterator[Executor | None]:
+    count = wanted or min(_MOST, os.cpu_count() or 1)
+    if count < 2 or (wanted is None and segment_bytes < WORTH_PROCESSES_BYTES):
+        yield None
+        return
+    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("forkserver"))
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
+    pool.shutdown()
+
+
+@contextmanager
+def _terminating() -> Iterator[None]:
+    """SIGTERM ends the work as Ctrl-C does, so that what was begun is removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
