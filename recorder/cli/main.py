@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from recorder.cli import cat, info, local, ls, record, sql, verify
+from recorder.cli import cat, demo, info, local, ls, record, replay, scrub, sql, timing, verify, verify_clean
 from recorder.cli.output import VERBOSITY, complain
 from recorder.errors import BlackboxError, ExitCode
 
@@ -44,7 +44,20 @@ def flags(
     VERBOSITY.quiet, VERBOSITY.verbose, VERBOSITY.debug = quiet, verbose, debug
 
 
-for verb in (record.record, info.info, ls.ls, cat.cat, sql.sql, verify.verify):
+VERBS = (
+    demo.demo,
+    record.record,
+    info.info,
+    ls.ls,
+    cat.cat,
+    sql.sql,
+    verify.verify,
+    scrub.scrub,
+    verify_clean.verify_clean,
+    replay.replay,
+    timing.timing,
+)
+for verb in VERBS:
     app.command()(verb)
 
 

@@ -93,7 +93,7 @@ def emit_facts(title: str, facts: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def progress(description: str, total: float | None, unit: str = "records") -> Iterator[Progress]:
+def progress(description: str, total: float | None = None, unit: str = "records") -> Iterator[Progress]:
     """Progress with rate and ETA on stderr; `unit` is ``records`` or ``bytes``. Nothing when not a terminal."""
     if VERBOSITY.quiet or not sys.stderr.isatty():
         yield Progress()

@@ -1,0 +1,1 @@
+"""The main job from end to end on two real Kafka clusters: record, look, clean, prove, replay, prove again."""
