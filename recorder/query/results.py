@@ -65,7 +65,7 @@ def write_csv(result: Result, stream: BinaryIO) -> int:
     _append_csv(pa.RecordBatch.from_pylist([], schema=schema), stream, header=True)
     for batch in result.batches:
         columns = [
-            column if field.type == column.type else pa.array(map(_as_text, _cells(column)), pa.string())
+            column if field.type == column.type else _csv_text(column)
             for column, field in zip(batch.columns, schema, strict=True)
         ]
         _append_csv(pa.RecordBatch.from_arrays(columns, schema=schema), stream, header=False)
@@ -188,20 +188,37 @@ def _cells(column: pa.Array) -> list[Any]:
     return values
 
 
+def _csv_text(column: pa.Array) -> pa.Array:
+    text = column.storage if column.type == pa.json_() else _text(column)
+    return pa.array(map(_as_text, _cells(column)), pa.string()) if text is None else text
+
+
 def _as_text(value: Any) -> str | None:
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     return None if value is None else str(value)
 
 
-def _values(column: pa.Array) -> list[Any]:
-    """A column's values as what JSON knows (and Decimal)."""
+def _text(column: pa.Array) -> pa.Array | None:
+    """Times and bytes as text without a Python object each; None where that can't be."""
     if pa.types.is_timestamp(column.type):
         # By way of text: Python has no times outside the years 1 to 9999.
         text = pc.replace_substring_regex(pc.cast(column, pa.string()), r"^([-\d]+) ", r"\1T")
-        return list(pc.replace_substring_regex(text, r"(\.\d{3})000(Z?)$", r"\1\2").to_pylist())
+        return pc.replace_substring_regex(text, r"(\.\d{3})000(Z?)$", r"\1\2")
     if pa.types.is_date(column.type) or pa.types.is_time(column.type):
-        return list(pc.cast(column, pa.string()).to_pylist())
+        return pc.cast(column, pa.string())
+    if pa.types.is_binary(column.type):
+        try:
+            return pc.cast(column, pa.string())
+        except pa.ArrowInvalid:
+            return None  # not all of it is UTF-8
+    return None
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """A column's values as what JSON knows (and Decimal)."""
+    if (text := _text(column)) is not None:
+        return list(text.to_pylist())
     convert = _converter(column.type)
     try:
         values = column.to_pylist()
