@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 FORMAT_VERSION = 1
 
 ROW_GROUP_BYTES = 4 << 20
 ROW_GROUP_RECORDS = 16_384
 SEGMENT_BYTES = 64 << 20
+PENDING_BYTES = 128 << 20
+SMALLEST_ROW_GROUP_BYTES = 64 << 10
 
 HEADER_TYPE = pa.struct([pa.field("key", pa.string(), nullable=False), pa.field("value", pa.binary())])
 HEADERS_TYPE = pa.list_(pa.field("element", HEADER_TYPE, nullable=False))
@@ -73,9 +78,25 @@ def writer_options(*, key_bloom_filter: bool = True) -> dict[str, Any]:
     return options
 
 
-def payload_sizes(batch: pa.RecordBatch) -> pa.Array:
-    """Bytes of key plus value of each record (int64, null payloads count 0): what row groups are cut by."""
-    import pyarrow.compute as pc
+def row_group_bytes(partitions: int) -> int:
+    """Where a writer of so many partitions at once cuts row groups: each holds one in memory (FORMAT.md 7)."""
+    return max(SMALLEST_ROW_GROUP_BYTES, min(ROW_GROUP_BYTES, PENDING_BYTES // max(partitions, 1)))
 
+
+def payload_sizes(batch: pa.RecordBatch) -> pa.Array:
+    """Bytes of key plus value of each record (int64, null payloads count 0)."""
     sizes = [pc.fill_null(pc.binary_length(batch.column(name)), 0).cast(pa.int64()) for name in ("key", "value")]
     return pc.add(*sizes)
+
+
+def record_sizes(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    """Bytes of key, value and headers (names and values) of each record: what row groups and segments are cut by."""
+    sizes: npt.NDArray[np.int64] = payload_sizes(batch).to_numpy()
+    headers = batch.column("headers")
+    flat = headers.flatten()
+    if not len(flat):
+        return sizes
+    names, values = (pc.fill_null(pc.binary_length(flat.field(name)), 0).to_numpy() for name in ("key", "value"))
+    total = np.concatenate(([0], np.cumsum(names + values, dtype=np.int64)))
+    ends = np.cumsum(headers.value_lengths().to_numpy())
+    return sizes + np.diff(total[np.concatenate(([0], ends))])

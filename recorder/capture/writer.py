@@ -10,12 +10,13 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recorder.capture.ledger import Ledger
@@ -36,6 +37,7 @@ from recorder.capture.schema import (
     ROW_GROUP_RECORDS,
     SEGMENT_BYTES,
     payload_sizes,
+    record_sizes,
     writer_options,
 )
 from recorder.errors import CaptureError, UsageError
@@ -47,13 +49,22 @@ class PartitionWriter:
     Row groups and segments are cut by the records alone, however they are handed over (FORMAT.md 7).
     """
 
-    def __init__(self, root: Path, topic: str, partition: int, *, key_bloom_filter: bool = True) -> None:
+    def __init__(
+        self,
+        root: Path,
+        topic: str,
+        partition: int,
+        *,
+        key_bloom_filter: bool = True,
+        row_group_bytes: int = ROW_GROUP_BYTES,
+    ) -> None:
         self.root = root
         self.topic = topic
         self.partition = partition
         self.segments: list[Segment] = []
         self.payload_bytes = 0
-        self.pending_bytes = 0
+        self._row_group_bytes = row_group_bytes
+        self._pending_bytes = 0
         self._options = writer_options(key_bloom_filter=key_bloom_filter)
         self._pending: list[pa.RecordBatch] = []
         self._pending_records = 0
@@ -62,34 +73,36 @@ class PartitionWriter:
     def append(self, batch: pa.RecordBatch) -> bool:
         """Take records (RECORD_SCHEMA, offsets increasing); True when this sealed at least one segment."""
         sealed = len(self.segments)
-        while batch.num_rows:
-            sizes = np.cumsum(payload_sizes(batch).to_numpy(zero_copy_only=False))
-            cut = int(np.searchsorted(sizes, ROW_GROUP_BYTES - self.pending_bytes)) + 1
-            cut = min(cut, ROW_GROUP_RECORDS - self._pending_records, batch.num_rows)
-            self._pending.append(batch.slice(0, cut))
-            self._pending_records += cut
-            self.pending_bytes += int(sizes[cut - 1])
-            if self.pending_bytes >= ROW_GROUP_BYTES or self._pending_records >= ROW_GROUP_RECORDS:
-                self.flush()
-            batch = batch.slice(cut)
+        filled = np.concatenate(([0], np.cumsum(record_sizes(batch))))
+        start = 0
+        while start < batch.num_rows:
+            room = self._row_group_bytes - self._pending_bytes
+            fitting = int(np.searchsorted(filled, filled[start] + room))
+            stop = min(max(fitting, start + 1), start + ROW_GROUP_RECORDS - self._pending_records, batch.num_rows)
+            self._pending.append(batch.slice(start, stop - start))
+            self._pending_records += stop - start
+            self._pending_bytes += int(filled[stop] - filled[start])
+            if self._pending_bytes >= self._row_group_bytes or self._pending_records >= ROW_GROUP_RECORDS:
+                self._flush()
+            start = stop
         return len(self.segments) > sealed
 
-    def flush(self) -> None:
-        """Write what is pending as a row group now; seals the segment when it is full."""
+    def _flush(self) -> None:
         if not self._pending:
             return
-        table = pa.Table.from_batches(self._pending, schema=RECORD_SCHEMA)
+        # In one piece, because the edges of chunks would become the edges of pages.
+        table = pa.Table.from_batches(self._pending, schema=RECORD_SCHEMA).combine_chunks()
         if self._open is None:
             first = table.column("offset")[0].as_py()
             self._open = _OpenSegment(self.root, segment_path(self.topic, self.partition, first), self._options)
-        self._open.write(table, self.pending_bytes)
-        self._pending, self._pending_records, self.pending_bytes = [], 0, 0
-        if self._open.payload_bytes >= SEGMENT_BYTES:
+        self._open.write(table, self._pending_bytes)
+        self._pending, self._pending_records, self._pending_bytes = [], 0, 0
+        if self._open.record_bytes >= SEGMENT_BYTES:
             self.seal()
 
     def seal(self) -> None:
         """Write what is pending and seal the open segment; nothing happens when there is none."""
-        self.flush()
+        self._flush()
         if self._open is not None:
             self.segments.append(self._open.seal())
             self.payload_bytes += self._open.payload_bytes
@@ -119,7 +132,7 @@ class PartitionWriter:
 
     def abandon(self) -> None:
         """Close without sealing and remove the unsealed file; sealed segments stay."""
-        self._pending, self._pending_records, self.pending_bytes = [], 0, 0
+        self._pending, self._pending_records, self._pending_bytes = [], 0, 0
         if self._open is not None:
             self._open.abandon()
             self._open = None
@@ -130,6 +143,7 @@ class _OpenSegment:
 
     def __init__(self, root: Path, relative: str, options: dict[str, object]) -> None:
         self.payload_bytes = 0
+        self.record_bytes = 0
         self._relative = relative
         self._path = root / relative
         self._temporary = self._path.with_name(self._path.name + ".tmp")
@@ -137,11 +151,12 @@ class _OpenSegment:
         self._offsets: tuple[int, int] | None = None
         self._timestamps: tuple[int, int] | None = None
         with reporting_write_errors(self._path):
-            self._temporary.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._temporary.open("wb")
+            _make_directories(self._temporary.parent, root)
+            # Arrow's own file: writes outside the GIL, and a write that the disk cut short is an error.
+            self._file = pa.OSFile(str(self._temporary), "wb")
             self._parquet = pq.ParquetWriter(self._file, RECORD_SCHEMA, **options)
 
-    def write(self, table: pa.Table, payload_bytes: int) -> None:
+    def write(self, table: pa.Table, record_bytes: int) -> None:
         with reporting_write_errors(self._path):
             self._parquet.write_table(table, row_group_size=table.num_rows)
         offsets = table.column("offset")
@@ -153,16 +168,16 @@ class _OpenSegment:
             (min(self._timestamps[0], low), max(self._timestamps[1], high)) if self._timestamps else (low, high)
         )
         self._records += table.num_rows
-        self.payload_bytes += payload_bytes
+        self.payload_bytes += sum(pc.sum(payload_sizes(batch)).as_py() for batch in table.to_batches())
+        self.record_bytes += record_bytes
 
     def seal(self) -> Segment:
         assert self._offsets and self._timestamps
         with reporting_write_errors(self._path):
             self._parquet.close()
-            self._file.flush()
-            os.fsync(self._file.fileno())
             self._file.close()
             with self._temporary.open("rb") as file:
+                os.fsync(file.fileno())
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
                 size = os.fstat(file.fileno()).st_size
             self._temporary.replace(self._path)
@@ -179,8 +194,21 @@ class _OpenSegment:
         )
 
     def abandon(self) -> None:
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        with suppress(OSError, pa.ArrowException):  # the disk may be full: what closing writes is removed anyway
+            self._parquet.close()
+        self._parquet.is_open = False  # or it would try again, and fail aloud, when it is collected
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._temporary.unlink()
+
+
+def _make_directories(path: Path, root: Path) -> None:
+    """Make `path` below `root`, durably: a sealed file in a directory that a power cut takes is not sealed."""
+    missing = [directory for directory in (path, *path.parents) if root in directory.parents and not directory.exists()]
+    for directory in reversed(missing):
+        directory.mkdir(exist_ok=True)
+        sync_directory(directory.parent)
 
 
 def create_directory(path: Path) -> None:
@@ -219,7 +247,8 @@ def reporting_write_errors(path: Path) -> Iterator[None]:
             errno.EACCES: "no permission to write there",
             errno.ENOENT: "its directory is gone",
             errno.EMFILE: "too many open files (raise the limit: ulimit -n 65536)",
-        }.get(error.errno or 0, error.strerror or str(error))
+            errno.EFBIG: "a file there may not grow that large",
+        }.get(error.errno or 0, os.strerror(error.errno) if error.errno else str(error))
         raise CaptureError(
             f"Can't write {path}: {reason}. Segments sealed before stay valid; nothing was marked as finished."
         ) from error

@@ -11,7 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from recorder.capture import writer
+from recorder.capture.limits import allow_open_files
 from recorder.capture.manifest import Manifest
+from recorder.capture.schema import row_group_bytes
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import Connection
 from recorder.kafka.offsets import Place
@@ -55,7 +57,9 @@ def record(
     chosen = select_topics(cluster.names(), request.names, request.patterns, request.excludes)
     plan = make_plan(cluster, cluster.topics(chosen), request.window, request.late_slack_ms, now_ms=started_ms)
     writer.create_directory(directory)
-    tapes = {place: Tape(directory, place, span, plan.window) for place, span in plan.spans.items()}
+    cut = row_group_bytes(len(plan.spans))
+    tapes = {place: Tape(directory, place, span, plan.window, cut) for place, span in plan.spans.items()}
+    allow_open_files(len(tapes))
     try:
         return _record(cluster, request, plan, tapes, directory, started_ms, stop or threading.Event(), progress)
     except BaseException:

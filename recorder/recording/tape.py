@@ -24,10 +24,10 @@ from recorder.window import Window
 class Tape:
     """Keeps the window's records of one partition and accounts for all its offsets."""
 
-    def __init__(self, root: Path, place: Place, span: Span, window: Window) -> None:
+    def __init__(self, root: Path, place: Place, span: Span, window: Window, row_group_bytes: int) -> None:
         self.place = place
         self.ledger = Ledger(span.start)
-        self.writer = PartitionWriter(root, *place)
+        self.writer = PartitionWriter(root, *place, row_group_bytes=row_group_bytes)
         self.end = span.end
         """The offset after the last one to read, once it is known."""
         self.records = 0
