@@ -7,7 +7,9 @@ rows were cut into batches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+from operator import attrgetter
 from typing import Literal
 
 import numpy as np
@@ -17,27 +19,39 @@ import pyarrow as pa
 EFFECTIVE = "effective_ms"
 """Added column (int64): the time by which rows are ordered, never falling inside a partition."""
 
+LookAhead = Callable[[], Iterator[pa.RecordBatch]]
+"""Opens a stream again from its start; only its column `timestamp_ms` is looked at."""
+
 _Times = npt.NDArray[np.int64]
+_HAS_ROWS = attrgetter("num_rows")
 
 
 class _Head:
     """One stream's current batch and what is left of it."""
 
-    def __init__(self, batches: Iterator[pa.RecordBatch], sane: tuple[int, int]) -> None:
-        self._batches = batches
+    def __init__(self, batches: Iterator[pa.RecordBatch], sane: tuple[int, int], look_ahead: LookAhead | None) -> None:
         self._sane = sane
-        self._floor: int | None = None
+        self._floor = 0
         self.batch: pa.RecordBatch | None = None
         self.times: _Times = np.empty(0, np.int64)
-        self.advance()
+        self._batches: Iterator[pa.RecordBatch] = filter(_HAS_ROWS, batches)
+        self._next = next(self._batches, None)
+        self.first = None if self._next is None else self._first_sane(look_ahead)
+        """The first usable time of the stream: records before it count with it."""
+
+    def start(self, unplaced: int | None) -> None:
+        """Take the first batch; a stream without any usable time begins at `unplaced`, if that is known."""
+        if self._next is None:
+            return
+        if self.first is None:
+            edge = int(np.clip(_raw_times(self._next)[0], *self._sane))
+            self.first = edge if unplaced is None else unplaced
+        self._floor = self.first
+        self._take(self._next)
+        self._next = None
 
     def advance(self) -> None:
-        for batch in self._batches:
-            if batch.num_rows:
-                self.batch = batch
-                self.times = self._effective(batch.column("timestamp_ms").to_numpy())
-                return
-        self.batch = None
+        self._take(next(self._batches, None))
 
     def take(self, rows: int) -> tuple[pa.RecordBatch, _Times]:
         assert self.batch is not None
@@ -48,30 +62,57 @@ class _Head:
             self.batch, self.times = self.batch.slice(rows), self.times[rows:]
         return taken, times
 
-    def _effective(self, raw: _Times) -> _Times:
-        low, high = self._sane
-        wild = (raw < low) | (raw > high)
-        if wild.any():
-            if self._floor is None and wild.all():
-                # Nothing to hold on to yet: place them at the edge that they overshot.
-                usable = np.clip(raw[:1], low, high)[0]
-            else:
-                usable = self._floor if self._floor is not None else raw[~wild][0]
-            raw = np.where(wild, usable, raw)
-        times = np.maximum.accumulate(raw)
-        if self._floor is not None:
-            times = np.maximum(times, self._floor)
-        self._floor = int(times[-1])
-        return times
+    def _take(self, batch: pa.RecordBatch | None) -> None:
+        self.batch = batch
+        if batch is not None:
+            raw = _raw_times(batch)
+            times = np.maximum.accumulate(np.where(self._wild(raw), self._floor, raw))
+            self.times = np.maximum(times, self._floor)
+            self._floor = int(self.times[-1])
+
+    def _wild(self, raw: _Times) -> npt.NDArray[np.bool_]:
+        return (raw < self._sane[0]) | (raw > self._sane[1])
+
+    def _first_sane(self, look_ahead: LookAhead | None) -> int | None:
+        assert self._next is not None
+        held = [self._next]
+        for batch in chain(held, look_ahead() if look_ahead else self._holding(held)):
+            raw = _raw_times(batch)
+            sane = raw[~self._wild(raw)]
+            if len(sane):
+                return int(sane[0])
+        return None
+
+    def _holding(self, held: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The stream's next batches, which stay to be merged."""
+        rest = self._batches
+        self._batches = chain(islice(held, 1, None), rest)
+        for batch in rest:
+            held.append(batch)
+            yield batch
 
 
-def merge_by_time(streams: Sequence[Iterator[pa.RecordBatch]], *, sane: tuple[int, int]) -> Iterator[pa.RecordBatch]:
+def merge_by_time(
+    streams: Sequence[Iterator[pa.RecordBatch]],
+    *,
+    sane: tuple[int, int],
+    look_ahead: Sequence[LookAhead] | None = None,
+) -> Iterator[pa.RecordBatch]:
     """Merge `streams` (each one partition in offset order) and add the column `EFFECTIVE`.
 
     A timestamp that falls behind its predecessor in the partition, or lies outside `sane` (inclusive, epoch
-    milliseconds), counts with the latest time seen before it in that partition. Holds one batch of each stream.
+    milliseconds), counts with the latest usable time before it in that partition; where there is none before, with
+    the first one after it; where the partition has none at all, with the first of the other streams.
+
+    Holds one batch of each stream. A stream that begins with unusable times is held until a usable one comes, unless
+    `look_ahead` opens it again, with no more than its timestamps.
     """
-    heads = [_Head(stream, sane) for stream in streams]
+    heads = [
+        _Head(stream, sane, look_ahead[rank] if look_ahead is not None else None) for rank, stream in enumerate(streams)
+    ]
+    unplaced = min((head.first for head in heads if head.first is not None), default=None)
+    for head in heads:
+        head.start(unplaced)
     while live := [(rank, head) for rank, head in enumerate(heads) if head.batch is not None]:
         horizon, limiting = min((int(head.times[-1]), rank) for rank, head in live)
         parts: list[pa.RecordBatch] = []
@@ -92,3 +133,8 @@ def merge_by_time(streams: Sequence[Iterator[pa.RecordBatch]], *, sane: tuple[in
             order = np.lexsort((np.concatenate(ranks), order_by))
             merged, ordered = pa.concat_batches(parts).take(pa.array(order)), order_by[order]
         yield merged.append_column(pa.field(EFFECTIVE, pa.int64(), nullable=False), pa.array(ordered))
+
+
+def _raw_times(batch: pa.RecordBatch) -> _Times:
+    times: _Times = batch.column("timestamp_ms").to_numpy()
+    return times

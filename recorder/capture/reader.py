@@ -5,8 +5,11 @@ Everything read is checked (page checksums); what a selection can't match is ski
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from recorder.capture.limits import allow_open_files
 from recorder.capture.manifest import (
     CHECKPOINT_NAME,
     MANIFEST_NAME,
@@ -23,7 +27,7 @@ from recorder.capture.manifest import (
     decode,
 )
 from recorder.capture.merge import EFFECTIVE, merge_by_time
-from recorder.capture.schema import RECORD_SCHEMA, Record
+from recorder.capture.schema import RECORD_SCHEMA, ROW_GROUP_RECORDS, Record
 from recorder.capture.selection import Selection, require_known
 from recorder.errors import CaptureError, UsageError
 from recorder.window import Window
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BATCH_BYTES = 1 << 20
+_MERGE_BYTES = 128 << 20  # over all partitions that are merged
+_SMALLEST_BATCH_BYTES = 64 << 10
 _FUTURE_TOLERANCE_MS = 3_600_000  # what Kafka 4 accepts by default (message.timestamp.after.max.ms)
 
 
@@ -49,12 +55,13 @@ class Capture:
         selection: Selection | None = None,
         *,
         columns: Sequence[str] | None = None,
+        batch_bytes: int = BATCH_BYTES,
     ) -> Iterator[pa.RecordBatch]:
-        """One partition's records in offset order, as batches of about 1 MiB; CaptureError on torn data."""
+        """One partition's records in offset order, as batches of about `batch_bytes`; CaptureError on torn data."""
         selection = selection or Selection()
         for segment in self._partition(topic, partition).segments:
             if _may_match(segment, selection.window):
-                yield from self._segment_batches(segment, selection, columns)
+                yield from self._segment_batches(segment, selection, columns, batch_bytes)
 
     def timeline(self, selection: Selection | None = None) -> Iterator[pa.RecordBatch]:
         """All selected records in time order, never reordered inside a partition.
@@ -64,12 +71,18 @@ class Capture:
         selection = selection or Selection()
         for name in selection.topics:
             require_known(name, [topic.name for topic in self.manifest.topics], str(self.root))
-        streams = [
-            self.batches(topic.name, partition.partition, selection)
+        places = [
+            (topic.name, partition.partition)
             for topic, partition in self.manifest.topic_partitions()
             if selection.wants(topic.name, partition.partition) and partition.records
         ]
-        return merge_by_time(streams, sane=self.sane_times())
+        allow_open_files(len(places))
+        batch_bytes = max(_SMALLEST_BATCH_BYTES, min(BATCH_BYTES, _MERGE_BYTES // max(len(places), 1)))
+        return merge_by_time(
+            [self.batches(*place, selection, batch_bytes=batch_bytes) for place in places],
+            sane=self.sane_times(),
+            look_ahead=[partial(self.batches, *place, selection, columns=["timestamp_ms"]) for place in places],
+        )
 
     def records(self, selection: Selection | None = None) -> Iterator[Record]:
         """The timeline, record by record: convenient, not fast."""
@@ -97,18 +110,18 @@ class Capture:
         raise KeyError((topic, partition))
 
     def _segment_batches(
-        self, segment: Segment, selection: Selection, columns: Sequence[str] | None
+        self, segment: Segment, selection: Selection, columns: Sequence[str] | None, batch_bytes: int
     ) -> Iterator[pa.RecordBatch]:
         path = self.root / segment.path
         window, keys = selection.window, pa.array(selection.keys, pa.binary())
-        needed = None if columns is None else list(dict.fromkeys([*columns, *_filter_columns(selection)]))
-        schema = RECORD_SCHEMA if needed is None else pa.schema([RECORD_SCHEMA.field(name) for name in needed])
-        rows = max(64, min(16_384, segment.records * BATCH_BYTES // max(segment.bytes * 4, 1)))
+        wanted = RECORD_SCHEMA.names if columns is None else {*columns, *_filter_columns(selection)}
+        schema = pa.schema([field for field in RECORD_SCHEMA if field.name in wanted])
         with reading(path), pq.ParquetFile(path, page_checksum_verification=True, memory_map=False) as file:
             for group in range(file.num_row_groups):
                 if not _group_may_match(file.metadata.row_group(group), window):
                     continue
-                for batch in file.iter_batches(batch_size=rows, row_groups=[group], columns=needed):
+                rows = _rows_of(file.metadata.row_group(group), batch_bytes)
+                for batch in file.iter_batches(batch_size=rows, row_groups=[group], columns=schema.names):
                     batch = batch.cast(schema)
                     if window != Window(None, None):
                         batch = batch.filter(_in_window(batch.column("timestamp_ms"), window))
@@ -169,7 +182,10 @@ class reading:  # noqa: N801
             raise CaptureError(
                 f"Segment {self._path} is missing. Run 'blackbox verify' to see what else is."
             ) from error
-        if isinstance(error, OSError | pa.ArrowException | KeyError):
+        if isinstance(error, OSError) and error.errno is not None and error.errno != errno.EINVAL:
+            hint = " Raise the limit: ulimit -n 65536." if error.errno == errno.EMFILE else ""
+            raise CaptureError(f"Can't read segment {self._path}: {os.strerror(error.errno)}.{hint}") from error
+        if isinstance(error, OSError | pa.ArrowException | KeyError | ValueError):
             detail = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise CaptureError(
                 f"Segment {self._path} is torn or altered ({detail}). Run 'blackbox verify' to see what else is."
@@ -188,6 +204,12 @@ def _in_window(timestamps: pa.Array, window: Window) -> pa.Array:
     if window.to_ms is None:
         return low
     return pc.and_(low, pc.less(timestamps, pa.scalar(window.to_ms, pa.int64())))
+
+
+def _rows_of(group: Any, batch_bytes: int) -> int:
+    """How many of a row group's rows make a batch; its columns are hardly encoded, so their size is that in memory."""
+    fitting: int = group.num_rows * batch_bytes // max(group.total_byte_size, 1)
+    return max(1, min(ROW_GROUP_RECORDS, fitting))
 
 
 def _may_match(segment: Segment, window: Window) -> bool:
