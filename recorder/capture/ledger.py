@@ -71,25 +71,21 @@ class Ledger:
         exactly the records of aborted transactions.
         """
         rows = self._all()
-        explained = []
-        for row in rows:
-            if row[_REASON] != _UNKNOWN:
-                explained.append(row.reshape(1, 4))
-                continue
-            first, last = int(row[_FIRST]), int(row[_LAST])
-            low, high = np.searchsorted(visible, (first, last + 1))
-            aborted = visible[low:high]
-            edges = np.concatenate(([first - 1], aborted, [last + 1]))
-            starts, ends = edges[:-1] + 1, edges[1:] - 1
-            between = ends >= starts
-            pieces = np.concatenate(
-                (
-                    _rows(aborted, aborted, _CODE["aborted"]),
-                    _rows(starts[between], ends[between], _CODE[rest]),
-                )
+        unknown = rows[:, _REASON] == _UNKNOWN
+        first, last = rows[unknown, _FIRST], rows[unknown, _LAST]
+        hole = np.searchsorted(first, visible, side="right") - 1
+        aborted = visible[(hole >= 0) & (visible <= last[hole])] if len(first) else visible[:0]
+        # Each aborted record cuts its hole in two; the pieces' sorted starts and ends belong together.
+        starts, ends = np.sort(np.concatenate((first, aborted + 1))), np.sort(np.concatenate((aborted - 1, last)))
+        between = ends >= starts
+        explained = np.concatenate(
+            (
+                rows[~unknown],
+                _rows(aborted, aborted, _CODE["aborted"]),
+                _rows(starts[between], ends[between], _CODE[rest]),
             )
-            explained.append(pieces[np.argsort(pieces[:, _FIRST], kind="stable")])
-        self._rows = [_coalesce(np.concatenate(explained))] if explained else []
+        )
+        self._rows = [_coalesce(explained[np.argsort(explained[:, _FIRST], kind="stable")])]
 
     def gaps(self) -> tuple[Gap, ...]:
         """The ledger as the manifest keeps it; holes that nobody explained are `unexplained`."""
@@ -110,15 +106,6 @@ class Ledger:
         if len(self._rows) != 1:
             self._rows = [_coalesce(np.concatenate(self._rows))] if self._rows else [np.empty((0, 4), np.int64)]
         return self._rows[0]
-
-
-def gaps_of(offsets: Offsets, start: int, end: int, reason: GapReason) -> tuple[Gap, ...]:
-    """The gaps of a partition that holds exactly `offsets` of `[start, end)`, all missing for one reason."""
-    ledger = Ledger(start)
-    ledger.saw(offsets, np.ones(len(offsets), np.bool_))
-    ledger.advance(end)
-    ledger.explain(np.empty(0, np.int64), reason)
-    return ledger.gaps()
 
 
 def _rows(first: Offsets, last: Offsets, code: int) -> Offsets:

@@ -6,18 +6,18 @@ Segments are independent, so they are checked through a `concurrent.futures.Exec
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from recorder.capture.ledger import gaps_of
 from recorder.capture.manifest import CHECKPOINT_NAME, LOSS_REASONS, MANIFEST_NAME, Partition, Segment
 from recorder.capture.reader import Capture, open_capture
 from recorder.capture.schema import RECORD_SCHEMA, TIMESTAMP_TYPES, payload_sizes
@@ -27,6 +27,11 @@ WORTH_PROCESSES_BYTES = 64 << 20
 """Below this, starting worker processes takes longer than checking."""
 
 Status = Literal["PASSED", "FAILED", "WARNING", "SKIPPED"]
+
+Runs = npt.NDArray[np.int64]
+"""Offsets without a hole between them, (n, 2): first and last, inclusive. Few where all offsets would be many."""
+
+_NO_RUNS: Runs = np.empty((0, 2), np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class SegmentFacts:
     """What reading one segment told: problems as sentences, and the facts that the ledger must agree with."""
 
     problems: tuple[str, ...]
-    offsets: bytes = b""  # int64, native order
+    runs: Runs
     payload_bytes: int = 0
 
 
@@ -73,12 +78,17 @@ def verify(
         )
     ]
     checks += _check_files(capture)
-    for topic, partition in capture.manifest.topic_partitions():
+    places = list(capture.manifest.topic_partitions())
+    work = [
+        (capture.root, topic.name, partition.partition, segment)
+        for topic, partition in places
+        for segment in partition.segments
+    ]
+    found = (map if executor is None else executor.map)(check_segment, work)
+    for topic, partition in places:
         where = f"{topic.name}/{partition.partition}"
-        run = map if executor is None else executor.map
-        work = [(capture.root, topic.name, partition.partition, segment) for segment in partition.segments]
         facts = []
-        for (_, _, _, segment), fact in zip(work, run(check_segment, work), strict=True):
+        for segment, fact in zip(partition.segments, found, strict=False):
             facts.append(fact)
             checks += [Check("segment", "FAILED", segment.path, problem) for problem in fact.problems]
             if progress:
@@ -103,27 +113,34 @@ def check_segment(work: tuple[Path, str, int, Segment]) -> SegmentFacts:
         with path.open("rb") as file:
             size = path.stat().st_size
             if size != segment.bytes:
-                return SegmentFacts((f"is {size:,} bytes long, the manifest says {segment.bytes:,}",))
+                return _broken(f"is {size:,} bytes long, the manifest says {segment.bytes:,}")
             if hashlib.file_digest(file, "sha256").hexdigest() != segment.sha256:
-                return SegmentFacts(("its SHA-256 is not the manifest's: the file was altered",))
+                return _broken("its SHA-256 is not the manifest's: the file was altered")
         return _read_segment(path, topic, partition, segment)
     except FileNotFoundError:
-        return SegmentFacts(("is missing",))
-    except (OSError, pa.ArrowException, KeyError) as error:
-        return SegmentFacts((f"can't be read: {str(error).splitlines()[0]}",))
+        return _broken("is missing")
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        detail = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return _broken(f"can't be read: {detail}")
+
+
+def _broken(problem: str) -> SegmentFacts:
+    return SegmentFacts((problem,), _NO_RUNS)
 
 
 def _read_segment(path: Path, topic: str, partition: int, segment: Segment) -> SegmentFacts:
     problems: list[str] = []
-    offsets: list[Any] = []
-    payload_bytes = 0
+    runs: list[Runs] = []
+    records = payload_bytes = 0
     lowest, highest = 2**63 - 1, -(2**63)
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         if file.schema_arrow.names != RECORD_SCHEMA.names:
-            return SegmentFacts((f"has the columns {', '.join(file.schema_arrow.names)}",))
+            return _broken(f"has the columns {', '.join(file.schema_arrow.names)}")
         for batch in file.iter_batches(batch_size=1024):
             batch = batch.cast(RECORD_SCHEMA)
-            offsets.append(batch.column("offset").to_numpy())
+            batch.validate(full=True)
+            records += batch.num_rows
+            runs.append(_runs(batch.column("offset").to_numpy()))
             payload_bytes += pc.sum(payload_sizes(batch)).as_py() or 0
             times = batch.column("timestamp_ms").to_numpy()
             lowest, highest = min(lowest, int(times.min())), max(highest, int(times.max()))
@@ -134,49 +151,78 @@ def _read_segment(path: Path, topic: str, partition: int, segment: Segment) -> S
             ):
                 odd = set(batch.column(column).unique().to_pylist()).difference(allowed)
                 problems += [f"holds {column} {value!r}" for value in odd]
-    found = np.concatenate(offsets) if offsets else np.empty(0, np.int64)
-    if len(found) != segment.records:
-        problems.append(f"holds {len(found):,} records, the manifest says {segment.records:,}")
-    elif len(found):
-        if (np.diff(found) <= 0).any():
+    found = _joined(runs)
+    if records != segment.records:
+        problems.append(f"holds {records:,} records, the manifest says {segment.records:,}")
+    elif records:
+        if not _increasing(found):
             problems.append("its offsets don't increase")
-        if (int(found[0]), int(found[-1])) != (segment.first_offset, segment.last_offset):
-            problems.append(f"covers the offsets {found[0]} to {found[-1]}, not what the manifest says")
+        if (int(found[0, 0]), int(found[-1, 1])) != (segment.first_offset, segment.last_offset):
+            problems.append(f"covers the offsets {found[0, 0]} to {found[-1, 1]}, not what the manifest says")
         if (lowest, highest) != (segment.min_timestamp_ms, segment.max_timestamp_ms):
             problems.append("its smallest and largest timestamp are not the manifest's")
-    return SegmentFacts(tuple(dict.fromkeys(problems)), found.tobytes(), payload_bytes)
+    return SegmentFacts(tuple(dict.fromkeys(problems)), found, payload_bytes)
+
+
+def _runs(offsets: npt.NDArray[np.int64]) -> Runs:
+    starts = np.flatnonzero(np.concatenate(([True], np.diff(offsets) != 1)))
+    return np.stack((offsets[starts], offsets[np.concatenate((starts[1:], [len(offsets)])) - 1]), axis=1)
+
+
+def _joined(pieces: list[Runs]) -> Runs:
+    """Runs one after the other, those that touch joined."""
+    runs = np.concatenate([_NO_RUNS, *pieces])
+    if len(runs) < 2:
+        return runs
+    starts = np.flatnonzero(np.concatenate(([True], runs[1:, 0] != runs[:-1, 1] + 1)))
+    return np.stack((runs[starts, 0], runs[np.concatenate((starts[1:], [len(runs)])) - 1, 1]), axis=1)
+
+
+def _increasing(runs: Runs) -> bool:
+    return bool((runs[1:, 0] > runs[:-1, 1]).all())
 
 
 def _check_files(capture: Capture) -> Iterator[Check]:
     """Files that nobody named are reported; missing ones show when their segment is read."""
     named = {segment.path for _, partition in capture.manifest.topic_partitions() for segment in partition.segments}
     named |= {MANIFEST_NAME}
-    present = {path.relative_to(capture.root).as_posix() for path in capture.root.rglob("*") if not path.is_dir()}
-    for extra in sorted(present - named):
-        if extra == CHECKPOINT_NAME or extra.endswith(".tmp"):
-            yield Check("files", "WARNING", extra, "left over from writing; it may be removed")
+    whole = True
+    for path in sorted(capture.root.rglob("*")):
+        name = path.relative_to(capture.root).as_posix()
+        if path.is_symlink():
+            yield Check("files", "FAILED", name, "is a link: a capture holds only files of its own")
+        elif path.is_dir() or name in named:
+            continue
+        elif name == CHECKPOINT_NAME or name.endswith(".tmp"):
+            yield Check("files", "WARNING", name, "left over from writing; it may be removed")
+            continue
         else:
-            yield Check("files", "FAILED", extra, "is not named in the manifest: it was added later")
-    yield Check("files", "PASSED", str(capture.root), f"{len(named):,} files named in the manifest")
+            yield Check("files", "FAILED", name, "is not named in the manifest: it was added later")
+        whole = False
+    if whole:
+        yield Check("files", "PASSED", str(capture.root), f"no others than the {len(named):,} of the manifest")
 
 
 def _check_ledger(where: str, partition: Partition, facts: list[SegmentFacts]) -> Iterator[Check]:
-    offsets = np.concatenate([np.frombuffer(fact.offsets, np.int64) for fact in facts] or [np.empty(0, np.int64)])
+    runs = _joined([fact.runs for fact in facts])
+    records = int((runs[:, 1] - runs[:, 0] + 1).sum())
     span = partition.end_offset - partition.start_offset
     missing = sum(gap.missing for gap in partition.gaps)
     problem = None
-    if (np.diff(offsets) <= 0).any():
+    if not _increasing(runs):
         problem = "segments overlap or are out of order"
-    elif len(offsets) and not (partition.start_offset <= offsets[0] and offsets[-1] < partition.end_offset):
+    elif len(runs) and not (partition.start_offset <= runs[0, 0] and runs[-1, 1] < partition.end_offset):
         problem = f"records lie outside the offsets {partition.start_offset} to {partition.end_offset - 1}"
-    elif len(offsets) != partition.records:
-        problem = f"{len(offsets):,} records found, {partition.records:,} in the manifest"
+    elif records != partition.records:
+        problem = f"{records:,} records found, {partition.records:,} in the manifest"
     elif span != partition.records + missing:
         problem = f"{span:,} offsets, but {partition.records:,} records and {missing:,} explained gaps"
     elif sum(fact.payload_bytes for fact in facts) != partition.payload_bytes:
         problem = "the payload bytes are not the manifest's"
-    elif not _gaps_fit(offsets, partition):
+    elif not _gaps_fit(runs, partition):
         problem = "a gap is named where records are, or a hole has no gap"
+    elif _times_of(partition.segments) != (partition.min_timestamp_ms, partition.max_timestamp_ms):
+        problem = "the smallest and largest timestamp are not those of its segments"
     if problem:
         yield Check("ledger", "FAILED", where, problem)
         return
@@ -194,18 +240,31 @@ def _check_ledger(where: str, partition: Partition, facts: list[SegmentFacts]) -
         yield Check("ledger", "PASSED", where, f"{partition.records:,} records, {missing:,} gaps, {span:,} offsets")
 
 
-def _gaps_fit(offsets: Any, partition: Partition) -> bool:
-    """Every hole between the records lies inside the gaps, and each gap misses exactly what it says."""
+def _gaps_fit(runs: Runs, partition: Partition) -> bool:
+    """Each gap misses exactly what it says, and none overlaps another: with equal sums, every hole is in one."""
+    counts = np.concatenate(([0], np.cumsum(runs[:, 1] - runs[:, 0] + 1)))
+
+    def records_before(offset: int) -> int:
+        run = int(np.searchsorted(runs[:, 1], offset))
+        inside = max(0, offset - int(runs[run, 0])) if run < len(runs) else 0
+        return int(counts[run]) + inside
+
     before = partition.start_offset
     for gap in partition.gaps:
         if gap.first_offset < before or gap.last_offset < gap.first_offset or gap.last_offset >= partition.end_offset:
             return False
-        low, high = np.searchsorted(offsets, (gap.first_offset, gap.last_offset + 1))
-        if gap.last_offset - gap.first_offset + 1 - int(high - low) != gap.missing:
+        present = records_before(gap.last_offset + 1) - records_before(gap.first_offset)
+        if gap.last_offset - gap.first_offset + 1 - present != gap.missing:
             return False
         before = gap.last_offset + 1
-    holes = gaps_of(offsets, partition.start_offset, partition.end_offset, "unexplained")
-    return sum(hole.missing for hole in holes) == sum(gap.missing for gap in partition.gaps)
+    return True
+
+
+def _times_of(segments: Sequence[Segment]) -> tuple[int | None, int | None]:
+    return (
+        min((segment.min_timestamp_ms for segment in segments), default=None),
+        max((segment.max_timestamp_ms for segment in segments), default=None),
+    )
 
 
 def _summarise(checks: list[Check]) -> list[Check]:
