@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -24,12 +25,17 @@ FinishedBy = Literal["end", "interrupt", "unfinished"]
 LOSS_REASONS: tuple[GapReason, ...] = ("unread", "unexplained")
 
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Timestamp = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""Epoch milliseconds, raw: any 64 bits that a producer wrote."""
+
+
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
     """`missing` offsets are absent between two offsets (inclusive), all for one reason (FORMAT.md 11)."""
 
-    first_offset: int
-    last_offset: int
-    missing: int
+    first_offset: Count
+    last_offset: Count
+    missing: Count
     reason: GapReason
 
 
@@ -38,31 +44,31 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     sha256: str
-    bytes: int
-    records: int
-    first_offset: int
-    last_offset: int
-    min_timestamp_ms: int
-    max_timestamp_ms: int
+    bytes: Count
+    records: Count
+    first_offset: Count
+    last_offset: Count
+    min_timestamp_ms: Timestamp
+    max_timestamp_ms: Timestamp
 
 
 class Partition(msgspec.Struct, frozen=True, kw_only=True):
     """One partition's ledger and segments; it answers for the offsets `[start_offset, end_offset)`."""
 
-    partition: int
-    start_offset: int
-    end_offset: int
-    records: int = 0
-    payload_bytes: int = 0
-    min_timestamp_ms: int | None = None
-    max_timestamp_ms: int | None = None
+    partition: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+    start_offset: Count
+    end_offset: Count
+    records: Count = 0
+    payload_bytes: Count = 0
+    min_timestamp_ms: Timestamp | None = None
+    max_timestamp_ms: Timestamp | None = None
     gaps: tuple[Gap, ...] = ()
     segments: tuple[Segment, ...] = ()
-    late_records: int = 0
+    late_records: Count = 0
     """Records of the window that lay beyond the offset where the window's end was looked up."""
-    latest_ms: int = 0
+    latest_ms: Timestamp = 0
     """How far beyond that point, in timestamps, the last of them lay."""
-    headers_lost: tuple[int, ...] = ()
+    headers_lost: tuple[Count, ...] = ()
     """Offsets of records whose headers could not be read (FORMAT.md 13)."""
 
     def missing(self, reason: GapReason) -> int:
@@ -88,12 +94,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     from_text: str
     to_text: str
-    from_ms: int | None
-    to_ms: int | None
-    late_slack_ms: int | None
+    from_ms: Timestamp | None
+    to_ms: Timestamp | None
+    late_slack_ms: Timestamp | None
     """None: up to the end of each partition as it was when recording began."""
-    covered_from_ms: int | None = None
-    covered_to_ms: int | None = None
+    covered_from_ms: Timestamp | None = None
+    covered_to_ms: Timestamp | None = None
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +113,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a capture's history: who did what with which version, from which parent."""
 
     verb: str
-    at_ms: int
+    at_ms: Timestamp
     tool: str
     capture_id: str
     parent_id: str | None = None
@@ -149,7 +155,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     format_version: int
     capture_id: str
-    created_at_ms: int
+    created_at_ms: Timestamp
     finished_by: FinishedBy
     window: Asked
     source: Source
@@ -214,7 +220,7 @@ def decode(raw: bytes, *, where: str) -> Manifest:
     """Parse and check a manifest of any known format version; CaptureError says what is wrong and `where`."""
     try:
         tree = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CaptureError(
             f"{where} is torn or altered: {error}. Take the capture from its source again, or restore this file."
         ) from None
@@ -223,21 +229,29 @@ def decode(raw: bytes, *, where: str) -> Manifest:
         manifest = msgspec.convert(tree, Manifest)
     except msgspec.ValidationError as error:
         raise CaptureError(f"{where} is not a valid manifest: {error}.") from None
-    for topic, partition in manifest.topic_partitions():
+    _check_unique((f"topic {topic.name}" for topic in manifest.topics), where)
+    for topic in manifest.topics:
         _check_name(topic.name, where)
-        for segment in partition.segments:
-            _check_path(segment.path, where)
+        _check_unique((f"partition {topic.name}/{partition.partition}" for partition in topic.partitions), where)
+    segments = [segment for _, partition in manifest.topic_partitions() for segment in partition.segments]
+    _check_unique((f"file {segment.path}" for segment in segments), where)
+    for segment in segments:
+        _check_path(segment.path, where)
     return manifest
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write beside `path`, flush to disk, rename over it, flush the directory. Raises OSError."""
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     sync_directory(path.parent)
 
 
@@ -253,6 +267,12 @@ def sync_directory(directory: Path) -> None:
 def segment_path(topic: str, partition: int, first_offset: int) -> str:
     """The relative path of a segment, as FORMAT.md 5 names it."""
     return f"records/{topic}/{partition}/{first_offset:020d}.parquet"
+
+
+def _check_unique(things: Iterable[str], where: str) -> None:
+    for thing, times in Counter(things).items():
+        if times > 1:
+            raise CaptureError(f"{where} names the {thing!r} {times} times: refusing to read it.")
 
 
 def _check_name(topic: str, where: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from recorder.capture.manifest import Manifest, Topic
@@ -41,6 +41,10 @@ def typed_selection(
 ) -> Selection:
     """A selection from what was typed; relative times count from the capture's last moment. Raises UsageError."""
     topics = select_topics(manifest, names, patterns) if names or patterns else manifest.topics
+    known = {partition.partition for topic in topics for partition in topic.partitions}
+    for number in partitions:
+        if number not in known:
+            raise UsageError(f"There is no partition {number} in these topics: they have {_ranges(known)}.")
     end_ms = last_moment(manifest)
     times = [None if text is None else parse_time(text, now_ms=end_ms, tz=tz) for text in (from_text, to_text)]
     return Selection(
@@ -68,9 +72,14 @@ def select_topics(manifest: Manifest, names: Sequence[str], patterns: Sequence[s
 
 
 def last_moment(manifest: Manifest) -> int:
-    """Epoch ms just after the capture's last record; what `now` and `-15m` mean when looking at a capture."""
+    """Epoch ms just after the capture's last record; what `now` and `-15m` mean when looking at a capture.
+
+    Timestamps beyond the end of the window or of the recording are a producer's mistake and don't count.
+    """
+    window = manifest.window
+    limit = min(manifest.created_at_ms, window.to_ms if window.to_ms is not None else manifest.created_at_ms)
     newest = [p.max_timestamp_ms for _, p in manifest.topic_partitions() if p.max_timestamp_ms is not None]
-    return max(newest) + 1 if newest else manifest.created_at_ms
+    return min(max(newest) + 1, limit) if newest else limit
 
 
 def require_known(name: str, known: Sequence[str], where: str) -> None:
@@ -79,6 +88,13 @@ def require_known(name: str, known: Sequence[str], where: str) -> None:
         near = difflib.get_close_matches(name, known, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known[:20]) or 'no topics'}."
         raise UsageError(f"There is no topic {name} in {where}: {hint}")
+
+
+def _ranges(numbers: Collection[int]) -> str:
+    """``0 to 11``, or a list when there are holes."""
+    if len(numbers) > 2 and max(numbers) - min(numbers) + 1 == len(numbers):
+        return f"{min(numbers)} to {max(numbers)}"
+    return ", ".join(map(str, sorted(numbers)[:20])) or "none"
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
