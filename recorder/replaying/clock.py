@@ -66,7 +66,8 @@ class PlayerClock:
     ) -> bool:
         """Wait for a deadline; True when it has come, False when `interrupted` came first.
 
-        The time is given to `serve(ns)`, which may use up to so many nanoseconds and returns once it did something.
+        The time is given to `serve(ns)`, which may use up to so many nanoseconds and returns once it did something;
+        the last 2 ms are slept in fine steps, with a `serve(0)` between them.
         """
         while (left := steady_ns - self.now()) > 0:
             if interrupted():

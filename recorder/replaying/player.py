@@ -22,7 +22,6 @@ Ending = Literal["end", "interrupt", "error"]
 
 _BURST = 64  # records handed over before looking at the clock and at reports again
 _TOP_SPEED_BURST = 2_048
-_SPARE_NS = 2_000_000  # a wait this long has room for work
 _ROUND_NS = 50_000_000  # between two looks at the accounts
 _PATIENCE_NS = 1_000_000
 
@@ -105,8 +104,7 @@ class Player:
                 return False
             now = clock.now()
             if deadlines[at] > now:
-                self._use(deadlines[at] - now)
-                if not clock.sleep_until(deadlines[at], publisher.serve, self._stopped):
+                if not clock.sleep_until(deadlines[at], self._wait, self._stopped):
                     return False
                 now = clock.now()
             upto = bisect_right(deadlines, now, at, min(end, at + self._burst))
@@ -129,15 +127,18 @@ class Player:
                 self._round(now)
         return True
 
-    def _use(self, spare_ns: int) -> None:
-        """Make use of a wait: prepare the next piece, do the sums."""
-        if spare_ns < _SPARE_NS:
-            return
-        if self._following is None:
-            self._following = self._source.take()
-        now = self._clock.now()
-        if now - self._last_round_ns > _ROUND_NS:
-            self._round(now)
+    def _wait(self, spare_ns: int) -> None:
+        """Make use of a wait: prepare the next piece, do the sums, or else listen for reports."""
+        if spare_ns:
+            if self._following is None:
+                self._following = self._source.take()
+                if self._following is not None:
+                    return
+            now = self._clock.now()
+            if now - self._last_round_ns > _ROUND_NS:
+                self._round(now)
+                return
+        self._publisher.serve(spare_ns)
 
     def _round(self, now: int) -> None:
         self._last_round_ns = now

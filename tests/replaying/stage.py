@@ -1,0 +1,194 @@
+"""A stage for the player without files, without Kafka and without waiting: pieces from a list, time from a number."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from recorder.capture.manifest import Topic
+from recorder.kafka.producer import Columns, Refusal, Report
+from recorder.replaying.clock import PlayerClock
+from recorder.replaying.player import Ending, Player
+from recorder.replaying.schedule import Schedule
+from recorder.replaying.tally import Tally
+from recorder.replaying.timeline import Piece
+
+MS = 1_000_000
+START_NS = 1_000 * MS
+
+
+@dataclass
+class FakeTime:
+    """Steady time that passes only when somebody waits; every fine sleep takes `overshoot_ns` too long."""
+
+    ns: int = START_NS
+    overshoot_ns: int = 0
+
+    def now(self) -> int:
+        return self.ns
+
+    def pause(self, ns: int) -> None:
+        self.ns += ns + self.overshoot_ns
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What a delivery report brings, as far as the tally looks at it."""
+
+    at: int
+
+    def offset(self) -> int:
+        return self.at
+
+
+@dataclass(frozen=True)
+class Failed:
+    code: str = "MSG_SIZE_TOO_LARGE"
+
+    def name(self) -> str:
+        return self.code
+
+    def str(self) -> str:
+        return "Broker: no"
+
+
+@dataclass
+class MemoryTarget:
+    """Keeps what was sent and when, and confirms it in order `ack_ns` later.
+
+    `stall(value)` is how long sending that record takes; `room` how many records may be unconfirmed;
+    `failing` values get a failure report; `refused` values are not taken over at all.
+    """
+
+    time: FakeTime
+    ack_ns: int = MS
+    room: int = 1_000_000
+    stall: Callable[[bytes | None], int] = lambda value: 0
+    failing: Sequence[bytes] = ()
+    refused: Sequence[bytes] = ()
+    fatal: Sequence[bytes] = ()
+    sent: list[tuple[int, str, int, bytes | None]] = field(default_factory=list)
+    _open: deque[tuple[int, Report, int | None]] = field(default_factory=deque)
+    _ends: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def send(self, columns: Columns, reports: Sequence[Report], start: int, stop: int) -> tuple[int, Refusal | None]:
+        for row in range(start, stop):
+            topic, partition, value = columns.topics[row], columns.partitions[row], columns.values[row]
+            if len(self._open) >= self.room:
+                return row - start, Refusal("full", full=True)
+            if value in self.refused or value in self.fatal:
+                return row - start, Refusal("no", fatal=value in self.fatal)
+            self.time.ns += self.stall(value)
+            offset = None
+            if value not in self.failing:
+                offset = self._ends.get((topic, partition), 0)
+                self._ends[topic, partition] = offset + 1
+            self.sent.append((self.time.ns, topic, partition, value))
+            self._open.append((self.time.ns + self.ack_ns, reports[row], offset))
+        return stop - start, None
+
+    def serve(self, wait_ns: int) -> None:
+        until = self.time.ns + wait_ns
+        if self._open and self._open[0][0] <= until:
+            self.time.ns = max(self.time.ns, self._open[0][0])
+            until = self.time.ns
+        self.time.ns = until
+        while self._open and self._open[0][0] <= self.time.ns:
+            _, report, offset = self._open.popleft()
+            report(*((None, Confirmed(offset)) if offset is not None else (Failed(), Confirmed(-1))))  # type: ignore[arg-type]
+
+    def flush(self) -> None:
+        while self._open:
+            self.serve(self.ack_ns)
+
+    @property
+    def values(self) -> list[bytes | None]:
+        return [value for *_, value in self.sent]
+
+    @property
+    def times_ms(self) -> list[float]:
+        """When each record was sent, in milliseconds since the first one's deadline."""
+        return [(at - START_NS) / MS for at, *_ in self.sent]
+
+
+class Pieces:
+    """A timeline in memory: one topic, one record a time, value = its number."""
+
+    def __init__(
+        self, times_ms: Sequence[int], *, size: int = 16, schedule: Schedule | None = None, partitions: int = 1
+    ):
+        positions = (schedule or Schedule()).positions(np.array(times_ms, np.int64))
+        self._pieces = deque(
+            _piece(range(at, min(at + size, len(times_ms))), positions[at : at + size], partitions)
+            for at in range(0, len(times_ms), size)
+        )
+
+    def take(self) -> Piece | None:
+        return self._pieces.popleft() if self._pieces else None
+
+    @property
+    def finished(self) -> bool:
+        return not self._pieces
+
+
+@dataclass
+class Performance:
+    """How a replay on the stage went."""
+
+    target: MemoryTarget
+    tally: Tally
+    player: Player
+    ending: Ending
+
+
+def play(
+    source: Pieces,
+    *,
+    rate: float | None = 1.0,
+    time: FakeTime | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    size: int = 1 << 16,
+    partitions: int = 1,
+    **target: object,
+) -> Performance:
+    """Play `source` from START_NS on; keyword arguments go to `MemoryTarget`."""
+    time = time or FakeTime()
+    memory = MemoryTarget(time, **target)  # type: ignore[arg-type]
+    clock = PlayerClock(rate, now=time.now, pause=time.pause)
+    topics = (Topic(name="orders", id=None, partitions=()),)
+    tally = Tally(topics, partitions, paced=rate is not None, now=time.now, size=size)
+    player = Player(source, clock, memory, tally, stopped=stopped)
+    clock.start()
+    ending = player.play()
+    memory.flush()
+    tally.settle(force=True)
+    return Performance(memory, tally, player, ending)
+
+
+def number(index: int) -> bytes:
+    return str(index).encode()
+
+
+def _piece(rows: range, positions: np.ndarray, partitions: int) -> Piece:  # type: ignore[type-arg]
+    count = len(rows)
+    numbers = np.array(rows, np.int64)
+    return Piece(
+        columns=Columns(
+            topics=["orders"] * count,
+            partitions=[row % partitions for row in rows],
+            keys=[None] * count,
+            values=[number(row) for row in rows],
+            headers=[None] * count,
+            timestamps=[1] * count,
+        ),
+        positions_ns=positions,
+        topic_numbers=np.zeros(count, np.int64),
+        source_partitions=numbers % partitions,
+        offsets=numbers,
+        lanes=numbers % partitions,
+        key_hashes=numbers % 7,
+        keyed=np.ones(count, np.bool_),
+    )

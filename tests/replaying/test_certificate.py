@@ -1,0 +1,158 @@
+"""A certificate is kept whole, read again, and never inside a capture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from recorder.capture.reader import Capture
+from recorder.cli import timing
+from recorder.cli.output import Format
+from recorder.errors import UsageError
+from recorder.replaying.certificate import (
+    Certificate,
+    Inversions,
+    TopicCount,
+    check_writable,
+    default_path,
+    read_certificate,
+    write_certificate,
+)
+from recorder.replaying.histogram import Distribution
+from recorder.replaying.preflight import Finding
+from recorder.replaying.summary import certificate_facts, timing_rows
+from recorder.replaying.tally import Failure
+from tests.builders import T0, make_capture
+from tests.replaying.stage import MS, Pieces, number, play
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Capture:
+    return make_capture(tmp_path / "incident", [("a", 0, T0, None, None)])
+
+
+def test_it_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    write_certificate(_certificate(), path)
+    assert read_certificate(path) == _certificate()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_its_figures_are_those_of_the_run() -> None:
+    columns, rows = timing_rows(_certificate())
+    assert columns == ("ms", "p50", "p90", "p99", "p99.9", "max")
+    figures = dict(zip(columns, rows[0], strict=True))
+    assert figures["ms"] == "dispatch lateness"
+    assert figures["max"] == 200.0
+    facts = certificate_facts(_certificate())
+    assert facts["records"] == "999 confirmed of 1,000 planned, 1 failed"
+    assert facts["end drift"].startswith("+0.000 ms")
+    assert "3 behind their partition's time" in facts["schedule"]
+
+
+def test_it_is_refused_inside_the_sealed_capture(capture: Capture) -> None:
+    with pytest.raises(UsageError, match="sealed"):
+        check_writable(capture.root / "c.json", capture.root)
+    with pytest.raises(UsageError, match="sealed"):
+        check_writable(capture.root / "records" / ".." / "c.json", capture.root)
+
+
+def test_a_place_that_can_not_be_written_is_named_before_the_replay(capture: Capture, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file or directory"):
+        check_writable(tmp_path / "nowhere" / "c.json", capture.root)
+    with pytest.raises(UsageError, match="is a directory"):
+        check_writable(tmp_path, capture.root)
+    check_writable(tmp_path / "c.json", capture.root)
+    assert not (tmp_path / "c.json").exists()
+
+
+def test_its_default_name_tells_capture_and_time_and_replaces_nothing(
+    capture: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = default_path(capture.root, T0)
+    assert str(first) == "incident.replay-20261103T140200Z.json"
+    first.touch()
+    assert str(default_path(capture.root, T0)) == "incident.replay-20261103T140200Z-2.json"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"certificate_version": 1}', b"\xff"])
+def test_a_file_that_is_none_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "c.json"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"c\.json is not a replay's certificate"):
+        read_certificate(path)
+
+
+def test_one_from_the_future_asks_for_an_upgrade(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    path.write_bytes(b'{"certificate_version": 2}')
+    with pytest.raises(UsageError, match="please upgrade"):
+        read_certificate(path)
+    with pytest.raises(UsageError, match="No such file"):
+        read_certificate(tmp_path / "none.json")
+
+
+def test_timing_shows_it_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "c.json"
+    write_certificate(_certificate(), path)
+    timing.timing(path)
+    shown = capsys.readouterr().out
+    assert "dispatch lateness" in shown
+    assert "orders" in shown
+    assert "MSG_SIZE_TOO_LARGE" in shown
+    timing.timing(path, Format.JSON)
+    assert msgspec.convert(json.loads(capsys.readouterr().out), Certificate) == _certificate()
+
+
+def _certificate() -> Certificate:
+    played = play(
+        Pieces(range(1_000)), failing=[number(5)], stall=lambda value: 200 * MS if value == number(100) else 0
+    )
+    tally = played.tally
+    dispatch = tally.dispatch_lateness.distribution()
+    assert isinstance(dispatch, Distribution)
+    return Certificate(
+        replay_id="r" * 32,
+        capture_id="c" * 32,
+        capture="incident",
+        tool="kafka-blackbox 0",
+        source_cluster_id="prod",
+        target_cluster_id="ci",
+        started_at_ms=T0,
+        finished_at_ms=T0 + 1_000,
+        ended_by=played.ending,
+        error=None,
+        rate=1.0,
+        timestamps="original",
+        shifted_by_ms=0,
+        max_gap_ms=5_000,
+        remap={"orders": "orders2"},
+        topics=(TopicCount(topic="orders", target="orders2", planned=1_000, acked=999),),
+        planned=1_000,
+        sent=tally.sent,
+        acked=tally.acked,
+        failed=tally.failed,
+        failures=(Failure(topic="orders", partition=0, offset=5, error="MSG_SIZE_TOO_LARGE: Broker: no"),),
+        errors={"MSG_SIZE_TOO_LARGE: Broker: no": 1},
+        planned_ns=999 * MS,
+        sending_ns=999 * MS,
+        dispatch_lateness=dispatch,
+        ack_lateness=tally.ack_lateness.distribution(),
+        round_trip=tally.round_trip.distribution(),
+        end_drift_ns=tally.last_lateness_ns,
+        inversions=Inversions(partition=0, key=0),
+        clamped=3,
+        wild=0,
+        collapsed_gaps=0,
+        collapsed_ms=0,
+        timestamp_0_sent_as_1=0,
+        queue_full=0,
+        retries=0,
+        starved_ns=0,
+        created_topics=(),
+        findings=(Finding(severity="warning", topic="orders", what="Odd", fix="Look."),),
+    )
