@@ -7,6 +7,7 @@ Secrets live in one place, the settings of a `Connection`, whose repr hides them
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from recorder.errors import KafkaUnavailableError, UsageError
-from recorder.kafka.properties import Property, parse_assignment, read_properties, translate
+from recorder.kafka.properties import Property, hide_secrets, parse_assignment, read_properties, translate
 
 CLIENT_ID = "kafka-blackbox"
 Client = TypeVar("Client")
@@ -75,12 +76,11 @@ class Connection:
         try:
             return build()
         except KafkaException as error:
-            text = error.args[0].str()
-            key = text.split('"')[1] if text.count('"') >= 2 else ""
-            where = self.origins.get(key)
-            raise UsageError(
-                f"{where or 'The client configuration'}: {text}. Remove the setting, or spell it as librdkafka does."
-            ) from None
+            text = " ".join(hide_secrets(error.args[0].str(), self.settings).split())
+            text = re.sub(r"^Failed to create [a-z ]+: ", "", text).rstrip(".")
+            key = max((key for key in self.settings if key in text), key=len, default="")
+            where = self.origins.get(key, "The client configuration")
+            raise UsageError(f"{where}: {text}. Correct or remove the setting.") from None
 
     def _heard(self, error: KafkaError) -> None:
         LOG.info("%s", error)
@@ -124,6 +124,8 @@ def _advice(error: KafkaError, reason: str) -> str:
         return " Check the user name and password (sasl.*)."
     if "SSL" in reason or "certificate" in reason:
         return " Check security.protocol and the certificates (ssl.*)."
+    if "Invalid response size" in reason or "security.protocol" in reason:
+        return " It may be no Kafka, or want another security.protocol (SSL, SASL_SSL)."
     if error.code() in {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}:
         return " Ask for the READ right on the topic."
     if error.code() in {

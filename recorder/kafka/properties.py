@@ -17,23 +17,53 @@ REGISTRY_PREFIXES = ("schema.registry.", "basic.auth.", "bearer.auth.")
 """Keys that belong to the schema registry's client, not to Kafka's."""
 
 _IGNORED = {
-    # They choose how a Java program decodes or joins a group; this program does neither.
+    # They choose how a Java program decodes, joins a group, polls or reports; this program does none of it that way.
     "key.deserializer",
     "value.deserializer",
     "key.serializer",
     "value.serializer",
     "group.id",
     "group.instance.id",
+    "group.protocol",
+    "partition.assignment.strategy",
     "auto.offset.reset",
     "enable.auto.commit",
+    "auto.commit.interval.ms",
+    "max.poll.records",
+    "default.api.timeout.ms",
+    "exclude.internal.topics",
     "partitioner.class",
     "interceptor.classes",
+    "metric.reporters",
+    "metrics.num.samples",
+    "metrics.recording.level",
+    "metrics.sample.window.ms",
+    "auto.include.jmx.reporter",
+    "enable.metrics.push",
     "sasl.login.callback.handler.class",
     "sasl.client.callback.handler.class",
+    "ssl.protocol",
+    "ssl.enabled.protocols",
 }
+_RENAMED = {
+    "metadata.broker.list": "bootstrap.servers",
+    "send.buffer.bytes": "socket.send.buffer.bytes",
+    "receive.buffer.bytes": "socket.receive.buffer.bytes",
+    "fetch.max.wait.ms": "fetch.wait.max.ms",
+}
+_FOR_PROGRAMS = {"default.topic.config", "logger", "on_commit", "on_delivery"}
+_SECRET = re.compile(r"password|secret|token|jaas|\.key\b|pem|username|user\.info")
 _PEM_FILES = {
     "ssl.truststore.location": ("ssl.truststore.type", "ssl.ca.location"),
     "ssl.keystore.location": ("ssl.keystore.type", "ssl.certificate.location"),
+}
+_FILES = {
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.key.location",
+    "ssl.keystore.location",
+    "ssl.crl.location",
+    "sasl.kerberos.keytab",
 }
 _PEM_TEXTS = {
     "ssl.truststore.certificates": "ssl.ca.pem",
@@ -65,22 +95,36 @@ class Property:
 def read_properties(path: Path) -> list[Property]:
     """The settings of a Java properties file, in order; UsageError when it can't be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        raw = path.read_bytes()
     except OSError as error:
         raise UsageError(f"Can't read the client configuration {path}: {error.strerror}.") from None
+    if b"\0" in raw:
+        raise UsageError(f"The client configuration {path} is not a text file.")
+    try:
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UsageError(f"The client configuration {path} is not UTF-8 text.") from None
+        text = raw.decode("latin-1")  # what Java takes it for
     return list(_parse(text, path))
 
 
 def parse_assignment(text: str) -> Property:
     """A `-X key=value` of the command line."""
     key, equals, value = text.partition("=")
-    if not equals or not key.strip():
+    key = key.strip()
+    if not equals or not re.fullmatch(r"[\w.-]+", key):
+        name = re.match(r"[a-z.]*", key)
         raise UsageError(
-            f"-X {key.strip() or text} has no value: write -X key=value, for example -X security.protocol=SSL."
+            f"-X {name[0] if name else ''}… is no setting: write -X key=value, for example -X security.protocol=SSL."
         )
-    return Property(key.strip(), value, f"-X {key.strip()}")
+    return Property(key, value, f"-X {key}")
+
+
+def hide_secrets(text: str, settings: dict[str, str]) -> str:
+    """`text` without the values of settings that may be secret."""
+    for key, value in settings.items():
+        if len(value) > 2 and _SECRET.search(key):
+            text = text.replace(value, "…")
+    return text
 
 
 def translate(properties: list[Property]) -> dict[str, str]:
@@ -103,8 +147,16 @@ def translate(properties: list[Property]) -> dict[str, str]:
             continue  # a PEM store has none, and other stores are refused where they are named
         elif key == "ssl.endpoint.identification.algorithm":
             result[key] = entry.value or "none"
+        elif key.endswith("_cb") or key in _FOR_PROGRAMS:
+            raise UsageError(f"{entry.where}: {key} takes a function, which only a program can give: remove it.")
         else:
-            result[key] = entry.value
+            result[_RENAMED.get(key, key)] = entry.value
+    if "sasl.oauthbearer.token.endpoint.url" in result:
+        result.setdefault("sasl.oauthbearer.method", "oidc")
+    for key, path in result.items():
+        if key in _FILES and path != "probe" and not Path(path).exists():
+            where = next((entry.where for entry in given.values() if entry.value == path), "The client configuration")
+            raise UsageError(f"{where}: {key} names the file {path}, which does not exist.")
     return result
 
 
@@ -129,8 +181,10 @@ def _store(entry: Property, given: dict[str, Property]) -> Iterator[tuple[str, s
 def _jaas(entry: Property) -> Iterator[tuple[str, str]]:
     module = entry.value.split(None, 1)[0] if entry.value.strip() else ""
     if not module.endswith(("PlainLoginModule", "ScramLoginModule", "OAuthBearerLoginModule")):
+        # What stands there is shown only if it is the name of a module, for it could be anything.
+        named = f"names the login module {module}" if module.endswith("LoginModule") else "names no login module"
         raise UsageError(
-            f"{entry.where}: sasl.jaas.config names the login module {module or '(none)'}, which has no counterpart: "
+            f"{entry.where}: sasl.jaas.config {named} that has a counterpart here: "
             "use PLAIN, SCRAM or OAUTHBEARER, or give librdkafka's own sasl.* settings with -X."
         )
     for name, double, single, bare in _JAAS_OPTION.findall(entry.value):
@@ -140,7 +194,7 @@ def _jaas(entry: Property) -> Iterator[tuple[str, str]]:
 
 def _parse(text: str, path: Path) -> Iterator[Property]:
     """Java's rules: # and ! start comments, `=`, `:` or space divides, a trailing backslash continues the line."""
-    lines = iter(enumerate(text.splitlines(), start=1))
+    lines = iter(enumerate(re.split(r"\r\n|\r|\n", text), start=1))
     for number, line in lines:
         logical = line.lstrip()
         if not logical or logical[0] in "#!":
@@ -150,9 +204,11 @@ def _parse(text: str, path: Path) -> Iterator[Property]:
             logical = logical[:-1] + following.lstrip()
         match = re.match(r"((?:[^\\:=\s]|\\.)+)\s*[:=\s]\s*(.*)", logical) or re.match(r"(\S+)()", logical)
         if match:
-            key, value = (re.sub(r"\\(.)", _unescape, part) for part in match.groups())
+            key, value = (re.sub(r"\\(u[0-9a-fA-F]{4}|.)", _unescape, part) for part in match.groups())
             yield Property(key, value, f"{path}:{number}")
 
 
 def _unescape(match: re.Match[str]) -> str:
+    if len(match[1]) > 1:
+        return chr(int(match[1][1:], 16))
     return {"n": "\n", "t": "\t", "r": "\r", "f": "\f"}.get(match[1], match[1])
