@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from recorder.capture.merge import EFFECTIVE, merge_by_time
 from recorder.capture.reader import Capture
-from recorder.capture.schema import payload_sizes
+from recorder.capture.schema import record_sizes
 from recorder.capture.selection import Selection
 from recorder.replaying.options import Options
 from recorder.replaying.routes import Routes
@@ -120,21 +119,16 @@ def _facts(capture: Capture, number: int, topic: str, partition: int, selection:
             {
                 "timestamp_ms": batch.column("timestamp_ms"),
                 "topic": pa.array(np.full(batch.num_rows, number, np.int32)),
-                "size": pa.array(record_sizes(batch)),
+                "size": pa.array(_sizes(batch)),
                 "keyed": batch.column("key").is_valid(),
             }
         )
 
 
-def record_sizes(batch: pa.RecordBatch) -> Ints:
+def _sizes(batch: pa.RecordBatch) -> Ints:
     """Bytes of each record in a Kafka batch before compression, rounded up a little."""
-    headers = batch.column("headers")
-    flat = headers.flatten()
-    each = pc.add(pc.binary_length(flat.field("key")), pc.fill_null(pc.binary_length(flat.field("value")), 0))
-    summed = np.concatenate(([0], np.cumsum(each.to_numpy(zero_copy_only=False).astype(np.int64) + _HEADER_OVERHEAD)))
-    ends = np.cumsum(headers.value_lengths().to_numpy())
-    starts = np.concatenate(([0], ends[:-1]))
-    return np.asarray(payload_sizes(batch).to_numpy() + (summed[ends] - summed[starts]) + _RECORD_OVERHEAD, np.int64)
+    headers: Ints = batch.column("headers").value_lengths().to_numpy()
+    return record_sizes(batch) + headers * _HEADER_OVERHEAD + _RECORD_OVERHEAD
 
 
 def _stamps(raw: Ints, options: Options, start_ms: int, first_ms: int) -> npt.NDArray[np.float64]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from recorder.capture.merge import EFFECTIVE
-from recorder.capture.schema import payload_sizes
+from recorder.capture.schema import record_sizes
 from recorder.kafka.producer import Columns, Headers
 from recorder.replaying.options import Timestamps
 from recorder.replaying.read_ahead import ReadAhead
@@ -116,7 +116,7 @@ class Timeline:
         partitions = _numbers(batch, "partition")
         lanes = self._routes.lanes_of(topic_numbers, partitions)
         offsets = _numbers(batch, "offset")
-        filled = np.cumsum(payload_sizes(batch).to_numpy())
+        filled = np.cumsum(record_sizes(batch))
         start = 0
         while start < batch.num_rows:
             before = filled[start - 1] if start else 0
