@@ -36,20 +36,19 @@ def to_batch(topic: str, partition: int, messages: list[Message]) -> tuple[pa.Re
 
 
 def _headers(messages: list[Message]) -> tuple[pa.Array, list[int]]:
+    rows: list[Any] = []
     lost: list[int] = []
-    try:
-        rows: list[Any] = list(map(Message.headers, messages))
-    except (SystemError, UnicodeDecodeError):
-        # The client can't hand over a header whose name is not UTF-8; the record itself is whole.
-        rows = []
-        for message in messages:
-            try:
-                rows.append(message.headers())
-            except (SystemError, UnicodeDecodeError):
-                rows.append(None)
-                offset = message.offset()
-                assert offset is not None
-                lost.append(offset)
+    remaining = iter(messages)
+    while len(rows) < len(messages):
+        try:
+            rows.extend(map(Message.headers, remaining))
+        except (SystemError, UnicodeDecodeError):
+            # The client can't hand over a header whose name is not UTF-8; the record itself is whole. Never ask such
+            # a message again: the second time it gives a list that holds no object where the header was, and crashes.
+            offset = messages[len(rows)].offset()
+            assert offset is not None
+            lost.append(offset)
+            rows.append(None)
     ends = pa.array(accumulate((len(row) if row else 0 for row in rows), initial=0), pa.int32(), size=len(rows) + 1)
     pairs = list(chain.from_iterable(filter(None, rows)))
     names, values = zip(*pairs, strict=True) if pairs else ((), ())
