@@ -64,14 +64,17 @@ class Ledger:
         spans: Offsets = rows[rows[:, _REASON] == _UNKNOWN][:, : _LAST + 1]
         return spans
 
-    def explain(self, visible: Offsets, rest: GapReason) -> None:
-        """Explain all holes: the `visible` offsets (sorted) are aborted records, what remains is for `rest`.
+    def explain(self, visible: Offsets, rest: GapReason, *, before: int | None = None) -> None:
+        """Explain all holes, or those that end `before` an offset: `visible` offsets (sorted) are aborted records, what
+        remains is for `rest`.
 
         `visible` are those that a read_uncommitted reader gets where a read_committed reader gets nothing:
         exactly the records of aborted transactions.
         """
         rows = self._all()
         unknown = rows[:, _REASON] == _UNKNOWN
+        if before is not None:
+            unknown &= rows[:, _LAST] < before
         first, last = rows[unknown, _FIRST], rows[unknown, _LAST]
         hole = np.searchsorted(first, visible, side="right") - 1
         aborted = visible[(hole >= 0) & (visible <= last[hole])] if len(first) else visible[:0]

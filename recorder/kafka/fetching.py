@@ -19,6 +19,15 @@ from recorder.kafka.offsets import Place
 WAIT_SECONDS = 0.1  # consume() waits for a full batch or this long, and Ctrl-C waits with it
 BATCH_MESSAGES = 1_000
 
+_GOES_ON = {
+    # The client tries again by itself; who waits too long notices that nothing arrives.
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TIMED_OUT,
+    # It looks for a group's coordinator although no group is joined; reading needs no right to that.
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+}
+
 Isolation = Literal["read_committed", "read_uncommitted"]
 
 __all__ = ["Arrived", "Event", "Failed", "Fetcher", "Isolation", "Message", "OutOfRange", "ReachedEnd", "is_denied"]
@@ -116,7 +125,7 @@ class Fetcher:
 
 def is_denied(error: KafkaError) -> bool:
     """The broker says that we may not read this."""
-    return bool(error.code() in {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED})
+    return bool(error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED)
 
 
 def _runs(batch: list[Message]) -> Iterator[Arrived]:
@@ -136,6 +145,6 @@ def _event(message: Message, error: KafkaError) -> Event | None:
         return ReachedEnd(place, OFFSET_INVALID if offset is None else offset)
     if place and code in {KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET}:
         return OutOfRange(place)
-    if error.retriable() or code in {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT}:
-        return None  # the client goes on by itself; who waits too long notices that nothing arrives
+    if error.retriable() or code in _GOES_ON:
+        return None
     return Failed(place, error)

@@ -8,7 +8,6 @@ from typing import Any
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
-from recorder.errors import KafkaUnavailableError
 from recorder.kafka.cluster import ANSWER_SECONDS, Cluster
 
 Place = tuple[str, int]
@@ -20,14 +19,14 @@ _EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # the c
 _LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 
-def log_starts(cluster: Cluster, places: Iterable[Place]) -> dict[Place, int]:
-    """The first offset that each partition still holds."""
-    return _ask(cluster, dict.fromkeys(places, _EARLIEST))
+def log_starts(cluster: Cluster, places: Iterable[Place], *, partial: bool = False) -> dict[Place, int]:
+    """The first offset that each partition still holds; with `partial`, of those that answer."""
+    return _ask(cluster, dict.fromkeys(places, _EARLIEST), partial=partial)
 
 
-def log_ends(cluster: Cluster, places: Iterable[Place]) -> dict[Place, int]:
+def log_ends(cluster: Cluster, places: Iterable[Place], *, partial: bool = False) -> dict[Place, int]:
     """Each partition's high watermark: the offset after the last record, open transactions included."""
-    return _ask(cluster, dict.fromkeys(places, _LATEST))
+    return _ask(cluster, dict.fromkeys(places, _LATEST), partial=partial)
 
 
 def at_time(cluster: Cluster, places: Iterable[Place], timestamp_ms: int) -> dict[Place, int]:
@@ -35,10 +34,10 @@ def at_time(cluster: Cluster, places: Iterable[Place], timestamp_ms: int) -> dic
 
     Exact for a window's start (all before it is older), not for its end: later records may be older again.
     """
-    return _ask(cluster, dict.fromkeys(places, OffsetSpec.for_timestamp(max(timestamp_ms, 0))))
+    return _ask(cluster, dict.fromkeys(places, OffsetSpec.for_timestamp(min(max(timestamp_ms, 0), 2**63 - 1))))
 
 
-def _ask(cluster: Cluster, questions: Mapping[Place, Any]) -> dict[Place, int]:
+def _ask(cluster: Cluster, questions: Mapping[Place, Any], *, partial: bool = False) -> dict[Place, int]:
     if not questions:
         return {}
     request = {TopicPartition(topic, partition): spec for (topic, partition), spec in questions.items()}
@@ -50,9 +49,7 @@ def _ask(cluster: Cluster, questions: Mapping[Place, Any]) -> dict[Place, int]:
         try:
             answers[place.topic, place.partition] = future.result().offset
         except KafkaException as error:
-            raise offsets_unavailable(cluster, place, error) from error
+            if not partial:
+                doing = f"look up offsets of {place.topic}/{place.partition}"
+                raise cluster.connection.unavailable(error, doing) from error
     return answers
-
-
-def offsets_unavailable(cluster: Cluster, place: TopicPartition, error: KafkaException) -> KafkaUnavailableError:
-    return cluster.connection.unavailable(error, f"look up offsets of {place.topic}/{place.partition}")

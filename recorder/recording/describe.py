@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from recorder.capture.lineage import new_step
 from recorder.capture.manifest import Asked, FinishedBy, Manifest, Note, Partition, Source, Step, Topic, new_capture_id
 from recorder.capture.schema import FORMAT_VERSION
+from recorder.errors import KafkaUnavailableError
 from recorder.kafka.cluster import Cluster, TopicFacts
 from recorder.kafka.offsets import Place
 from recorder.recording.plan import Plan
@@ -123,7 +124,12 @@ def _late_notes(plan: Plan, tapes: dict[Place, Tape], started_ms: int) -> Iterat
 def _topic_notes(cluster: Cluster, plan: Plan) -> Iterator[Note]:
     before = plan.topics
     cluster.refresh()
-    after = cluster.topics(before)
+    try:
+        after = cluster.topics(before)
+    except KafkaUnavailableError as error:
+        # The records are there already: that nobody answers any more must not lose them.
+        yield Note(level="warning", text=f"whether topics changed during the recording is unknown: {error}")
+        return
     for name, topic in before.items():
         now = after.get(name)
         if now is None:

@@ -21,8 +21,10 @@ from recorder.recording.tape import Tape
 _WORTH_A_SEEK = 20_000  # offsets between two holes that are cheaper to skip than to read
 
 
-def explain_holes(cluster: Cluster, tapes: dict[Place, Tape], topics: dict[str, TopicFacts]) -> None:
-    """Give every hole of every tape its reason; what can't be looked at any more stays `unexplained`."""
+def explain_holes(
+    cluster: Cluster, tapes: dict[Place, Tape], topics: dict[str, TopicFacts], *, within_seconds: float | None = None
+) -> None:
+    """Give every hole of every tape its reason; what can't be looked at (in time) stays `unexplained`."""
     holes = {place: spans for place, tape in tapes.items() if len(spans := tape.ledger.holes())}
     if not holes:
         return
@@ -32,7 +34,8 @@ def explain_holes(cluster: Cluster, tapes: dict[Place, Tape], topics: dict[str, 
     ) as fetcher:
         waiting = set(looks)
         last_event = time.monotonic()
-        while waiting and time.monotonic() - last_event < STALLED_SECONDS:
+        until = last_event + within_seconds if within_seconds is not None else float("inf")
+        while waiting and time.monotonic() - last_event < STALLED_SECONDS and time.monotonic() < until:
             for event in fetcher.poll():
                 last_event = time.monotonic()
                 if event.place not in waiting or event.place is None:
@@ -54,7 +57,7 @@ def explain_holes(cluster: Cluster, tapes: dict[Place, Tape], topics: dict[str, 
                     fetcher.restart(place, seek)
     for place, look in looks.items():
         rest: GapReason = "compacted" if topics[place[0]].compacted else "control"
-        tapes[place].ledger.explain(look.visible(), rest if look.done else "unexplained")
+        tapes[place].ledger.explain(look.visible(), rest, before=look.position)
 
 
 class _Look:

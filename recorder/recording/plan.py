@@ -1,7 +1,8 @@
 """Which offsets a window means: chosen once, before the first record is read.
 
 End offsets are taken before the time look-ups, or records appended between the two would be lost. A time look-up is
-exact for the window's start; its end is found by reading on for a slack (CreateTime does not grow with the offset).
+exact for the window's start, where all before it is older. For the end it is only a hint, since CreateTime does not
+grow with the offset: one record from a clock that runs ahead, long before the window, would end it too early.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ class Span:
 
     start: int
     end: int | None
-    late_from: int | None
-    """First offset at or after the window's end by time: window records from here on are late."""
+    hint: int | None
+    """The first offset beyond the window's end and slack by time: from here on, reading may stop before `end`."""
     log_start: int
 
 
@@ -38,12 +39,12 @@ class Plan:
 
     @property
     def offsets(self) -> int | None:
-        """How many offsets there are to read; None when the window is still open."""
+        """About how many offsets there are to read; None when the window is still open."""
         total = 0
         for span in self.spans.values():
             if span.end is None:
                 return None
-            total += span.end - span.start
+            total += max(0, (span.end if span.hint is None else span.hint) - span.start)
         return total
 
 
@@ -82,23 +83,18 @@ def make_plan(
     if window.from_ms is not None:
         found = at_time(cluster, places, window.from_ms)
         starts = {place: ends[place] if at == NOTHING_THAT_LATE else at for place, at in found.items()}
-    late_from, bounds = dict.fromkeys(places), dict(ends)
-    if window.to_ms is not None and not live:
-        late_from = _found(at_time(cluster, places, window.to_ms))
-        if late_slack_ms is not None:
-            beyond = _found(at_time(cluster, places, window.to_ms + late_slack_ms))
-            bounds = {place: ends[place] if at is None else min(at, ends[place]) for place, at in beyond.items()}
+    hints: dict[Place, int] = {}
+    if window.to_ms is not None and not live and late_slack_ms is not None:
+        found = at_time(cluster, places, window.to_ms + late_slack_ms)
+        hints = {place: at for place, at in found.items() if at != NOTHING_THAT_LATE}
     spans = {
         place: Span(
-            start=min(starts[place], bounds[place]) if not live else starts[place],
-            end=None if live else bounds[place],
-            late_from=late_from[place],
+            # A log that was cut or recreated between two questions may end before it starts.
+            start=min(starts[place], ends[place]),
+            end=None if live else ends[place],
+            hint=hints.get(place),
             log_start=lows[place],
         )
         for place in places
     }
     return Plan(topics, spans, window, late_slack_ms)
-
-
-def _found(offsets: dict[Place, int]) -> dict[Place, int | None]:
-    return {place: None if at == NOTHING_THAT_LATE else at for place, at in offsets.items()}

@@ -21,7 +21,8 @@ from recorder.recording.tape import Tape
 
 FLUSH_MESSAGES = 2_000
 FLUSH_BYTES = 1 << 20
-OPEN_TRANSACTION_SECONDS = 10.0
+PENDING_BYTES = 32 << 20
+"""Over all partitions: many of them together hold no more than this before it is flushed."""
 STALLED_SECONDS = 60.0
 _LIVE_GRACE_MS = 500  # broker clocks: a record of the window's last moment may be appended a little later
 
@@ -38,11 +39,14 @@ class Reading:
     stopped: Callable[[], bool]
     advanced: Callable[[int], None]
     """Told how many offsets were passed."""
+    transaction_seconds: float
+    """How long to wait behind an open transaction."""
     notes: list[Note] = field(default_factory=list)
     _open: set[Place] = field(default_factory=set)
     _position: dict[Place, int] = field(default_factory=dict)
     _pending: dict[Place, list[Message]] = field(default_factory=dict)
     _pending_bytes: dict[Place, int] = field(default_factory=dict)
+    _all_pending_bytes: int = 0
     _at_end: dict[Place, float] = field(default_factory=dict)
     """Partitions that stand at the end of what is readable, and since when (monotonic seconds)."""
     _last_event: float = 0.0
@@ -61,11 +65,10 @@ class Reading:
             except KafkaUnavailableError as error:
                 # What was read is worth keeping; what was not is named below.
                 self.notes.append(Note(level="loss", text=str(error)))
-        for place in list(self._pending):
-            self._flush(place)
+        self._flush_all()
         self.pipeline.wait()
         for place in self._open:
-            self._end_unread(place)
+            self.tapes[place].cut_short(self._position[place])
 
     def _loop(self, fetcher: Fetcher, live_until_ms: int | None, now_ms: Callable[[], int]) -> None:
         self._last_event = time.monotonic()
@@ -100,75 +103,94 @@ class Reading:
                         f"No right to read topic {place[0]}: ask for READ on it. Nothing else is needed."
                     )
                 if place in self._open:
-                    self._note_loss(place, f"the broker ended the reading: {error.str()}")
-                    self._drop(place, fetcher, finished=False)
+                    self._lose(place, fetcher, f"the broker ended the reading: {error.str()}")
 
     def _arrived(self, place: Place, messages: list[Message], next_offset: int, fetcher: Fetcher) -> None:
-        tape = self.tapes[place]
-        self.advanced(min(next_offset, tape.end or next_offset) - self._position[place])
-        self._position[place] = next_offset
+        self._move(place, next_offset)
         pending = self._pending.setdefault(place, [])
         pending += messages
-        size = self._pending_bytes.get(place, 0) + sum(map(len, messages))
+        added = sum(map(len, messages))
+        size = self._pending_bytes.get(place, 0) + added
         self._pending_bytes[place] = size
+        self._all_pending_bytes += added
         if len(pending) >= FLUSH_MESSAGES or size >= FLUSH_BYTES:
             self._flush(place)
-        if tape.end is not None and next_offset >= tape.end:
+        elif self._all_pending_bytes >= PENDING_BYTES:
+            self._flush_all()
+        if self._is_over(place):
             self._finish(place, fetcher)
 
     def _reached(self, place: Place, offset: int, fetcher: Fetcher) -> None:
         self._flush(place)
         tape = self.tapes[place]
         if offset > self._position[place]:
-            self.advanced(min(offset, tape.end or offset) - self._position[place])
-            self._position[place] = offset
+            self._move(place, offset)
             self.pipeline.add(partial(tape.advance, offset))
-        if tape.end is not None and offset >= tape.end:
+        if self._is_over(place):
             self._finish(place, fetcher)
+        elif tape.end is not None and tape.hint is not None and offset >= tape.hint:
+            # An open transaction hides the rest; but what was read last lies beyond the window already.
+            self.pipeline.wait()
+            if tape.beyond:
+                tape.end = min(tape.end, offset)
+                self._finish(place, fetcher)
+
+    def _move(self, place: Place, offset: int) -> None:
+        self.advanced(max(0, offset - self._position[place]))
+        self._position[place] = max(offset, self._position[place])
+
+    def _is_over(self, place: Place) -> bool:
+        """The reader passed the partition's end; the tape may find, while writing, that it comes earlier."""
+        end = self.tapes[place].end
+        return end is not None and self._position[place] >= end
 
     def _out_of_range(self, place: Place, fetcher: Fetcher) -> None:
         """Retention deleted what was to be read next: name the gap and go on where the log begins now."""
         self._flush(place)
-        tape, at = self.tapes[place], self._position[place]
-        begins = log_starts(self.cluster, [place])[place]
-        if begins > at:
-            self._position[place] = begins
-            self.advanced(min(begins, tape.end or begins) - at)
-            self.pipeline.add(partial(tape.advance, begins, "expired"))
-            self.notes.append(
-                Note(level="warning", text=f"retention deleted from offset {at} on while it was being read",
-                     topic=place[0], partition=place[1])
-            )  # fmt: skip
-            if tape.end is not None and begins >= tape.end:
-                self._finish(place, fetcher)
-            else:
-                fetcher.restart(place, begins)
+        at = self._position[place]
+        begins = log_starts(self.cluster, [place], partial=True).get(place)
+        if begins is None or begins <= at:
+            self._lose(place, fetcher, f"offset {at} vanished: the topic was deleted or recreated, or its log was cut")
             return
-        self._note_loss(place, f"offset {at} vanished: the topic was recreated, or its log was cut, while it was read")
-        self._drop(place, fetcher, finished=False)
+        self._move(place, begins)
+        self.pipeline.add(partial(self.tapes[place].advance, begins, "expired"))
+        self.notes.append(
+            Note(level="warning", text=f"retention deleted from offset {at} on while it was being read",
+                 topic=place[0], partition=place[1])
+        )  # fmt: skip
+        if self._is_over(place):
+            self._finish(place, fetcher)
+        else:
+            fetcher.restart(place, begins)
 
     def _close_window(self, fetcher: Fetcher) -> None:
         """The window's end has come: what the log holds now is what there is to read."""
-        ends = log_ends(self.cluster, self._open)
+        ends = log_ends(self.cluster, self._open, partial=True)
         self._last_event = time.monotonic()
         self._at_end = dict.fromkeys(self._at_end, self._last_event)
-        for place, end in ends.items():
-            self._flush(place)
-            self.pipeline.wait()
-            self.tapes[place].end = max(end, self._position[place])
-            if self._position[place] >= end:
+        self._flush_all()
+        self.pipeline.wait()
+        for place in list(self._open):
+            if place not in ends:
+                self._lose(
+                    place, fetcher, "the end of its log is unknown: the topic was deleted, or its leader is gone"
+                )
+                continue
+            self.tapes[place].end = max(ends[place], self._position[place])
+            if self._is_over(place):
                 self._finish(place, fetcher)
 
     def _give_up(self, fetcher: Fetcher) -> bool:
         """True when nothing more can be expected: all wait behind open transactions, or the brokers are gone."""
         now = time.monotonic()
         for place, since in list(self._at_end.items()):
-            if place in self._open and now - since > OPEN_TRANSACTION_SECONDS:
-                self._note_loss(
-                    place,
-                    f"an open transaction hides the records from offset {self._position[place]} on: record again later",
+            if self._is_over(place):
+                self._finish(place, fetcher)
+            elif now - since > self.transaction_seconds:
+                first = self._position[place]
+                self._lose(
+                    place, fetcher, f"an open transaction hides the records from offset {first} on: record again later"
                 )
-                self._drop(place, fetcher, finished=False)
         if now - self._last_event > STALLED_SECONDS and self._open - self._at_end.keys():
             heard = self.cluster.connection.errors
             why = f": {heard[-1]}" if heard else ""
@@ -178,9 +200,14 @@ class Reading:
 
     def _flush(self, place: Place) -> None:
         messages = self._pending.pop(place, None)
-        self._pending_bytes.pop(place, None)
+        size = self._pending_bytes.pop(place, 0)
+        self._all_pending_bytes -= size
         if messages:
-            self.pipeline.add(partial(self._append, self.tapes[place], messages))
+            self.pipeline.add(partial(self._append, self.tapes[place], messages), size)
+
+    def _flush_all(self) -> None:
+        for place in list(self._pending):
+            self._flush(place)
 
     def _append(self, tape: Tape, messages: list[Message]) -> None:
         if tape.append(messages):
@@ -191,23 +218,17 @@ class Reading:
         tape = self.tapes[place]
         assert tape.end is not None
         self.pipeline.add(partial(tape.advance, tape.end))
-        self._drop(place, fetcher, finished=True)
+        self._drop(place, fetcher)
 
-    def _drop(self, place: Place, fetcher: Fetcher, *, finished: bool) -> None:
+    def _lose(self, place: Place, fetcher: Fetcher, text: str) -> None:
+        """End the reading of a partition before its end, and say why."""
+        self.notes.append(Note(level="loss", text=text, topic=place[0], partition=place[1]))
+        self._flush(place)
+        self.pipeline.wait()
+        self.tapes[place].cut_short(self._position[place])
+        self._drop(place, fetcher)
+
+    def _drop(self, place: Place, fetcher: Fetcher) -> None:
         fetcher.drop(place)
         self._at_end.pop(place, None)
         self._open.discard(place)
-        if not finished:
-            self._flush(place)
-            self.pipeline.wait()
-            self._end_unread(place)
-
-    def _end_unread(self, place: Place) -> None:
-        tape = self.tapes[place]
-        if tape.end is None:
-            tape.end = tape.ledger.position
-        tape.advance(self._position[place])
-        tape.advance(tape.end, "unread")
-
-    def _note_loss(self, place: Place, text: str) -> None:
-        self.notes.append(Note(level="loss", text=text, topic=place[0], partition=place[1]))

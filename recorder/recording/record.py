@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +28,7 @@ from recorder.recording.request import Request
 from recorder.recording.tape import Tape
 
 PROGRESS_SECONDS = 0.1
+_AFTER_INTERRUPT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def record(
     plan = make_plan(cluster, cluster.topics(chosen), request.window, request.late_slack_ms, now_ms=started_ms)
     writer.create_directory(directory)
     cut = row_group_bytes(len(plan.spans))
-    tapes = {place: Tape(directory, place, span, plan.window, cut) for place, span in plan.spans.items()}
+    tapes = {place: Tape(directory, place, plan, cut) for place in plan.spans}
     allow_open_files(len(tapes))
     try:
         return _record(cluster, request, plan, tapes, directory, started_ms, stop or threading.Event(), progress)
@@ -84,13 +87,12 @@ def _record(
     checkpoint = partial(_checkpoint, directory, facts, tapes)
     checkpoint()
     to_ms = plan.window.to_ms
-    with Pipeline() as pipeline:
+    with without_collector(), Pipeline() as pipeline:
         meter = _Meter(plan.offsets, tapes, progress)
-        reading = Reading(cluster, tapes, pipeline, checkpoint, stop.is_set, meter.advance)
+        reading = Reading(cluster, tapes, pipeline, checkpoint, stop.is_set, meter.advance, request.transaction_seconds)
         reading.run(to_ms if to_ms is not None and to_ms > started_ms else None, _now_ms)
     interrupted = stop.is_set()
-    if not interrupted:
-        explain_holes(cluster, tapes, plan.topics)
+    explain_holes(cluster, tapes, plan.topics, within_seconds=_AFTER_INTERRUPT_SECONDS if interrupted else None)
     for tape in tapes.values():
         tape.writer.seal()
     notes = (*notes_of(cluster, plan, tapes, started_ms), *reading.notes)
@@ -103,6 +105,18 @@ def _record(
     )
     writer.finish(directory, manifest)
     return manifest
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Switch Python's cyclic garbage collector off: messages make no cycles, and it would walk over all of them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _checkpoint(directory: Path, facts: Facts, tapes: dict[Place, Tape]) -> None:
@@ -122,6 +136,8 @@ class _Meter:
 
     def advance(self, offsets: int) -> None:
         self._passed += offsets
+        if self._total is not None:
+            self._total = max(self._total, self._passed)
         now = time.monotonic()
         if self._progress and now - self._told >= PROGRESS_SECONDS:
             self._told = now

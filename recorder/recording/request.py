@@ -23,6 +23,8 @@ class Request:
     excludes: Sequence[str] = ()
     late_slack_ms: int | None = DEFAULT_SLACK_MS
     """How far beyond the window's end (by time) to look for late records; None: up to the log's end."""
+    transaction_seconds: float = 10.0
+    """How long to wait behind an open transaction before the records that it hides are given up as unread."""
     from_text: str = ""
     to_text: str = ""
     command: Sequence[str] = ()

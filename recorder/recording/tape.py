@@ -17,22 +17,31 @@ from recorder.capture.writer import PartitionWriter
 from recorder.kafka.fetching import Message
 from recorder.kafka.offsets import Place
 from recorder.recording.columns import to_batch
-from recorder.recording.plan import Span
-from recorder.window import Window
+from recorder.recording.plan import Plan
+
+_MINUTES_MS, _WEEK_MS = 300_000, 604_800_000
+SURE_RECORDS = 2_000
+"""So many records in a row beyond the window's end and slack, and the window is surely over in this partition."""
 
 
 class Tape:
     """Keeps the window's records of one partition and accounts for all its offsets."""
 
-    def __init__(self, root: Path, place: Place, span: Span, window: Window, row_group_bytes: int) -> None:
+    def __init__(self, root: Path, place: Place, plan: Plan, row_group_bytes: int) -> None:
+        span = plan.spans[place]
         self.place = place
         self.ledger = Ledger(span.start)
         self.writer = PartitionWriter(root, *place, row_group_bytes=row_group_bytes)
         self.end = span.end
-        """The offset after the last one to read, once it is known."""
+        """The offset after the last one to read, once it is known; falls when the window is surely over before."""
         self.records = 0
-        self._late_from = span.late_from
-        self._window = window
+        self.beyond = 0
+        """How many records in a row, up to now, lay beyond the window's end and slack."""
+        self.hint = span.hint
+        self._window = plan.window
+        to_ms, slack = plan.window.to_ms, plan.late_slack_ms
+        self._over_ms = None if to_ms is None or slack is None or span.end is None else to_ms + slack
+        self._late_until_ms = 0 if to_ms is None else to_ms + (_WEEK_MS if slack is None else max(slack, _MINUTES_MS))
         self._newest_ms = -(2**63)
         self._late_records = 0
         self._latest_ms = 0
@@ -43,10 +52,11 @@ class Tape:
         batch, lost = to_batch(*self.place, messages)
         offsets = batch.column("offset").to_numpy()
         low, high = np.searchsorted(offsets, (self.ledger.position, self.end if self.end is not None else 2**63 - 1))
-        batch, offsets = batch.slice(low, high - low), offsets[low:high]
         timestamps = batch.column("timestamp_ms").to_numpy()
+        high = low + self._until_over(offsets[low:high], timestamps[low:high])
+        batch, offsets, timestamps = batch.slice(low, high - low), offsets[low:high], timestamps[low:high]
         kept = self._in_window(timestamps)
-        self._count_late(offsets, timestamps, kept)
+        self._count_late(timestamps, kept)
         self._headers_lost += [offset for offset in lost if offset in offsets[kept]]
         self.ledger.saw(offsets, kept)
         self.records += int(kept.sum())
@@ -60,6 +70,15 @@ class Tape:
     def late(self) -> tuple[int, int]:
         """How many records of the window lay beyond its end in the log, and how far (ms) the last of them."""
         return self._late_records, self._latest_ms
+
+    def cut_short(self, position: int) -> None:
+        """Reading ends at `position`: what of the partition was still to be read is booked as unread."""
+        if self.end is None or (self.beyond and position >= (self.hint or 0)):
+            self.end = position
+        elif self.hint is not None and position < self.hint:
+            self.end = min(self.end, self.hint)
+        self.advance(position)
+        self.advance(self.end, "unread")
 
     def describe(self) -> Partition:
         """The manifest's entry; call it when everything is sealed and explained."""
@@ -86,16 +105,32 @@ class Tape:
             kept &= timestamps < self._window.to_ms
         return kept
 
-    def _count_late(
-        self, offsets: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64], kept: npt.NDArray[np.bool_]
-    ) -> None:
-        if not len(offsets):
+    def _until_over(self, offsets: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64]) -> int:
+        """How many of these to take; lowers `end` when `SURE_RECORDS` in a row lie beyond the window and its slack.
+
+        The rule looks at records alone, so that recording the same window again ends at the same offset.
+        """
+        if self._over_ms is None or not len(offsets):
+            return len(offsets)
+        inside = np.concatenate(([-1 - self.beyond], np.flatnonzero(timestamps < self._over_ms), [len(offsets)]))
+        sure = np.flatnonzero(np.diff(inside) > SURE_RECORDS)
+        if len(sure):
+            taken = int(inside[sure[0]]) + SURE_RECORDS + 1
+            self.beyond = SURE_RECORDS
+            self.end = int(offsets[taken - 1]) + 1
+            return taken
+        self.beyond = int(inside[-1] - inside[-2]) - 1
+        return len(offsets)
+
+    def _count_late(self, timestamps: npt.NDArray[np.int64], kept: npt.NDArray[np.bool_]) -> None:
+        """A record of the window is late when one from after its end comes before it; clocks far ahead don't count."""
+        to_ms = self._window.to_ms
+        if to_ms is None or not len(timestamps):
             return
-        newest = np.maximum(np.maximum.accumulate(timestamps), self._newest_ms)
+        counting = np.where(timestamps < self._late_until_ms, timestamps, -(2**63))
+        newest = np.maximum(np.maximum.accumulate(counting), self._newest_ms)
         self._newest_ms = int(newest[-1])
-        if self._late_from is None or self._window.to_ms is None:
-            return
-        late = kept & (offsets >= self._late_from)
+        late = kept & (newest >= to_ms)
         if late.any():
             self._late_records += int(late.sum())
-            self._latest_ms = max(self._latest_ms, int(newest[late].max()) - self._window.to_ms)
+            self._latest_ms = max(self._latest_ms, int(newest[late].max()) - to_ms)
