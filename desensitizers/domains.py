@@ -30,9 +30,11 @@ class DomainSpec:
 class Domain:
     """A domain with its key: canonicalises, then replaces."""
 
-    __slots__ = ("_canonical", "_surrogate", "keyring", "kind", "name")
+    __slots__ = ("_canonical", "_surrogate", "keyring", "kind", "name", "tell")
 
     def __init__(self, spec: DomainSpec, keyring: Keyring) -> None:
+        self.tell: Callable[[str, str, str], None] | None = None
+        """Told every pair: (space, canonical original, plain surrogate)."""
         self.name = spec.name
         self.keyring = keyring
         self.kind: Kind = KINDS[spec.surrogate]
@@ -51,7 +53,11 @@ class Domain:
     def surrogate(self, value: str | int) -> str | int:
         """What replaces `value`, in its own type. Raises UnfitError when it doesn't fit the domain."""
         text = str(value)
-        result = self._surrogate(self._canonical(text), text)
+        canonical = self._canonical(text)
+        plain = self._surrogate(canonical)
+        if self.tell is not None and self.kind.uniqueness != "merges":
+            self.tell(f"{self.name}/pseudonym", canonical, plain)
+        result = self.kind.dress(plain, text)
         return int(result) if isinstance(value, int) else result
 
     def key(self, function: str, version: int, length: int = 32) -> bytes:

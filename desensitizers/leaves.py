@@ -19,52 +19,86 @@ from desensitizers.sink import PROOF_ONLY, Findings
 from desensitizers.spec import ExtractSpec, Leaf, RuleSpec
 
 REMEMBERED = 300_000
-"""Answers that all rules of a plan may keep together: about 60 MB."""
+"""Answers that all rules of a plan keep together, at least; at most twice as many, which is about 100 MB."""
+_REMEMBERED_TEXTS = 10_000
 _INTEGER = re.compile(rb"-?\d+")
 
 BytesFunction = Callable[[bytes], bytes]
 
 
-class Memo(dict[bytes, bytes]):
-    """A function of bytes that keeps its last answers: at least `limit`, at most twice as many.
+class Budget:
+    """How many answers some memos may keep together. When it is spent, all forget what they did not use since."""
 
-    UnfitError passes through and is not remembered.
-    """
+    __slots__ = ("_limit", "_memos", "_spent")
 
-    __slots__ = ("_function", "_limit", "_older")
-
-    def __init__(self, function: BytesFunction, limit: int) -> None:
-        self._function = function
+    def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._spent = 0
+        self._memos: list[Memo] = []
+
+    def memo(self, function: BytesFunction) -> Memo:
+        made = Memo(function, self)
+        self._memos.append(made)
+        return made
+
+    def spend(self) -> None:
+        self._spent += 1
+        if self._spent > self._limit:
+            self._spent = 0
+            for memo in self._memos:
+                memo.age()
+
+
+class Memo(dict[bytes, bytes]):
+    """A function of bytes that keeps its last answers. UnfitError passes through and is not remembered."""
+
+    __slots__ = ("_budget", "_function", "_older")
+
+    def __init__(self, function: BytesFunction, budget: Budget) -> None:
+        self._function = function
+        self._budget = budget
         self._older: dict[bytes, bytes] = {}
 
     def __missing__(self, token: bytes) -> bytes:
         result = self._older.get(token)
         if result is None:
             result = self._function(token)
-        if len(self) >= self._limit:
-            self._older = dict(self)
-            self.clear()
         self[token] = result
+        self._budget.spend()
         return result
+
+    def age(self) -> None:
+        self._older = dict(self)
+        self.clear()
 
 
 class LeafRules:
-    """Makes the rules of a plan and shares equal ones, so that what one place met the other knows."""
+    """Makes the rules of a plan and shares equal ones, so that what one place met the other knows.
 
-    def __init__(self, context: Context, findings: Findings, distinct: int) -> None:
-        """`distinct`: about how many different rules there will be; they share `REMEMBERED`."""
+    `learning` rules change nothing: they only tell the originals, and the texts that may quote them.
+    """
+
+    def __init__(self, context: Context, findings: Findings, *, learning: bool = False) -> None:
         self.context = context
         self.findings = findings
-        self.limit = max(2_000, REMEMBERED // max(1, distinct) // 2)
+        self.learning = learning
+        self.budget = Budget(REMEMBERED)
         self._known: dict[object, LeafRule] = {}
 
     def make(self, spec: Leaf, path: str) -> LeafRule:
         """The rule for a place. One that searches texts is not shared: each topic's texts are its own."""
-        rule = LeafRule(spec, path, self)
-        if rule.name == "scan" or rule.wants_learned:
-            return rule
-        return self._known.setdefault(_identity(spec, path), rule)
+        if _scans(spec):
+            return LeafRule(spec, path, self, Budget(_REMEMBERED_TEXTS))
+        identity = _identity(spec, path)
+        if identity not in self._known:
+            self._known[identity] = LeafRule(spec, path, self, self.budget)
+        return self._known[identity]
+
+
+def _scans(spec: Leaf) -> bool:
+    if isinstance(spec, ExtractSpec):
+        return any(_scans(group) for _name, group in spec.groups)
+    return spec.rule == "scan"
 
 
 def _identity(spec: Leaf, path: str) -> object:
@@ -76,9 +110,10 @@ def _identity(spec: Leaf, path: str) -> object:
 class LeafRule:
     """A rule (or an extract of rules) with its forms: JSON string, JSON number, text, integer, boolean."""
 
-    def __init__(self, spec: Leaf, path: str, made_by: LeafRules) -> None:
-        context, limit = made_by.context, made_by.limit
+    def __init__(self, spec: Leaf, path: str, made_by: LeafRules, budget: Budget) -> None:
+        context = made_by.context
         self.spec = spec
+        self._learning = made_by.learning
         self.merges: bool
         self._findings = made_by.findings
         if isinstance(spec, ExtractSpec):
@@ -101,13 +136,13 @@ class LeafRule:
             self.merges = self.effect != "keep" and (self._action is None or self._action.uniqueness == "merges")
             text = self._rewrite_text
         self.text = text
-        self.json_string = Memo(self._json_string, limit)
-        self.json_number = Memo(self._json_number, limit)
-        self.bytes_text = Memo(lambda data: text(data.decode()).encode(), limit)
-        self.bytes_raw = Memo(self._raw, limit)
-        self.note_string = Memo(self._note_string, limit)
-        self.note_number = Memo(self._note_number, limit)
-        self.note_bytes = Memo(self._note_bytes, limit)
+        self.json_string = budget.memo(self._json_string)
+        self.json_number = budget.memo(self._json_number)
+        self.bytes_text = budget.memo(lambda data: text(data.decode()).encode())
+        self.bytes_raw = budget.memo(self._raw)
+        self.note_string = budget.memo(self._note_string)
+        self.note_number = budget.memo(self._note_number)
+        self.note_bytes = budget.memo(self._note_bytes)
 
     @property
     def wants_learned(self) -> bool:
@@ -119,9 +154,9 @@ class LeafRule:
         return isinstance(names, tuple) and "learned" in names
 
     def accepts(self, kind: str) -> bool:
-        """Whether the policy gave this rule leaves of this JSON kind (string, number, boolean)."""
+        """Whether the policy gave this rule leaves of this JSON kind (string, number, boolean, null)."""
         types = self.spec.types if isinstance(self.spec, RuleSpec) else None
-        return types is None or kind in types
+        return types is None or kind in types or kind == "null"
 
     def can(self, kind: str) -> bool:
         """Whether the rule is able to work on this JSON kind."""
@@ -131,30 +166,29 @@ class LeafRule:
         """The replacement of one value, in its type; `text` is how the original is spelled. Raises UnfitError."""
         if self._action is None:
             return value
+        if self.learns:
+            self._learn(text)
+        if self._learning:
+            return value
         result = self._action.rewrite([value])[0]
         if isinstance(value, str) and not isinstance(result, str):
             raise UnfitError(f"rule '{self.name}' gave another type than it got")
-        if self.learns:
-            self._learn(text)
-            if self._action.uniqueness != "merges":
-                self._pair(text, str(result))
+        if self._action.uniqueness != "merges" and self.name != "pseudonym":  # a domain tells of its own pairs
+            before = self._domain.canonical(text) if self._domain else text
+            space = f"{self._domain.name if self._domain else 'default'}/{self.name}"
+            self._findings.pair(space, before, str(result))
         return result
 
     def _learn(self, text: str) -> None:
         self._findings.original(text, self._domain.name if self._domain else "")
-
-    def _pair(self, text: str, result: str) -> None:
-        domain = self._domain
-        before = domain.canonical(text) if domain else text
-        after = domain.canonical(result) if domain and self.name == "pseudonym" else result
-        space = f"{domain.name if domain else 'default'}/{self.name}"
-        self._findings.pair(space, before.encode("utf-8", "surrogatepass"), after.encode("utf-8", "surrogatepass"))
 
     def _rewrite_text(self, text: str) -> str:
         if not text or self._action is None:
             return text
         if self._findings.texts is not None and self.wants_learned:
             self._findings.texts.append(text)
+        if self._learning and self.name == "scan":
+            return text
         return str(self.scalar(text, text))
 
     def _extract(self, text: str) -> str:
@@ -171,7 +205,7 @@ class LeafRule:
             out += text[position:start] + self._groups[name].text(match[name])
             position = end
         out += text[position:]
-        if out != text:
+        if out != text or self._learning:
             self._findings.original(text, PROOF_ONLY)
         return out
 

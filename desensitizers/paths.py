@@ -1,8 +1,8 @@
 """Paths into a value: ``customer.id``, ``items[*].sku``, ``**.email``, ``{debtor,creditor}.name``, ``['a.b']``.
 
 A concrete place is a tuple of steps (a key, or `EACH` for an element of an array). Patterns become regular
-expressions over the joined steps; `Matcher` finds the first pattern in policy order and remembers the answer,
-because the same few places come again with every record.
+expressions over the joined steps; `Matcher` finds the patterns of a place and remembers the answer, because
+the same few places come again with every record.
 """
 
 from __future__ import annotations
@@ -107,21 +107,19 @@ def _glob(word: str) -> str:
 
 
 class Matcher:
-    """Finds which of some patterns covers a place first."""
+    """Finds which of some patterns cover a place."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._patterns = [compile_path(text) for text in patterns]
-        self._known: dict[Steps, int | None] = {}
+        self._known: dict[Steps, tuple[int, ...]] = {}
 
-    def first(self, steps: Steps) -> int | None:
-        """Index of the first pattern that covers exactly this place, or None."""
-        try:
-            return self._known[steps]
-        except KeyError:
-            pass
-        joined = "".join(step + _SEP for step in steps)
-        found = next((i for i, rx in enumerate(self._patterns) if rx.fullmatch(joined)), None)
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        self._known[steps] = found
+    def all(self, steps: Steps) -> tuple[int, ...]:
+        """Indexes of the patterns that cover exactly this place, in their order."""
+        found = self._known.get(steps)
+        if found is None:
+            joined = "".join(step + _SEP for step in steps)
+            found = tuple(index for index, rx in enumerate(self._patterns) if rx.fullmatch(joined))
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[steps] = found
         return found

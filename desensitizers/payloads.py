@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from desensitizers.errors import PolicyError, UnfitError
 from desensitizers.json.rewriter import JsonRewriter, Refusal
-from desensitizers.leaves import LeafRule, LeafRules, Memo
+from desensitizers.leaves import Budget, LeafRule, LeafRules
 from desensitizers.sink import Sink
 from desensitizers.spec import PayloadSpec, RuleSpec, TopicSpec
 
+_INTEGERS = 20_000
 MARKER = b"undecodable:"
 """Starts what replaces an undecodable payload; 32 hex digits of a keyed hash follow, so that equal ones stay equal."""
 
@@ -91,7 +92,7 @@ def _scalar(form: str, leaf: LeafRule) -> Callable[[bytes], bytes]:
     if form == "bytes":
         return leaf.bytes_raw.__getitem__
     if form == "string":
-        return leaf.bytes_text.__getitem__
+        return leaf.bytes_text.__getitem__ if leaf.effect == "rewrite" else _text
     width = 4 if form == "int32" else 8
 
     def integer(payload: bytes) -> bytes:
@@ -102,7 +103,13 @@ def _scalar(form: str, leaf: LeafRule) -> Callable[[bytes], bytes]:
         except OverflowError:
             raise UnfitError(f"rule '{leaf.name}' gives a number that doesn't fit {form}") from None
 
-    return Memo(integer, 10_000).__getitem__
+    return Budget(_INTEGERS).memo(integer).__getitem__
+
+
+def _text(payload: bytes) -> bytes:
+    if not payload.isascii():
+        payload.decode()
+    return payload
 
 
 def check_payload(rule: PayloadRule, spec: PayloadSpec, topic: TopicSpec, file: str) -> None:

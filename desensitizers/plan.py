@@ -20,7 +20,7 @@ from desensitizers.rules.base import Context
 from desensitizers.sink import Findings, Problem, Sink
 from desensitizers.spec import PayloadSpec, PolicySpec, RuleSpec, TopicSpec
 
-_REMEMBERED_KEYS = 100_000
+_REMEMBERED_KEYS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,17 @@ class ScrubbedBatch:
 class Plan:
     """Finds the plan of a topic by name."""
 
-    def __init__(self, spec: PolicySpec, keyring: Keyring, domains: Mapping[str, Domain]) -> None:
+    def __init__(
+        self, spec: PolicySpec, keyring: Keyring, domains: Mapping[str, Domain], *, learning: bool = False
+    ) -> None:
         self.spec = spec
         self.findings = Findings()
         self.learned: Learned | None = None
         """What `scan` rules with the detector `learned` search for; set it before `for_topic`."""
         context = Context(keyring, domains, find_learned=self._find_learned, found=self.findings.original)
-        self._rules = LeafRules(context, self.findings, _distinct(spec))
+        for domain in domains.values():
+            domain.tell = self.findings.pair
+        self._rules = LeafRules(context, self.findings, learning=learning)
         self._matches = [(compile_name(topic.match), topic) for topic in spec.topics]
 
     def covers(self, topic: str) -> bool:
@@ -223,11 +227,6 @@ class TopicPlan:
         )
         self.sink.problems.clear()
         return found
-
-
-def _distinct(spec: PolicySpec) -> int:
-    """An estimate of how many different rules a policy has: its domains, and a few without one."""
-    return 4 + 2 * len(spec.domains)
 
 
 def check_plan(plan: Plan, spec: PolicySpec) -> None:

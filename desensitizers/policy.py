@@ -18,6 +18,7 @@ from desensitizers.keys import Keyring
 from desensitizers.parsing import parse_policy
 from desensitizers.plan import Plan, check_plan
 from desensitizers.spec import PolicySpec
+from desensitizers.surrogates.kinds import KINDS
 
 
 class Policy:
@@ -59,9 +60,13 @@ class Policy:
         """The declared domains, keyed."""
         return {spec.name: Domain(spec, self.keyring) for spec in self.spec.domains}
 
-    def plan(self) -> Plan:
-        """The compiled policy, with its own memory."""
-        return Plan(self.spec, self.keyring, self.domains())
+    def keeping_form(self) -> frozenset[str]:
+        """Domains whose surrogates look like originals of the same domain, but for the digits."""
+        return frozenset(spec.name for spec in self.spec.domains if KINDS[spec.surrogate].keeps_form)
+
+    def plan(self, *, learning: bool = False) -> Plan:
+        """The compiled policy, with its own memory. A `learning` one changes nothing and only fills `findings`."""
+        return Plan(self.spec, self.keyring, self.domains(), learning=learning)
 
     def __repr__(self) -> str:
         return f"Policy({self.spec.file!r}, secret hidden)"

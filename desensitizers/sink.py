@@ -40,8 +40,8 @@ class Findings:
 
     originals: set[tuple[str, str]] = field(default_factory=set)
     """(domain or "", text) of what was removed."""
-    pairs: list[tuple[str, bytes, bytes]] = field(default_factory=list)
-    """(space, hash of what went in, hash of what came out): in each space the two must be one to one."""
+    pairs: dict[str, list[bytes]] = field(default_factory=dict)
+    """By space: hash of what went in, followed by the hash of what came out; the two must be one to one."""
     texts: list[str] | None = None
     """Texts that a rule will search for learned originals; None when nobody asks."""
 
@@ -49,8 +49,8 @@ class Findings:
         if text:
             self.originals.add((domain, text))
 
-    def pair(self, space: str, before: bytes, after: bytes) -> None:
-        self.pairs.append((space, hash64(before), hash64(after)))
+    def pair(self, space: str, before: str | bytes, after: str | bytes) -> None:
+        self.pairs.setdefault(space, []).append(hash64(before) + hash64(after))
 
 
 @dataclass(slots=True)
@@ -67,6 +67,8 @@ class Sink:
         self.problems[place, path, reason] = (count + 1, first)
 
 
-def hash64(data: bytes) -> bytes:
+def hash64(data: str | bytes) -> bytes:
     """Eight bytes; two of ten million different inputs agree with a chance of three in a million."""
+    if isinstance(data, str):
+        data = data.encode("utf-8", "surrogatepass")
     return blake2b(data, digest_size=8).digest()

@@ -25,34 +25,47 @@ class Detector:
     prefilter: str
     """RE2: matches wherever `leaks` could find something. It may match more, but not our own surrogates: a clean
     copy is full of them, and only what the prefilter lets through costs time."""
+    signs: str
+    """Characters of which every find has at least one: a text without them needs no look."""
     eager: re.Pattern[str]
     strict: re.Pattern[str]
     valid: Callable[[str], bool]
+    """Whether what `eager` matched can be one."""
+    lead: int
+    """Characters before the match that belong to the find: patterns start where a search is fast."""
+    certain: Callable[[str], bool]
+    """Whether what `strict` matched is one beyond reasonable doubt."""
     reserved: Callable[[str], bool]
     """True for what can't be real: our own surrogates and documentation ranges."""
 
     def find(self, text: str) -> Iterator[Span]:
         """Spans to replace in free text, reserved ones too (they may be somebody's test data)."""
-        return self._search(self.eager, text)
+        if not any(sign in text for sign in self.signs):
+            return iter(())
+        return _search(self.eager, self.valid, text, self.lead)
 
     def leaks(self, text: str) -> Iterator[Span]:
         """Spans that could be real in a finished copy."""
-        return ((start, end) for start, end in self._search(self.strict, text) if not self.reserved(text[start:end]))
+        found = _search(self.strict, self.certain, text, self.lead)
+        return ((start, end) for start, end in found if not self.reserved(text[start:end]))
 
-    def _search(self, pattern: re.Pattern[str], text: str) -> Iterator[Span]:
-        position = 0
-        while match := pattern.search(text, position):
-            end = self._fit(text, *match.span())
-            if end:
-                yield match.start(), end
-            position = end or match.start() + 1
 
-    def _fit(self, text: str, start: int, longest: int) -> int:
-        """End of the longest valid reading that ends at a word's end: the next words may look like more of it."""
-        for end in range(longest, start, -1):
-            if (end == longest or not text[end].isalnum()) and self.valid(text[start:end]):
-                return end
-        return 0
+def _search(pattern: re.Pattern[str], valid: Callable[[str], bool], text: str, lead: int) -> Iterator[Span]:
+    position = 0
+    while match := pattern.search(text, position):
+        start = match.start() - lead
+        end = _fit(valid, text, start, match.end())
+        if end:
+            yield start, end
+        position = end or match.start() + 1
+
+
+def _fit(valid: Callable[[str], bool], text: str, start: int, longest: int) -> int:
+    """End of the longest valid reading that ends at a word's end: the next words may look like more of it."""
+    for end in range(longest, start, -1):
+        if (end == longest or not text[end].isalnum()) and valid(text[start:end]):
+            return end
+    return 0
 
 
 def other_than(literal: str) -> str:

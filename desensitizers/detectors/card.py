@@ -7,7 +7,7 @@ import re
 from desensitizers.detectors.base import Detector
 from desensitizers.surrogates.kinds import TEST_CARD_PREFIXES, luhn_digit
 
-_CANDIDATE = re.compile(r"(?<![\w.+])[2-6]\d{3}(?:[ -]?\d){8,15}(?![\w])(?!\.\d)")
+_CANDIDATE = re.compile(r"[2-6](?<![\w.+][2-6])\d{3}(?:[ -]?\d){8,15}(?![\w])(?!\.\d)")
 _SEPARATOR = re.compile(r"[ -]")
 _ISSUERS: tuple[tuple[range, int, frozenset[int]], ...] = (
     # first and last prefix, digits of the prefix, lengths (ISO/IEC 7812 as the schemes publish them)
@@ -38,18 +38,24 @@ def valid(text: str) -> bool:
     return issued and int(number[-1]) == luhn_digit(number[:-1])
 
 
+def _certain(text: str) -> bool:
+    """Not the lengths that schemes gave up or that product codes (EAN-13, GTIN-14) have as well."""
+    digits = len(_SEPARATOR.sub("", text))
+    return 15 <= digits <= 16 and valid(text)
+
+
 def _reserved(text: str) -> bool:
     return _SEPARATOR.sub("", text).startswith(tuple(TEST_CARD_PREFIXES.values()))
 
 
 def _prefilter() -> str:
-    """Twelve digits in card grouping that don't begin with a test prefix."""
+    """Fifteen digits in card grouping that don't begin with a test prefix."""
     shapes = []
     for first in "23456":
         test = TEST_CARD_PREFIXES[first]
         for length in range(1, len(test)):
             same = "[ -]?".join(test[:length])
-            shapes.append(rf"\b{same}[ -]?[^{test[length]}\D](?:[ -]?[0-9]){{{11 - length}}}")
+            shapes.append(rf"\b{same}[ -]?[^{test[length]}\D](?:[ -]?[0-9]){{{14 - length}}}")
     return "|".join(shapes)
 
 
@@ -59,8 +65,11 @@ DETECTOR = Detector(
     summary="card numbers by issuer, length and Luhn digit; reserved: the schemes' test prefixes",
     kind="card",
     prefilter=_prefilter(),
+    lead=0,
+    signs="23456",
     eager=_CANDIDATE,
     strict=_CANDIDATE,
     valid=valid,
+    certain=_certain,
     reserved=_reserved,
 )

@@ -25,8 +25,11 @@ DETECTOR = Detector(
     summary="e-mail addresses; reserved: .test, .example, .invalid, example.com/.net/.org",
     kind="email",
     prefilter=rf"[^\s\"]@(?:{other_than(EMAIL_HOST)}|{re.escape(EMAIL_HOST)}\.?[A-Za-z0-9-])",
+    lead=0,
+    signs="@",
     eager=_ADDRESS,
     strict=_ADDRESS,
     valid=lambda _text: True,
+    certain=lambda _text: True,
     reserved=_reserved,
 )

@@ -1,4 +1,4 @@
-"""IBANs: a country of the ISO 13616 registry, that country's length, and the check digits."""
+"""IBANs: a country of the ISO 13616 registry, that country's form, and the check digits."""
 
 from __future__ import annotations
 
@@ -6,35 +6,38 @@ import re
 
 from desensitizers.detectors.base import Detector
 
-_CANDIDATE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])")
-_COMPACT = re.compile(r"\s")
-_LENGTHS = {
-    **dict.fromkeys(("NO",), 15),
-    **dict.fromkeys(("BE",), 16),
-    **dict.fromkeys(("DK", "FI", "FK", "FO", "GL", "NL", "SD"), 18),
-    **dict.fromkeys(("MK", "SI"), 19),
-    **dict.fromkeys(("AT", "BA", "EE", "KZ", "LT", "LU", "MN", "XK"), 20),
-    **dict.fromkeys(("CH", "CR", "HR", "LI", "LV"), 21),
-    **dict.fromkeys(("BG", "BH", "DE", "GB", "GE", "IE", "ME", "RS", "VA"), 22),
-    **dict.fromkeys(("AE", "GI", "IL", "IQ", "OM", "SO", "TL"), 23),
-    **dict.fromkeys(("AD", "CZ", "ES", "MD", "PK", "RO", "SA", "SE", "SK", "TN", "VG"), 24),
-    **dict.fromkeys(("LY", "PT", "ST"), 25),
-    **dict.fromkeys(("IS", "TR"), 26),
-    **dict.fromkeys(("BI", "DJ", "FR", "GR", "IT", "MC", "MR", "SM"), 27),
-    **dict.fromkeys(("AL", "AZ", "BY", "CY", "DO", "GT", "HN", "HU", "LB", "NI", "PL", "SV", "YE"), 28),
-    **dict.fromkeys(("BR", "EG", "PS", "QA", "UA"), 29),
-    **dict.fromkeys(("JO", "KW", "MU"), 30),
-    **dict.fromkeys(("MT", "SC"), 31),
-    **dict.fromkeys(("LC",), 32),
-    **dict.fromkeys(("RU",), 33),
+_CANDIDATE = re.compile(
+    r"[0-9](?<=[A-Za-z]{2}[0-9])(?<![A-Za-z0-9][A-Za-z]{2}[0-9])[0-9](?: ?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])"
+)
+_STRICT = re.compile(r"[0-9](?<=[A-Z]{2}[0-9])(?<![A-Za-z0-9][A-Z]{2}[0-9])[0-9](?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9])")
+_SPACE = re.compile(r"\s")
+_BBAN = {
+    "AD": "8n12c", "AE": "19n", "AL": "8n16c", "AT": "16n", "AZ": "4a20c", "BA": "16n", "BE": "12n", "BG": "4a6n8c",
+    "BH": "4a14c", "BI": "23n", "BR": "23n1a1c", "BY": "4c4n16c", "CH": "5n12c", "CR": "18n", "CY": "8n16c",
+    "CZ": "20n", "DE": "18n", "DK": "14n", "DO": "4c20n", "EE": "16n", "EG": "25n", "ES": "20n", "FI": "14n",
+    "FK": "2a12n", "FO": "14n", "FR": "10n11c2n", "GB": "4a14n", "GE": "2a16n", "GI": "4a15c", "GL": "14n",
+    "GR": "7n16c", "GT": "4c20c", "HN": "4a20n", "HR": "17n", "HU": "24n", "IE": "4a14n", "IL": "19n", "IQ": "4a15n",
+    "IS": "22n", "IT": "1a10n12c", "JO": "4a4n18c", "KW": "4a22c", "KZ": "3n13c", "LB": "4n20c", "LC": "4a24c",
+    "LI": "5n12c", "LT": "16n", "LU": "3n13c", "LV": "4a13c", "LY": "21n", "MC": "10n11c2n", "MD": "2c18c",
+    "ME": "18n", "MK": "3n10c2n", "MN": "16n", "MR": "23n", "MT": "4a5n18c", "MU": "4a19n3a", "NL": "4a10n",
+    "NO": "11n", "OM": "3n16c", "PK": "4a16c", "PL": "24n", "PS": "4a21c", "PT": "21n", "QA": "4a21c", "RO": "4a16c",
+    "RS": "18n", "RU": "14n15c", "SA": "2n18c", "SC": "4a20n3a", "SD": "14n", "SE": "20n", "SI": "15n", "SK": "20n",
+    "SM": "1a10n12c", "SO": "19n", "ST": "21n", "SV": "4a20n", "TL": "19n", "TN": "20n", "TR": "6n16c", "UA": "6n19c",
+    "VA": "18n", "VG": "4a16n", "XK": "16n", "YE": "4a4n18c",
+}  # fmt: skip
+"""The national part by country (n digits, a letters, c both), from the SWIFT IBAN registry."""
+_CLASSES = {"n": "[0-9]", "a": "[A-Z]", "c": "[A-Z0-9]"}
+_NATIONAL = {
+    country: re.compile("".join(f"{_CLASSES[kind]}{{{count}}}" for count, kind in re.findall(r"(\d+)([nac])", form)))
+    for country, form in _BBAN.items()
 }
-"""Total length by country, from the SWIFT IBAN registry."""
 
 
 def valid(text: str) -> bool:
     """True for a number that a bank of a registered country could have issued."""
-    number = _COMPACT.sub("", text).upper()
-    if _LENGTHS.get(number[:2]) != len(number):
+    number = _SPACE.sub("", text).upper()
+    national = _NATIONAL.get(number[:2])
+    if national is None or not national.fullmatch(number, 4):
         return False
     return int("".join(str(int(char, 36)) for char in number[4:] + number[:4])) % 97 == 1
 
@@ -42,11 +45,14 @@ def valid(text: str) -> bool:
 DETECTOR = Detector(
     name="iban",
     version=1,
-    summary="IBANs by country, length and check digits; surrogates use XT, which is no country",
+    summary="IBANs by country, national form and check digits; surrogates use XT, which is no country",
     kind="iban",
-    prefilter=rf"\b(?i:{'|'.join(_LENGTHS)})[0-9]{{2}}(?: ?[A-Za-z0-9]){{11}}",
+    prefilter=rf"\b(?:{'|'.join(_BBAN)})[0-9]{{2}}(?: ?[A-Z0-9]){{11}}",
+    lead=2,
+    signs="0123456789",
     eager=_CANDIDATE,
-    strict=_CANDIDATE,
+    strict=_STRICT,
     valid=valid,
+    certain=valid,
     reserved=lambda _text: False,
 )

@@ -48,8 +48,11 @@ DETECTOR = Detector(
     summary="IPv4 and IPv6 addresses; reserved: documentation, loopback and unspecified addresses",
     kind="ip",
     prefilter=r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]:[0-9A-Fa-f:]*:|::",
+    lead=0,
+    signs=".:",
     eager=_CANDIDATE,
     strict=_CANDIDATE,
     valid=_valid,
+    certain=_valid,
     reserved=_reserved,
 )

@@ -7,10 +7,11 @@ import re
 from desensitizers.detectors.base import Detector
 
 _REST = r"(?:[ ./-]{0,2}\(?\d{1,5}\)?){1,6}"
-_STRICT = re.compile(rf"(?<![\w+.])\+[1-9]\d{{0,3}}{_REST}(?![\w+])")
+_ALONE = r"(?<![\w+.][+0(])"
+_STRICT = re.compile(rf"[+]{_ALONE}[1-9]\d{{0,3}}{_REST}(?![\w+])")
 _EAGER = re.compile(
-    rf"(?<![\w+.])(?:\+[1-9]\d{{0,3}}{_REST}|00[1-9]\d{{0,3}}{_REST}"
-    r"|\(?0\d{1,5}\)?[ /-]{1,3}\d{2,}(?:[ /-]?\d{2,}){0,4}|0\d{9,12})(?![\w+])"
+    rf"[+0(]{_ALONE}(?:(?<=\+)[1-9]\d{{0,3}}{_REST}|(?<=0)0[1-9]\d{{0,3}}{_REST}"
+    r"|(?:(?<=\()0\d{1,5}\)|(?<=0)\d{1,5})[ /-]{1,3}\d{2,}(?:[ /-]?\d{2,}){0,4}|(?<=0)\d{9,12})(?![\w+])"
 )
 _NOT_DIGIT = re.compile(r"\D")
 
@@ -30,8 +31,11 @@ DETECTOR = Detector(
     summary="phone numbers of 8 to 15 digits; reserved: +999, +44 7700 900xxx, +1 xxx 555 01xx",
     kind="phone",
     prefilter=r"\+(?:[1-8]|9[^9]|99[^9])[ ./()-]{0,3}[0-9]",
+    lead=0,
+    signs="0+",
     eager=_EAGER,
     strict=_STRICT,
     valid=_valid,
+    certain=_valid,
     reserved=_reserved,
 )

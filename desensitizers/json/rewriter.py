@@ -24,7 +24,7 @@ from desensitizers.json.document import (
     split,
 )
 from desensitizers.leaves import LeafRule, Memo
-from desensitizers.paths import Matcher, show
+from desensitizers.paths import EACH, Matcher, show
 from desensitizers.sink import Sink
 
 SHAPES = 4_096
@@ -33,7 +33,7 @@ SHAPES_BYTES = 16 << 20
 are data would fill the memory otherwise."""
 _NUMBER = rb"(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
 _NUMBER_RX = compile(_NUMBER)
-_STEP_MARKS = ("\x1e", "\x1f")
+_STEP_MARKS = (EACH, "\x1f")
 
 
 class Refusal(Exception):  # noqa: N818  (it is an answer to one record, not a failure of the run)
@@ -106,6 +106,7 @@ class JsonRewriter:
         except UnfitError as error:
             raise Refusal(path, str(error)) from None
         if shape.template is None:
+            del values[len(parts) :]
             return b'"'.join(values)
         return shape.template % shape.slots(values)
 
@@ -148,18 +149,16 @@ class JsonRewriter:
         except Refusal as refusal:
             return _refuse(refusal)
 
-    def find(self, node: Node) -> int | None:
-        """The first rule in policy order that covers this place exactly."""
-        if any(mark in step and step != _STEP_MARKS[0] for step in node.steps for mark in _STEP_MARKS):
+    def find(self, node: Node, kind: str) -> int | None:
+        """The first rule in policy order that covers exactly this place and takes this kind of leaf."""
+        if any(mark in step and step != EACH for step in node.steps for mark in _STEP_MARKS):
             return None
-        return self._matcher.first(node.steps)
+        return next((index for index in self._matcher.all(node.steps) if self._rules[index].accepts(kind)), None)
 
     def rule(self, index: int | None, node: Node, kind: str) -> tuple[str, LeafRule]:
         """(policy path, rule) for a leaf of a JSON kind (string, number, boolean, null). Raises Refusal."""
         if index is not None:
-            rule = self._rules[index]
-            if kind == "null" or rule.accepts(kind):
-                return self._paths[index], rule
+            return self._paths[index], self._rules[index]
         if self._unknown is not None:
             return "(unknown)", self._unknown
         path = show(node.steps)
@@ -207,13 +206,13 @@ class _Planner:
         uniform: dict[int, int | None] = {}
         for node in self._nodes:
             above = covering.get(id(node.parent)) if node.parent else None
-            index = self._of.find(node)
             if node.kind in ("object", "array"):
-                own = index if self._of.takes_whole(index) else None
-                covering[id(node)] = _least(above, own)
-                continue
-            index = _least(above, index)
-            uniform[id(node)] = self._leaf(node, index)
+                own = self._of.find(node, node.kind)
+                covering[id(node)] = _least(above, own if self._of.takes_whole(own) else None)
+            else:
+                kind = "boolean" if node.kind in ("true", "false") else node.kind
+                index = _least(above, self._of.find(node, kind))
+                uniform[id(node)] = self._leaf(node, kind, index)
         for node in reversed(self._nodes):
             if node.kind in ("object", "array"):
                 index = covering[id(node)]
@@ -222,8 +221,7 @@ class _Planner:
                 if same and index is not None:
                     self._remove(node, self._of.effect(index))
 
-    def _leaf(self, node: Node, index: int | None) -> int | None:
-        kind = "boolean" if node.kind in ("true", "false") else node.kind
+    def _leaf(self, node: Node, kind: str, index: int | None) -> int | None:
         path, rule = self._of.rule(index, node, kind)
         self._counts.append((path, rule.name if kind != "null" or rule.effect == "drop" else "null stays"))
         if rule.effect in ("drop", "null"):
@@ -268,7 +266,8 @@ class _Planner:
             for child in node.children:
                 gone = id(child) in self._gone
                 if gone:
-                    for piece in range(child.start, child.end):
+                    first = child.start if child.comma is None else child.comma + 1  # the space before it goes too
+                    for piece in range(first, child.end):
                         self._pieces[piece] = None
                 if child.comma is not None and (gone or not kept):
                     self._pieces[child.comma] = None

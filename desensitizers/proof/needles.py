@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from desensitizers import canonical
-from desensitizers.errors import UnfitError
 from desensitizers.learned import normal
 
 ANYWHERE_FROM = 6
@@ -21,28 +21,44 @@ ROW = b"\n"
 _SHORTEST_NUMBER = 9
 _CHANCE = 0.01
 _BYTES_PER_NUMBER = 20
-_CANONICAL_FORMS = (canonical.compact, canonical.email)
 
 
-def shortest_number(originals: int, searched_bytes: int) -> int:
-    """Digits from which a bare number is searched: `originals` of them would meet one of the numbers in
-    `searched_bytes` by chance less than once in a hundred captures.
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """How many digits it takes before a find is no chance (less than one chance find in a hundred captures)."""
+
+    number: int
+    """For a bare number, against all the numbers in the copy."""
+    digits: int
+    """For a text whose surrogate has the same form with other digits, against those surrogates."""
+
+    @classmethod
+    def of(cls, originals: int, searched_bytes: int) -> Thresholds:
+        """For so many different originals in so many bytes."""
+        numbers = max(1, searched_bytes // _BYTES_PER_NUMBER)
+        return cls(max(_SHORTEST_NUMBER, _digits_for(max(1, originals) * numbers)), _digits_for(max(1, originals) ** 2))
+
+
+def _digits_for(meetings: int) -> int:
+    return math.ceil(math.log10(meetings / _CHANCE)) + 1
+
+
+def needles(text: str, thresholds: Thresholds, *, keeps_form: bool) -> Iterator[bytes]:
+    """What to search for one original; nothing when it can't be told from chance.
+
+    `keeps_form`: its surrogate differs in the digits only, so other people's surrogates look like it.
     """
-    meetings = max(1, originals) * max(1, searched_bytes // _BYTES_PER_NUMBER)
-    return max(_SHORTEST_NUMBER, math.ceil(math.log10(meetings / _CHANCE)))
-
-
-def needles(text: str, number_from: int) -> Iterator[bytes]:
-    """What to search for one original; nothing when it can't be told from chance."""
     forms = {normal(text)}
-    for function in _CANONICAL_FORMS:
-        try:
-            forms.add(normal(function(text)))
-        except UnfitError:
-            continue
+    if any(char in text for char in " -"):
+        forms.add(normal(canonical.compact(text)))
+    if "@" in text:
+        forms.add(normal(canonical.email(text)))
     for form in forms:
-        if form.isdigit():
-            if len(form) >= number_from:
+        digits = len(form) - len(form.translate(None, b"0123456789"))
+        if keeps_form and digits < thresholds.digits:
+            continue
+        if digits == len(form):
+            if digits >= thresholds.number:
                 yield form
         elif len(form) >= ANYWHERE_FROM:
             yield form

@@ -7,72 +7,111 @@ buckets are independent and may be worked on by different processes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from desensitizers.learned import Learned, normal, searchable
-from desensitizers.proof.needles import needles
-from desensitizers.proof.search import BLOCK_BYTES, Haystack
-from desensitizers.proof.spill import BUCKETS, Spill, SpillWriter
+from desensitizers.proof.needles import Thresholds, needles
+from desensitizers.proof.search import BLOCK_BYTES, Haystack, Needles
+from desensitizers.proof.spill import Spill, SpillWriter
 from desensitizers.sink import PROOF_ONLY
 
 ORIGINALS, DISTINCT, WORDS, NEEDLES = "originals", "distinct", "words", "needles"
 _MARK = b"\x00"
+_PROOF_ONLY = b"?"
+_WORTH = 20_000
+_KEEP_BYTES = 12 << 20
+"""Bytes of needles that stay packed in memory; packed they take about six times as much."""
 
 
 def note(writer: SpillWriter, originals: Iterable[tuple[str, str]]) -> None:
     """Spills (domain, text) pairs into `ORIGINALS`."""
     for domain, text in originals:
         data = text.encode("utf-8", "surrogatepass")
-        writer.add((b"?" if domain == PROOF_ONLY else domain.encode()) + _MARK + data, by=data)
+        writer.add((_PROOF_ONLY if domain == PROOF_ONLY else domain.encode()) + _MARK + data, by=data)
 
 
 def distil(spill: Spill, bucket: int) -> int:
     """`ORIGINALS` -> `DISTINCT` (texts) and `WORDS` (needle, domain) of one bucket; how many different texts."""
     texts, words = spill.writer(DISTINCT), spill.writer(WORDS)
-    seen: set[bytes] = set()
+    domains: dict[bytes, list[bytes]] = {}
     for item in sorted(spill.distinct(ORIGINALS, bucket)):
         domain, _, data = item.partition(_MARK)
-        if data not in seen:
-            seen.add(data)
-            texts.add(data)
-        needle = normal(data.decode("utf-8", "surrogatepass"))
-        if domain != b"?" and searchable(needle):
+        domains.setdefault(data, []).append(domain)
+        needle = normal(data.decode("utf-8", "surrogatepass")).partition(_MARK)[0]
+        if domain != _PROOF_ONLY and searchable(needle):
             words.add(needle + _MARK + domain, by=needle)
+    for data, owners in domains.items():
+        texts.add(data + _MARK + b",".join(owners), by=data)
     texts.close()
     words.close()
-    return len(seen)
+    return len(domains)
 
 
-def sharpen(spill: Spill, bucket: int, number_from: int) -> int:
-    """`DISTINCT` -> `NEEDLES` of one bucket; how many originals can be searched."""
+def sharpen(spill: Spill, bucket: int, thresholds: Thresholds, keeping_form: frozenset[str]) -> int:
+    """`DISTINCT` -> `NEEDLES` of one bucket; how many originals can be searched.
+
+    `keeping_form`: domains whose surrogates look like their originals.
+    """
     writer = spill.writer(NEEDLES)
     searched = 0
     for block in spill.blocks(DISTINCT, bucket):
-        for data in block:
-            forms = list(needles(data.decode("utf-8", "surrogatepass"), number_from))
+        for item in block:
+            data, _, owners = item.rpartition(_MARK)
+            like = any(owner == _PROOF_ONLY.decode() or owner in keeping_form for owner in owners.decode().split(","))
+            text = data.decode("utf-8", "surrogatepass").partition("\0")[0]
+            forms = list(needles(text, thresholds, keeps_form=like))
             writer.extend(forms)
             searched += bool(forms)
     writer.close()
     return searched
 
 
-def all_blocks(spill: Spill, bag: str) -> Iterator[list[bytes]]:
-    """Every item of a bag."""
-    for bucket in range(BUCKETS):
-        yield from spill.blocks(bag, bucket)
+def packed(spill: Spill, bag: str) -> Iterator[Needles]:
+    """Every needle of a bag (up to the first NUL of an item), ready to search.
+
+    A process keeps what it packed last when it is small enough: it comes back with every block of haystack.
+    """
+    if _kept and _kept[0] == (spill.directory, bag):
+        yield from _kept[1]
+        return
+    _kept.clear()
+    blocks: list[Needles] = []
+    weight = 0
+    for block in _long_blocks(spill, bag):
+        made = Needles(list({item.partition(_MARK)[0] for item in block}))
+        weight += made.weight
+        if weight <= _KEEP_BYTES:
+            blocks.append(made)
+        yield made
+    if weight <= _KEEP_BYTES:
+        _kept.extend(((spill.directory, bag), blocks))
+
+
+_kept: list[Any] = []
+
+
+def _long_blocks(spill: Spill, bag: str) -> Iterator[list[bytes]]:
+    """Every item of a bag, in lists long enough to be worth a pass."""
+    gathered: list[bytes] = []
+    for block in spill.blocks(bag):
+        gathered += block
+        if len(gathered) >= _WORTH:
+            yield gathered
+            gathered = []
+    if gathered:
+        yield gathered
 
 
 def learned_in(spill: Spill, texts: str) -> Learned:
-    """The learned originals that the texts of one bag (single bucket) quote."""
+    """The learned originals that the texts of one bag quote."""
     present: set[bytes] = set()
-    for pieces in _gather(spill.blocks(texts, 0)):
-        present |= Haystack(pieces).find(
-            [item.rpartition(_MARK)[0] for item in block] for block in all_blocks(spill, WORDS)
-        )
+    for pieces in _gather(spill.blocks(texts)):
+        present |= Haystack(pieces).find(packed(spill, WORDS))
     found = []
     if present:
-        for block in all_blocks(spill, WORDS):
+        for block in spill.blocks(WORDS):
             for item in block:
-                needle, _, domain = item.rpartition(_MARK)
+                needle, _, domain = item.partition(_MARK)
                 if needle in present:
                     found.append((domain.decode(), needle.decode("utf-8", "surrogatepass")))
     return Learned(found)

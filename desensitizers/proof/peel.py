@@ -9,17 +9,19 @@ import base64
 import binascii
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import unquote_to_bytes
+
+import numpy as np
 
 DEPTH = 4
 MAX_INFLATED = 16 << 20
 """Bytes taken from one compressed piece; a bomb is not unpacked whole."""
-_SHORTEST_RUN = 12
+_SHORTEST_RUN = 8
 _ESCAPE = re.compile(rb'\\(?:u([0-9a-fA-F]{4})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?|(["\\/bfnrt]))')
 _SIMPLE = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _RUN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
-_TO_SPACES = bytes(byte if byte in _RUN_CHARS else 0x20 for byte in range(256))
+_IN_RUN = np.isin(np.arange(256), np.frombuffer(_RUN_CHARS, np.uint8))
 _URLSAFE = bytes.maketrans(b"-_", b"+/")
 _HEX = re.compile(rb"[0-9a-f]+|[0-9A-F]+")
 _GZIP, _ZLIB = b"\x1f\x8b", (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
@@ -69,16 +71,25 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 def _decoded_runs(block: bytes) -> list[bytes]:
     """Base64 (plain and URL-safe, at every alignment) and hex, where it is not plainly something else."""
     out = []
-    for run in set(block.translate(_TO_SPACES).split()):
-        if len(run) < _SHORTEST_RUN:
-            continue
+    for run in set(_runs(block)):
         if len(run) % 2 == 0 and _HEX.fullmatch(run):
             plain = binascii.unhexlify(run)
             if _is_text(plain):
                 out.append(plain)
-        elif not (run.islower() or run.isupper() or run.isdigit()):
+        elif not (run[1:].islower() or run.isupper() or run.isdigit()):  # a word, or a number
             out += _base64(run)
     return out
+
+
+def _runs(block: bytes) -> Iterator[bytes]:
+    """Every stretch of base64's letters, long enough to hold six bytes."""
+    inside = np.zeros(len(block) + 2, np.int8)
+    inside[1:-1] = _IN_RUN[np.frombuffer(block, np.uint8)]
+    edges = np.flatnonzero(np.diff(inside))
+    starts, ends = edges[::2], edges[1::2]
+    long = ends - starts >= _SHORTEST_RUN
+    for start, end in zip(starts[long].tolist(), ends[long].tolist(), strict=True):
+        yield block[start:end]
 
 
 def _is_text(data: bytes) -> bool:

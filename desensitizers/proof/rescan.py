@@ -5,10 +5,15 @@ Needs neither originals nor a key, so anybody who holds the copy can repeat it.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from desensitizers.detectors import detector
+
+_NEIGHBOURS = 64
+_WORD = re.compile(r"[0-9A-Za-z]+")
 
 
 class Rescan:
@@ -18,8 +23,12 @@ class Rescan:
         self.detectors = [detector(name) for name in names]
         self._prefilter = "|".join(f"(?:{found.prefilter})" for found in self.detectors)
 
-    def rows(self, column: Any) -> list[tuple[int, str]]:
-        """(row, detector) of each row of a binary Arrow array in which a detector finds something."""
+    def rows(self, column: Any, labels: Sequence[str] | None = None) -> list[tuple[int, str]]:
+        """(row, detector) of each row of a binary Arrow array in which a detector finds something.
+
+        `labels` say which rows are alike (a header's name); without them all are. In a field of random ids some
+        look like a card: a find doesn't count when the ids beside it have letters in its place.
+        """
         import pyarrow.compute as pc
 
         if not self.detectors or not len(column):
@@ -28,7 +37,10 @@ class Rescan:
         found = []
         for row in suspects.to_pylist():
             text = column[row].as_py().decode("utf-8", "replace")
-            found += [(row, one.name) for one in self.detectors if any(True for _span in one.leaks(text))]
+            for one in self.detectors:
+                spans = [text[start:end] for start, end in one.leaks(text)]
+                if spans and not all(_among_ids(span, text, row, column, labels) for span in spans):
+                    found.append((row, one.name))
         return found
 
     def texts(self, pieces: Sequence[bytes]) -> list[str]:
@@ -37,3 +49,56 @@ class Rescan:
 
         lines = [line for piece in pieces for line in piece.split(b"\n") if line]
         return sorted({name for _row, name in self.rows(pa.array(lines, pa.binary()))})
+
+
+def _among_ids(span: str, text: str, row: int, column: Any, labels: Sequence[str] | None) -> bool:
+    """Whether most rows beside this one hold an id with letters where it holds `span`."""
+    if not all(char.isalnum() or char == "-" for char in span):
+        return False
+    mine = _leaf_with(span, text)
+    if mine is None:
+        return False
+    path, leaf = mine
+    start = leaf.index(span)
+    shape = [len(word) for word in _WORD.findall(leaf)]
+    alike = lettered = 0
+    for other in range(max(0, row - _NEIGHBOURS), min(len(column), row + _NEIGHBOURS)):
+        if other == row or (labels is not None and labels[other] != labels[row]):
+            continue
+        theirs = _leaf_at(path, (column[other].as_py() or b"").decode("utf-8", "replace"))
+        if theirs is not None and [len(word) for word in _WORD.findall(theirs)] == shape:
+            alike += 1
+            lettered += any(char.isalpha() for char in theirs[start : start + len(span)])
+    return alike >= 3 and lettered * 2 > alike
+
+
+def _leaf_with(span: str, text: str) -> tuple[tuple[str | int, ...], str] | None:
+    """Path and text of the JSON string that holds the span; the whole text when it is no JSON."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return (), text
+    stack: list[tuple[tuple[str | int, ...], Any]] = [((), document)]
+    while stack:
+        path, value = stack.pop()
+        if isinstance(value, dict):
+            stack += [((*path, name), below) for name, below in value.items()]
+        elif isinstance(value, list):
+            stack += [((*path, number), below) for number, below in enumerate(value)]
+        elif isinstance(value, str) and span in value:
+            return path, value
+        elif not isinstance(value, str) and span in text and str(value) == span:
+            return path, span
+    return None
+
+
+def _leaf_at(path: tuple[str | int, ...], text: str) -> str | None:
+    if not path:
+        return text
+    try:
+        value = json.loads(text)
+        for step in path:
+            value = value[step]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return None
+    return value if isinstance(value, str) else None

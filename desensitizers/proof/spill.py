@@ -14,7 +14,10 @@ from hashlib import blake2b
 from pathlib import Path
 
 BUCKETS = 64
-_BLOCK_BYTES = 256 << 10
+_BLOCK_BYTES = 16 << 10
+_ONE_BUCKET_BYTES = 256 << 10
+_HEAD = struct.Struct("<II")
+"""Length of what follows, and the bucket."""
 _LENGTH = struct.Struct("<I")
 
 
@@ -24,24 +27,27 @@ class Spill:
     def __init__(self, directory: Path, key: bytes | None = None) -> None:
         self.directory = directory
         self.key = key or secrets.token_bytes(32)
-        directory.mkdir(parents=True, exist_ok=True)
 
     def __repr__(self) -> str:
         return f"Spill({str(self.directory)!r}, key hidden)"
 
     def writer(self, bag: str, *, buckets: int = BUCKETS) -> SpillWriter:
-        """Adds items to a bag; one bucket keeps the order in which they came."""
+        """Adds items to a bag, in a file of its own."""
         return SpillWriter(self, bag, buckets)
 
-    def blocks(self, bag: str, bucket: int) -> Iterator[list[bytes]]:
-        """The items of one bucket, block by block, from all writers."""
+    def blocks(self, bag: str, bucket: int | None = None) -> Iterator[list[bytes]]:
+        """The items of one bucket, or of all, block by block, from all writers."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         cipher = AESGCM(self.key)
-        for path in sorted(self.directory.glob(f"{bag}.{bucket:02d}.*")):
+        for path in sorted(self._bag(bag).glob("*")):
             with path.open("rb") as file:
-                while head := file.read(_LENGTH.size):
-                    sealed = file.read(_LENGTH.unpack(head)[0])
+                while head := file.read(_HEAD.size):
+                    length, owner = _HEAD.unpack(head)
+                    if bucket is not None and bucket != owner:
+                        file.seek(length, os.SEEK_CUR)
+                        continue
+                    sealed = file.read(length)
                     yield _unpack(cipher.decrypt(sealed[:12], sealed[12:], bag.encode()))
 
     def distinct(self, bag: str, bucket: int) -> set[bytes]:
@@ -51,25 +57,20 @@ class Spill:
             found.update(block)
         return found
 
-    def remove(self, bag: str = "") -> None:
-        """Deletes one bag, or all of them and the directory."""
-        for path in self.directory.glob(f"{bag}.*" if bag else "*"):
-            path.unlink(missing_ok=True)
-        if not bag:
-            self.directory.rmdir()
+    def _bag(self, bag: str) -> Path:
+        return self.directory / bag
 
 
 class SpillWriter:
     """Buffers items and seals them in blocks; close it before anybody reads."""
 
     def __init__(self, spill: Spill, bag: str, buckets: int) -> None:
-        self._spill = spill
+        self._key = spill.key
         self._bag = bag
+        self._path = spill.directory / bag / secrets.token_hex(8)
         self._buckets: list[list[bytes]] = [[] for _ in range(buckets)]
         self._sizes = [0] * buckets
-        self._limit = max(16 << 10, _BLOCK_BYTES // buckets * 4)
-        self._name = secrets.token_hex(6)
-        self.items = 0
+        self._limit = _BLOCK_BYTES if buckets > 1 else _ONE_BUCKET_BYTES
 
     def add(self, item: bytes, by: bytes = b"") -> None:
         """Items with equal `by` (the item itself when empty) share a bucket."""
@@ -77,29 +78,30 @@ class SpillWriter:
         bucket = blake2b(by or item, digest_size=1).digest()[0] % buckets if buckets > 1 else 0
         self._buckets[bucket].append(item)
         self._sizes[bucket] += len(item) + _LENGTH.size
-        self.items += 1
         if self._sizes[bucket] >= self._limit:
-            self._seal(bucket)
+            self._seal([bucket])
 
     def extend(self, items: Iterable[bytes]) -> None:
         for item in items:
             self.add(item)
 
     def close(self) -> None:
-        for bucket, items in enumerate(self._buckets):
-            if items:
-                self._seal(bucket)
+        self._seal([bucket for bucket, items in enumerate(self._buckets) if items])
 
-    def _seal(self, bucket: int) -> None:
+    def _seal(self, buckets: list[int]) -> None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        nonce = os.urandom(12)
-        sealed = AESGCM(self._spill.key).encrypt(nonce, _pack(self._buckets[bucket]), self._bag.encode())
-        path = self._spill.directory / f"{self._bag}.{bucket:02d}.{self._name}"
-        with path.open("ab") as file:
-            file.write(_LENGTH.pack(len(nonce) + len(sealed)) + nonce + sealed)
-        self._buckets[bucket] = []
-        self._sizes[bucket] = 0
+        if not buckets:
+            return
+        cipher = AESGCM(self._key)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab") as file:
+            for bucket in buckets:
+                nonce = os.urandom(12)
+                sealed = nonce + cipher.encrypt(nonce, _pack(self._buckets[bucket]), self._bag.encode())
+                file.write(_HEAD.pack(len(sealed), bucket) + sealed)
+                self._buckets[bucket] = []
+                self._sizes[bucket] = 0
 
 
 def _pack(items: list[bytes]) -> bytes:

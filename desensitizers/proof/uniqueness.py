@@ -1,18 +1,27 @@
-"""Two originals must never become one: pairs of hashes, counted bucket by bucket.
+"""Two originals must never become one: hashes of what went in and what came out, counted per space.
 
-A pair is (space, hash of what went in, hash of what came out). In every space there must be as many different
-results as originals; the same original must not have two results either, or a person would fall apart.
+In every space (a domain, the keys of a topic) there must be as many different results as originals; and the same
+original must not have two results, or a person would fall apart. Pairs of hashes are spilled as they come, with
+repeats, and counted a share at a time, so that their number costs no memory.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from desensitizers.proof.spill import BUCKETS, Spill, SpillWriter
+import numpy as np
+import numpy.typing as npt
 
-_HASH = 8
+from desensitizers.proof.spill import Spill, SpillWriter
+
+PAIRS = "pairs"
+_MARK = b"\x00"
+_AT_ONCE = 2_000_000
+"""Pairs counted at a time: 32 MB, and as much again while they are sorted."""
+
+Pairs = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,34 +32,45 @@ class Tally:
     results: int = 0
     pairs: int = 0
 
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(self.originals + other.originals, self.results + other.results, self.pairs + other.pairs)
-
     @property
     def one_to_one(self) -> bool:
         return self.originals == self.results == self.pairs
 
 
-def write(writers: tuple[SpillWriter, SpillWriter], pairs: Iterable[tuple[str, bytes, bytes]]) -> None:
-    """Spills pairs twice: by original into the first bag, by result into the second."""
-    by_original, by_result = writers
-    for space, before, after in pairs:
-        name = space.encode()
-        by_original.add(before + after + name, by=before)
-        by_result.add(after + before + name, by=after)
+def write(writer: SpillWriter, pairs: Mapping[str, list[bytes]]) -> None:
+    """Spills what `Findings.pairs` gathered; the writer must have one bucket."""
+    for space, found in pairs.items():
+        writer.add(space.encode() + _MARK + b"".join(found))
 
 
-def tally(spill: Spill, bags: tuple[str, str]) -> dict[str, Tally]:
+def tally(spill: Spill) -> dict[str, Tally]:
     """Per space, over everything spilled."""
-    total: dict[str, Tally] = defaultdict(Tally)
-    for bag, is_result in zip(bags, (False, True), strict=True):
-        for bucket in range(BUCKETS):
-            sides: dict[str, set[bytes]] = defaultdict(set)
-            pairs: dict[str, int] = defaultdict(int)
-            for item in spill.distinct(bag, bucket):
-                space = item[2 * _HASH :].decode()
-                sides[space].add(item[:_HASH])
-                pairs[space] += 1
-            for space, found in sides.items():
-                total[space] += Tally(0, len(found)) if is_result else Tally(len(found), 0, pairs[space])
-    return dict(total)
+    sizes: dict[str, int] = defaultdict(int)
+    for block in spill.blocks(PAIRS):
+        for item in block:
+            space, _, found = item.partition(_MARK)
+            sizes[space.decode()] += len(found) // 16
+    return {space: _count(spill, space, -(-size // _AT_ONCE)) for space, size in sorted(sizes.items())}
+
+
+def _count(spill: Spill, space: str, shares: int) -> Tally:
+    originals = results = pairs = 0
+    for share in range(shares):
+        by_original = _share(spill, space, 0, share, shares)
+        pairs += len(np.unique(by_original.view([("before", "<u8"), ("after", "<u8")])))
+        originals += len(np.unique(by_original[:, 0]))
+        by_result = by_original if shares == 1 else _share(spill, space, 1, share, shares)
+        results += len(np.unique(by_result[:, 1]))
+    return Tally(originals, results, pairs)
+
+
+def _share(spill: Spill, space: str, side: int, share: int, shares: int) -> Pairs:
+    """The pairs of a space whose original (side 0) or result (side 1) falls into one of so many shares."""
+    prefix = space.encode() + _MARK
+    found = []
+    for block in spill.blocks(PAIRS):
+        for item in block:
+            if item.startswith(prefix):
+                pairs = np.frombuffer(item, "<u8", offset=len(prefix)).reshape(-1, 2)
+                found.append(pairs if shares == 1 else pairs[pairs[:, side] % shares == share])
+    return np.ascontiguousarray(np.concatenate(found)) if found else np.empty((0, 2), np.uint64)

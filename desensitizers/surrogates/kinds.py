@@ -1,7 +1,7 @@
 """What can stand in for a value: each kind answers in a reserved range that nothing real can lie in.
 
-A kind is built with a domain's key and options into a function (canonical text, original text) -> surrogate text.
-The original is only looked at for its form (width, grouping), never for its content.
+A kind is built with a domain's key and options into a function from canonical text to plain surrogate; `dress` then
+gives the surrogate the form of the original (width, grouping), at whose content it never looks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from desensitizers.surrogates.permutation import Permutation
 
 Uniqueness = Literal["injective", "collision-resistant", "merges"]
 Options = Mapping[str, int | str | bool]
-Surrogate = Callable[[str, str], str]
+Surrogate = Callable[[str], str]
 
 _INT_CEILINGS = (2**31, 2**63)
 """Numbers below these stay below, so that a surrogate fits the 32 or 64 bits the original came in."""
@@ -42,6 +42,10 @@ class Kind:
     build: Callable[[bytes, Options], Surrogate]
     options: Mapping[str, type]
     summary: str
+    dress: Callable[[str, str], str] = lambda plain, _original: plain
+    """(plain surrogate, original) -> surrogate."""
+    keeps_form: bool = False
+    """Whether a surrogate could be another original of the domain."""
 
 
 def _bits(key: bytes, canonical: str) -> int:
@@ -51,14 +55,14 @@ def _bits(key: bytes, canonical: str) -> int:
 def _digits(key: bytes, _options: Options) -> Surrogate:
     spaces: dict[tuple[int, int], Permutation] = {}
 
-    def surrogate(canonical: str, original: str) -> str:
+    def surrogate(canonical: str) -> str:
         number = int(canonical)
         sign, number = ("-", -number) if number < 0 else ("", number)
         low, high = _decade(number)
         permutation = spaces.get((low, high))
         if permutation is None:
             permutation = spaces[low, high] = Permutation(key, high - low)
-        return sign + _dress(str(low + permutation(number - low)), original)
+        return sign + str(low + permutation(number - low))
 
     return surrogate
 
@@ -73,17 +77,28 @@ def _decade(number: int) -> tuple[int, int]:
     return low, high
 
 
-def _dress(number: str, original: str) -> str:
-    """`number` in the grouping and zero padding of `original`."""
+def _in_digits_of(plain: str, original: str) -> str:
+    """The number in the grouping and zero padding of the original."""
+    sign, number = ("-", plain[1:]) if plain.startswith("-") else ("", plain)
     slots = sum(char.isdigit() for char in original)
     if slots == len(original):
         return number.zfill(slots)
     digits = iter(number.zfill(slots))
-    return "".join(next(digits) if char.isdigit() else char for char in original.lstrip("-"))
+    return sign + "".join(next(digits) if char.isdigit() else char for char in original.lstrip("-"))
+
+
+def _without_plus(plain: str, original: str) -> str:
+    return plain[1:] if original.isdigit() else plain
+
+
+def _in_groups(plain: str, original: str) -> str:
+    if " " not in original.strip():
+        return plain
+    return " ".join(plain[start : start + 4] for start in range(0, len(plain), 4))
 
 
 def _email(key: bytes, _options: Options) -> Surrogate:
-    def surrogate(canonical: str, _original: str) -> str:
+    def surrogate(canonical: str) -> str:
         bits = _bits(key, canonical)
         first, last = words.word(bits), words.word(bits >> 24)
         return f"{first}.{last}.{words.code(bits >> 48, 4)}@{EMAIL_HOST}"
@@ -92,7 +107,7 @@ def _email(key: bytes, _options: Options) -> Surrogate:
 
 
 def _name(key: bytes, _options: Options) -> Surrogate:
-    def surrogate(canonical: str, _original: str) -> str:
+    def surrogate(canonical: str) -> str:
         bits = _bits(key, canonical)
         first, last = words.word(bits).capitalize(), words.word(bits >> 24).capitalize()
         return f"{first} {last} {words.code(bits >> 48, 4)}"
@@ -104,14 +119,13 @@ def _phone(key: bytes, _options: Options) -> Surrogate:
     space = 10**12
     permutation = Permutation(key, space)
 
-    def surrogate(canonical: str, original: str) -> str:
+    def surrogate(canonical: str) -> str:
         number = canonical.lstrip("+")
         if canonical.startswith("+") and len(number) <= 12:
             image = permutation(int(number or "0"))
         else:
             image = _bits(key, canonical) % space
-        text = f"{PHONE_PREFIX}{image:012d}"
-        return text[1:] if original.isdigit() else text
+        return f"{PHONE_PREFIX}{image:012d}"
 
     return surrogate
 
@@ -120,23 +134,35 @@ def _card(key: bytes, options: Options) -> Surrogate:
     keep = int(options.get("keep_prefix", 0))
     spaces: dict[int, Permutation] = {}
 
-    def surrogate(canonical: str, original: str) -> str:
+    def permute(digits: str) -> str:
+        size = len(digits)
+        if size not in spaces:
+            spaces[size] = Permutation(key, 10**size)
+        return str(spaces[size](int(digits))).zfill(size)
+
+    def surrogate(canonical: str) -> str:
         if not 12 <= len(canonical) <= 19:
             raise UnfitError("is not a card number (12 to 19 digits)")
-        prefix = canonical[:keep] if keep else TEST_CARD_PREFIXES.get(canonical[0], "400000")
-        free = len(canonical) - len(prefix) - 1
-        space = spaces.get(free)
-        if space is None:
-            space = spaces[free] = Permutation(key, 10**free)
         if keep:
-            body = prefix + str(space(int(canonical[keep:-1]))).zfill(free)
-            check = (luhn_digit(body) + 1 + int(canonical[-1]) % 9) % 10  # never valid: a kept prefix is a real issuer
-        else:
-            body = prefix + str(_bits(key, canonical) % 10**free).zfill(free)
-            check = luhn_digit(body)
-        return _dress(f"{body}{check}", original)
+            return _impossible_card(canonical, keep, permute)
+        prefix = TEST_CARD_PREFIXES.get(canonical[0], "400000")
+        free = len(canonical) - len(prefix) - 1
+        body = prefix + str(_bits(key, canonical) % 10**free).zfill(free)
+        return body + str(luhn_digit(body))
 
     return surrogate
+
+
+def _impossible_card(number: str, keep: int, permute: Callable[[str], str]) -> str:
+    """The issuer's digits, then permuted ones that never pass the Luhn check: a kept prefix is a real issuer's."""
+    prefix, rest = number[:keep], number[keep:]
+    if luhn_digit(number[:-1]) == int(number[-1]):
+        body = prefix + permute(rest[:-1])
+        return f"{body}{(luhn_digit(body) + 1) % 10}"
+    while True:  # walks inside the impossible numbers, so that no two meet
+        rest = permute(rest)
+        if luhn_digit(prefix + rest[:-1]) != int(rest[-1]):
+            return prefix + rest
 
 
 def luhn_digit(body: str) -> int:
@@ -149,13 +175,12 @@ def luhn_digit(body: str) -> int:
 
 
 def _iban(key: bytes, _options: Options) -> Surrogate:
-    def surrogate(canonical: str, original: str) -> str:
+    def surrogate(canonical: str) -> str:
         length = len(canonical) - 4
         if not 11 <= length <= 30:
             raise UnfitError("is not an IBAN (15 to 34 characters)")
         bban = str(_bits(key, canonical) % 10**length).zfill(length)
-        text = f"{IBAN_COUNTRY}{iban_check(IBAN_COUNTRY, bban)}{bban}"
-        return " ".join(text[i : i + 4] for i in range(0, len(text), 4)) if " " in original.strip() else text
+        return f"{IBAN_COUNTRY}{iban_check(IBAN_COUNTRY, bban)}{bban}"
 
     return surrogate
 
@@ -167,7 +192,7 @@ def iban_check(country: str, bban: str) -> str:
 
 
 def _ip(key: bytes, _options: Options) -> Surrogate:
-    def surrogate(canonical: str, _original: str) -> str:
+    def surrogate(canonical: str) -> str:
         bits = _bits(key, canonical)
         if ":" not in canonical:
             return f"192.0.2.{bits % 256}"
@@ -178,11 +203,11 @@ def _ip(key: bytes, _options: Options) -> Surrogate:
 
 
 def _hex(key: bytes, _options: Options) -> Surrogate:
-    return lambda canonical, _original: f"{_bits(key, canonical) >> 128:032x}"
+    return lambda canonical: f"{_bits(key, canonical) >> 128:032x}"
 
 
 def _uuid(key: bytes, _options: Options) -> Surrogate:
-    def surrogate(canonical: str, _original: str) -> str:
+    def surrogate(canonical: str) -> str:
         bits = _bits(key, canonical) >> 128
         bits = bits & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62  # RFC 9562 version 8, variant 10
         text = f"{bits:032x}"
@@ -197,12 +222,45 @@ _TEXT_OR_INT = frozenset({"string", "integer"})
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("digits", 1, "digits", "injective", _TEXT_OR_INT, _digits, {}, "a number of the same width"),
+        Kind(
+            "digits",
+            1,
+            "digits",
+            "injective",
+            _TEXT_OR_INT,
+            _digits,
+            {},
+            "a number of the same width",
+            _in_digits_of,
+            True,
+        ),
         Kind("email", 1, "email", "collision-resistant", _TEXT, _email, {}, "an address at example.test"),
         Kind("name", 1, "words", "collision-resistant", _TEXT, _name, {}, "two coined words and a code"),
-        Kind("phone", 1, "phone", "collision-resistant", _TEXT_OR_INT, _phone, {"country": str}, "+999 and 12 digits"),
-        Kind("card", 1, "digits", "collision-resistant", _TEXT_OR_INT, _card, {"keep_prefix": int}, "a test card"),
-        Kind("iban", 1, "compact", "collision-resistant", _TEXT, _iban, {}, "a valid IBAN of no country (XT)"),
+        Kind(
+            "phone",
+            1,
+            "phone",
+            "collision-resistant",
+            _TEXT_OR_INT,
+            _phone,
+            {"country": str},
+            "+999 and 12 digits",
+            _without_plus,
+        ),
+        Kind(
+            "card",
+            1,
+            "digits",
+            "collision-resistant",
+            _TEXT_OR_INT,
+            _card,
+            {"keep_prefix": int},
+            "a test card",
+            _in_digits_of,
+        ),
+        Kind(
+            "iban", 1, "compact", "collision-resistant", _TEXT, _iban, {}, "a valid IBAN of no country (XT)", _in_groups
+        ),
         Kind("ip", 1, "lower", "merges", _TEXT, _ip, {}, "192.0.2.0/24 or 2001:db8::/32"),
         Kind("hex", 1, "raw", "collision-resistant", _TEXT, _hex, {}, "32 hex digits"),
         Kind("uuid", 1, "lower", "collision-resistant", _TEXT, _uuid, {}, "a UUID of version 8"),

@@ -26,7 +26,6 @@ from recorder.capture.schema import RECORD_SCHEMA
 from recorder.capture.writer import PartitionWriter
 
 BATCH_ROWS = 1024
-PAIRS = ("pairs-by-original", "pairs-by-result")
 _UNTOUCHED = ("topic", "partition", "offset", "timestamp_ms", "timestamp_type", "leader_epoch")
 
 
@@ -70,19 +69,19 @@ class Rewritten:
 
 def learn(run: Run, place: Place) -> tuple[Problem, ...]:
     """Spill every original of a segment, and the texts that may quote originals of any segment."""
-    plan = _plan(run)
+    plan = _plan(run, learning=True)
     topic = plan.for_topic(place.topic)
     plan.findings.texts = []
     found = run.spill.writer(originals.ORIGINALS)
     texts = run.spill.writer(place.texts, buckets=1)
-    pairs = _pair_writers(run)
     problems: list[Problem] = []
     for batch in batches(place.root, place.segment):
         problems += topic.apply(batch).problems
-        _drain(plan, found, pairs)
+        originals.note(found, plan.findings.originals)
+        plan.findings.originals.clear()
         texts.extend(text.encode("utf-8", "surrogatepass") for text in plan.findings.texts)
         plan.findings.texts.clear()
-    _close(found, texts, *pairs)
+    _close(found, texts)
     plan.findings.texts = None
     return tuple(problems)
 
@@ -93,7 +92,7 @@ def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
     plan.learned = originals.learned_in(run.spill, place.texts) if run.learns else None
     topic = plan.for_topic(place.topic)
     found = run.spill.writer(originals.ORIGINALS)
-    pairs = _pair_writers(run)
+    pairs = run.spill.writer(uniqueness.PAIRS, buckets=1)
     writer = PartitionWriter(target, place.topic, place.partition, key_bloom_filter=False)
     frame = Frame()
     problems: list[Problem] = []
@@ -113,7 +112,7 @@ def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
         writer.abandon()
         raise
     finally:
-        _close(found, *pairs)
+        _close(found, pairs)
     return Rewritten((), tuple(writer.segments), writer.payload_bytes, _counts(topic), frame.digest())
 
 
@@ -144,27 +143,28 @@ class Frame:
         return hashlib.sha256(b"".join(one.digest() for one in self._columns.values())).hexdigest()
 
 
-_plans: dict[str, Plan] = {}
+_plans: dict[tuple[str, bool], Plan] = {}
 
 
-def _plan(run: Run) -> Plan:
-    """This process's plan of the run; a process works for one run at a time."""
-    if run.name not in _plans:
+def _plan(run: Run, *, learning: bool = False) -> Plan:
+    """This process's plan of the run; a process works for one pass of one run at a time."""
+    if (run.name, learning) not in _plans:
         _plans.clear()
-        _plans[run.name] = run.policy.plan()
-    return _plans[run.name]
+        _plans[run.name, learning] = run.policy.plan(learning=learning)
+    return _plans[run.name, learning]
 
 
-def _drain(plan: Plan, found: SpillWriter | None, pairs: tuple[SpillWriter, SpillWriter]) -> None:
+def forget() -> None:
+    """Frees what this process remembers of its last run."""
+    _plans.clear()
+
+
+def _drain(plan: Plan, found: SpillWriter | None, pairs: SpillWriter) -> None:
     if found is not None:
         originals.note(found, plan.findings.originals)
     plan.findings.originals.clear()
     uniqueness.write(pairs, plan.findings.pairs)
     plan.findings.pairs.clear()
-
-
-def _pair_writers(run: Run) -> tuple[SpillWriter, SpillWriter]:
-    return run.spill.writer(PAIRS[0]), run.spill.writer(PAIRS[1])
 
 
 def _close(*writers: SpillWriter) -> None:

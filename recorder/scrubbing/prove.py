@@ -14,15 +14,15 @@ import pyarrow as pa
 from desensitizers.learned import normal
 from desensitizers.proof.canaries import Canary, canaries
 from desensitizers.proof.needles import ROW
-from desensitizers.proof.originals import NEEDLES, all_blocks
+from desensitizers.proof.originals import NEEDLES, packed
 from desensitizers.proof.peel import layers
 from desensitizers.proof.rescan import Rescan
-from desensitizers.proof.search import BLOCK_BYTES, Haystack
+from desensitizers.proof.search import BLOCK_BYTES, Haystack, Needles
 from desensitizers.proof.spill import Spill
 from recorder.capture.manifest import MANIFEST_NAME, Manifest, Segment
 from recorder.capture.schema import HEADERS_TYPE, RECORD_SCHEMA
 from recorder.capture.writer import PartitionWriter
-from recorder.scrubbing.jobs import Frame, batches
+from recorder.scrubbing.jobs import Frame, batches, forget
 
 _FORMAT_NAMES = sorted({name.encode() for name in (*RECORD_SCHEMA.names, "element", "schema")}, key=len, reverse=True)
 _PARQUET_TAIL = 8  # the footer's length and the magic number
@@ -62,6 +62,7 @@ def prove(root: Path, segments: Sequence[Segment], detectors: Sequence[str], spi
 
     `spill` holds the needles; None searches with detectors alone. Raises CaptureError on torn data.
     """
+    forget()
     rescan = Rescan(detectors)
     frame = Frame()
     leaks: list[Leak] = []
@@ -138,12 +139,12 @@ def missed_canaries(directory: Path, spill: Spill) -> list[Canary]:
     found: set[bytes] = set()
     for batch in batches(directory, writer.segments[0]):
         for block in _blocks(batch):
-            found |= Haystack(layers(block)).find([list(needles)])
+            found |= Haystack(layers(block)).find([Needles(list(needles))])
     return [canary for needle, canary in needles.items() if needle not in found]
 
 
 def _search(pieces: list[bytes], spill: Spill) -> set[bytes]:
-    return Haystack(pieces).find(all_blocks(spill, NEEDLES)) if pieces else set()
+    return Haystack(pieces).find(packed(spill, NEEDLES)) if pieces else set()
 
 
 def _blocks(batch: pa.RecordBatch) -> Iterator[bytes]:
@@ -167,7 +168,8 @@ def _columns(batch: pa.RecordBatch) -> dict[str, Any]:
 def _detect(rescan: Rescan, batch: pa.RecordBatch, hits: Counter[str]) -> Iterator[Leak]:
     lengths = batch.column("headers").value_lengths().to_pylist()
     for place, column in _columns(batch).items():
-        found = rescan.rows(column)
+        names = _columns(batch)["header name"].to_pylist() if place == "header" else None
+        found = rescan.rows(column, names)
         if not found:
             continue
         hits.update(name for _row, name in found)
@@ -188,7 +190,7 @@ def _leak(what: str, batch: pa.RecordBatch, row: int, place: str) -> Leak:
 
 def _locate(root: Path, segment: Segment, needles: Iterable[bytes]) -> Iterator[Leak]:
     """Where some of the needles stand: once in a while slow, because it is only run to explain a failure."""
-    wanted = [sorted(needles)]
+    wanted = [Needles(sorted(needles))]
     found = 0
     for batch in batches(root, segment):
         lengths = batch.column("headers").value_lengths().to_pylist()
@@ -207,7 +209,7 @@ def _locate(root: Path, segment: Segment, needles: Iterable[bytes]) -> Iterator[
         yield Leak("original", segment.path, -1, -1, "name or footer")
 
 
-def _path(payload: bytes, wanted: list[list[bytes]]) -> str:
+def _path(payload: bytes, wanted: list[Needles]) -> str:
     """`` customer.note``: the first leaf of a JSON payload that holds one of the needles."""
     try:
         document = json.loads(payload)

@@ -22,7 +22,7 @@ import msgspec
 
 from desensitizers.policy import Policy
 from desensitizers.proof import originals, uniqueness
-from desensitizers.proof.needles import shortest_number
+from desensitizers.proof.needles import Thresholds
 from desensitizers.proof.spill import BUCKETS, Spill
 from desensitizers.sink import Problem
 from recorder.capture.lineage import new_step, tool_version
@@ -31,7 +31,7 @@ from recorder.capture.reader import Capture
 from recorder.capture.writer import finish, reporting_write_errors
 from recorder.errors import UsageError
 from recorder.scrubbing.errors import ScrubError
-from recorder.scrubbing.jobs import PAIRS, Place, Rewritten, Run, learn, rewrite
+from recorder.scrubbing.jobs import Place, Rewritten, Run, learn, rewrite
 from recorder.scrubbing.prove import Leak, Proven, missed_canaries, prove, prove_manifest
 from recorder.scrubbing.stamp import HITS, sealed
 
@@ -154,12 +154,11 @@ class _Scrub:
 
     def _sharpen(self) -> int:
         """Makes needles of the originals; how many different originals there are."""
-        spill = self._run.spill
-        payload = sum(partition.payload_bytes for _, partition in self._capture.manifest.topic_partitions())
-        found, searched, number_from = sharpen_all(spill, payload, self._map)
+        found, searched, thresholds = sharpen_all(self._run, self._capture, self._map)
         self._checks["originals"] = (
-            f"{found:,} different originals, {searched:,} searched; shorter than three letters, or bare numbers below "
-            f"{number_from} digits, can't be told from chance"
+            f"{found:,} different ones, {searched:,} searched; the others can't be told from chance: below three "
+            f"letters, bare numbers below {thresholds.number} digits, "
+            f"ids that keep their form below {thresholds.digits} digits"
         )
         return found
 
@@ -185,7 +184,7 @@ class _Scrub:
         self._checks["detectors"] = f"nothing outside reserved ranges: {names}"
 
     def _prove_unique(self) -> None:
-        spaces = uniqueness.tally(self._run.spill, PAIRS)
+        spaces = uniqueness.tally(self._run.spill)
         broken = {space: tally for space, tally in spaces.items() if not tally.one_to_one}
         if broken:
             lines = "\n".join(
@@ -193,7 +192,8 @@ class _Scrub:
                 for space, tally in broken.items()
             )
             raise ScrubError(
-                "Two originals became one, or one became two; use a rule with more room (token, hash):\n" + lines
+                "Two originals became one, or one became two; "
+                f"use a rule with more room (token, hash; keep_prefix for cards):\n{lines}"
             )
         self._checks["uniqueness"] = "as many results as originals in " + (", ".join(sorted(spaces)) or "no domain")
 
@@ -250,12 +250,14 @@ def learn_all(run: Run, places: Sequence[Place], run_all: Any, progress: Progres
     run_all(originals.distil, [(run.spill, bucket) for bucket in range(BUCKETS)])
 
 
-def sharpen_all(spill: Spill, payload_bytes: int, run_all: Any) -> tuple[int, int, int]:
-    """Makes needles; (different originals, those that can be searched, digits from which a number is)."""
-    found = sum(len(block) for block in originals.all_blocks(spill, originals.DISTINCT))
-    number_from = shortest_number(found, payload_bytes)
-    searched = sum(run_all(originals.sharpen, [(spill, bucket, number_from) for bucket in range(BUCKETS)]))
-    return found, searched, number_from
+def sharpen_all(run: Run, capture: Capture, run_all: Any) -> tuple[int, int, Thresholds]:
+    """Makes needles: how many different originals there are, how many of them can be searched, and from when on."""
+    payload = sum(partition.payload_bytes for _, partition in capture.manifest.topic_partitions())
+    found = sum(len(block) for block in run.spill.blocks(originals.DISTINCT))
+    thresholds = Thresholds.of(found, payload)
+    keeping_form = run.policy.keeping_form()
+    jobs = [(run.spill, bucket, thresholds, keeping_form) for bucket in range(BUCKETS)]
+    return found, sum(run_all(originals.sharpen, jobs)), thresholds
 
 
 def refuse(problems: Iterable[Problem]) -> None:

@@ -104,9 +104,8 @@ def _originals(parent: Capture, policy: Policy, work: Path, executor: Executor |
     run = Run(secrets.token_hex(8), policy, spill, learns=True)
     run_all: Any = functools.partial(mapped, executor)
     learn_all(run, places(parent), run_all, lambda _stage, _bytes: None)
-    payload = sum(partition.payload_bytes for _, partition in parent.manifest.topic_partitions())
-    found, searched, number_from = sharpen_all(spill, payload, run_all)
-    return spill, f"{found:,} different ones, {searched:,} searched (bare numbers from {number_from} digits)"
+    found, searched, thresholds = sharpen_all(run, parent, run_all)
+    return spill, f"{found:,} different ones, {searched:,} searched (bare numbers from {thresholds.number} digits)"
 
 
 def _check_leaks(

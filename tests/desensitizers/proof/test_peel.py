@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from desensitizers.learned import normal
+from desensitizers.proof.canaries import Canary, canaries
+from desensitizers.proof.peel import layers
+from desensitizers.proof.search import Haystack, Needles
+
+
+@pytest.mark.parametrize("canary", canaries(), ids=lambda canary: f"{canary.channel}, {canary.encoding}")
+def test_a_canary_is_found_in_every_encoding(canary: Canary) -> None:
+    noise = b'{"id":"4bf92f3577b34da6a3ce929d0e0e4736","t":1763711234567}\n'
+    haystack = Haystack(layers(noise * 20 + canary.planted + b"\n" + noise * 20))
+    assert haystack.find([Needles([normal(canary.text)])])
+
+
+@given(st.text(min_size=6, max_size=30), st.integers(min_value=0, max_value=5))
+def test_base64_is_found_at_every_alignment(text: str, shift: int) -> None:
+    wrapped = b'{"x":"' + base64.b64encode(b"x" * shift + text.encode()) + b'"}'
+    assert any(text.encode() in layer for layer in layers(wrapped))
+
+
+@given(st.text(min_size=1))
+def test_json_escapes_come_off(text: str) -> None:
+    assert any(text.encode("utf-8", "surrogatepass") in layer for layer in layers(json.dumps(text).encode()))
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_can_be_peeled(data: bytes) -> None:
+    assert layers(data)[0] == data
+
+
+def test_broken_and_endless_compression_is_harmless() -> None:
+    packed = gzip.compress(b"Anna Schmidt " * 1000)
+    assert any(b"Anna Schmidt" in layer for layer in layers(b"x" + packed[:-20]))
+    bomb = gzip.compress(bytes(50 << 20))
+    assert max(map(len, layers(bomb))) <= 17 << 20

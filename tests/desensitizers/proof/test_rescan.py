@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import random
+
+import pyarrow as pa
+
+from desensitizers.detectors import PROOF_DEFAULT
+from desensitizers.detectors.card import luhn_digit
+from desensitizers.proof.rescan import Rescan
+
+RESCAN = Rescan(PROOF_DEFAULT)
+
+
+def rows(*payloads: bytes | None) -> list[tuple[int, str]]:
+    return RESCAN.rows(pa.array(payloads, pa.binary()))
+
+
+def test_what_looks_real_is_found_with_its_row() -> None:
+    assert rows(b'{"a":"x"}', None, b'{"a":"anna@firma.de","c":"4539578763621486"}') == [(2, "email"), (2, "card")]
+
+
+def test_reserved_ranges_are_clean() -> None:
+    text = b"vepanofu.tezonuna.j1kr@example.test +999945987343083 4000002995589668 XT38459022549811872944"
+    assert rows(text) == []
+
+
+def test_a_host_that_only_begins_like_ours_is_not_reserved() -> None:
+    assert rows(b"anna@example.test.evil.com") == [(0, "email")]
+
+
+def hexadecimal(rng: random.Random, card_at: int, number: int) -> str:
+    if number == card_at:
+        body = "45" + "".join(rng.choice("0123456789") for _ in range(13))
+        return body + str(luhn_digit(body))
+    return f"{rng.getrandbits(64):016x}"
+
+
+def test_an_id_among_ids_is_no_card_though_it_looks_like_one() -> None:
+    rng = random.Random(1)
+    ids = [hexadecimal(rng, 50, number) for number in range(100)]
+    assert rows(*(one.encode() for one in ids)) == []
+    assert rows(*(f'{{"a":{{"id":"{one}"}},"n":{number}}}'.encode() for number, one in enumerate(ids))) == []
+    assert rows(*(f"00-4bf92f3577b34da6a3ce929d0e0e4736-{one}-01".encode() for one in ids)) == []
+
+
+def test_a_card_where_others_have_no_id_is_one() -> None:
+    rng = random.Random(1)
+    card = hexadecimal(rng, 0, 0)
+    assert rows(*[b'{"id":"%s"}' % card.encode()] * 20) == [(row, "card") for row in range(20)]
+    assert rows(*[b'{"id":"none"}'] * 20, b'{"id":"%s"}' % card.encode()) == [(20, "card")]
+    assert rows(*[b"paid"] * 20, b"paid with %s" % card.encode()) == [(20, "card")]
+
+
+def test_alike_is_what_has_the_same_label() -> None:
+    rng = random.Random(1)
+    ids = [hexadecimal(rng, 50, number).encode() for number in range(100)]
+    column = pa.array(ids, pa.binary())
+    assert RESCAN.rows(column, ["ce_id"] * 100) == []
+    assert RESCAN.rows(column, ["card" if number == 50 else "ce_id" for number in range(100)]) == [(50, "card")]

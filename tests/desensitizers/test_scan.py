@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from desensitizers.learned import Learned
+from tests.desensitizers.helpers import batch, policy, scrub
+
+SCAN = "{rule: scan, detectors: [email, phone, card, iban, ip, learned]}"
+
+
+def test_a_find_becomes_the_surrogate_that_the_structured_field_has() -> None:
+    (after,) = scrub(
+        f"value: {{e: {{domain: email}}, p: {{domain: phone}}, t: {SCAN}}}",
+        {"e": "anna@firma.de", "p": "+49 170 1234567", "t": "Anna@Firma.de or 0170 1234567!"},
+    )
+    assert after["t"] == f"{after['e']} or {after['p']}!"
+
+
+def test_a_text_without_finds_keeps_its_bytes() -> None:
+    row = rb'{"t":"gr\u00fc\u00dfe \/ 1.5 EUR on 2026-03-01"}'
+    assert policy(f"value: {{t: {SCAN}}}").plan().for_topic("t").apply(batch([row])).batch["value"].to_pylist() == [row]
+
+
+def test_learned_originals_become_their_domains_surrogates() -> None:
+    plan = policy(f"value: {{n: {{domain: name}}, t: {SCAN}}}").plan()
+    plan.learned = Learned([("name", "Zoë Müller"), ("", "Hauptstr. 5")])
+    row = '{"n":"Zoë Müller","t":"zoë müller, Hauptstr. 5 (Zoë Müllers)"}'.encode()
+    (after,) = plan.for_topic("t").apply(batch([row])).batch["value"].to_pylist()
+    name = after.decode().split('"')[3]
+    assert after.decode() == f'{{"n":"{name}","t":"{name}, [removed] ({name}s)"}}'
+
+
+def test_what_a_scan_finds_is_an_original_too() -> None:
+    plan = policy(f"value: {{t: {SCAN}}}").plan()
+    plan.for_topic("t").apply(batch([b'{"t":"mail anna@firma.de"}']))
+    assert ("email", "anna@firma.de") in plan.findings.originals
+
+
+def test_finds_that_overlap_leave_nothing_over() -> None:
+    plan = policy(f"value: {{t: {SCAN}}}").plan()
+    plan.learned = Learned([("name", "Anna Firma"), ("name", "firma.de anna")])
+    (after,) = plan.for_topic("t").apply(batch([b'{"t":"x anna@firma.de Anna Firma y"}'])).batch["value"].to_pylist()
+    assert b"irma" not in after
+    assert after.startswith(b'{"t":"x ')
+    assert after.endswith(b' y"}')
