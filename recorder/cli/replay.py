@@ -164,6 +164,8 @@ def replay(
         raise typer.Exit(ExitCode.INTERRUPTED)
     if result.losses:
         complain(f"{result.losses:,} of {result.planned:,} records did not arrive.")
+        if result.failed:
+            say("A broker refuses whole batches: -X batch.num.messages=1 (slow) would lose only the records at fault.")
         raise typer.Exit(ExitCode.LOSS)
 
 

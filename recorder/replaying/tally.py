@@ -29,7 +29,10 @@ Ints = npt.NDArray[np.int64]
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """A record that did not arrive, by where it was recorded, and the broker's or client's reason."""
+    """A record that did not arrive, by where it was recorded, and the broker's or client's reason.
+
+    A broker refuses a batch as a whole, so the reason may be a neighbour's; nothing is sent again (order comes first).
+    """
 
     topic: str
     partition: int
