@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from recorder.cli.options import CapturePath, OutputFormat
-from recorder.cli.output import Format, emit, emit_facts, emit_json
+from recorder.cli.output import Format, emit, emit_facts, emit_object
 
 
 def info(capture: CapturePath, form: OutputFormat = Format.TABLE) -> None:
-    """Show a capture at a glance: window, topics, records, gaps, history.
+    """Show a capture at a glance: window, topics, records, gaps, history. JSON is the whole manifest, CSV the topics.
 
     Example: blackbox info incident/
     """
@@ -15,11 +15,12 @@ def info(capture: CapturePath, form: OutputFormat = Format.TABLE) -> None:
     from recorder.capture.summary import facts, topic_rows
 
     opened = open_capture(capture)
-    if form is not Format.TABLE:
+    if form in (Format.JSON, Format.NDJSON):
         import msgspec
 
-        emit_json(msgspec.to_builtins(opened.manifest))
+        emit_object(msgspec.to_builtins(opened.manifest), form)
         return
-    emit_facts(str(capture), facts(opened.manifest))
+    if form is Format.TABLE:
+        emit_facts(str(capture), facts(opened.manifest))
     columns, rows = topic_rows(opened.manifest)
     emit(columns, rows, form)

@@ -70,6 +70,18 @@ def emit_json(value: Any) -> None:
     sys.stdout.write(to_json(value, indent=2) + "\n")
 
 
+def emit_object(value: Mapping[str, Any], form: Format) -> None:
+    """One object on stdout: indented JSON, one line of NDJSON, or CSV with a line of names and one of values."""
+    if form is Format.JSON:
+        emit_json(value)
+    else:
+        emit(
+            tuple(value),
+            [[_flat(cell) for cell in value.values()] if form is Format.CSV else list(value.values())],
+            form,
+        )
+
+
 def to_json(value: Any, *, indent: int | None = None) -> str:
     """JSON text of plain values; bytes that are not UTF-8 become `{"base64": …}`, other objects their str()."""
     return json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
@@ -185,6 +197,10 @@ def _cell(column: str, value: Any) -> str:
 def _printable(text: str) -> str:
     """Text from a record must not steer the terminal: control characters are shown escaped."""
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def _flat(value: Any) -> Any:
+    return to_json(value) if isinstance(value, list | dict) else value
 
 
 def _plain(value: Any) -> Any:

@@ -19,7 +19,7 @@ from recorder.cli.options import (
     Topics,
     Zone,
 )
-from recorder.cli.output import Format, complain, emit_json, progress, say
+from recorder.cli.output import Format, complain, emit_object, progress, say
 from recorder.errors import ExitCode
 
 
@@ -77,8 +77,16 @@ def record(
 
         manifest = recording.record(connection, request, directory, progress=show, stop=stop)
     if form is not Format.TABLE:
-        emit_json({"capture": str(directory), "id": manifest.capture_id, "records": manifest.records,
-                   "losses": [loss.sentence() for loss in manifest.losses]})  # fmt: skip
+        emit_object(
+            {
+                "capture": str(directory),
+                "id": manifest.capture_id,
+                "records": manifest.records,
+                "finished_by": manifest.finished_by,
+                "losses": [loss.sentence() for loss in manifest.losses],
+            },
+            form,
+        )
     say(f"Recorded {manifest.records:,} records of {len(manifest.topics)} topics into {directory}")
     for note in manifest.notes:
         if note.level != "loss":
