@@ -38,7 +38,7 @@ class Reading:
     """Called in the writer thread after a segment was sealed."""
     stopped: Callable[[], bool]
     advanced: Callable[[int], None]
-    """Told how many offsets were passed."""
+    """Told how many offsets were passed; with 0, that the reading goes on."""
     transaction_seconds: float
     """How long to wait behind an open transaction."""
     notes: list[Note] = field(default_factory=list)
@@ -76,6 +76,7 @@ class Reading:
             for event in fetcher.poll():
                 self._last_event = time.monotonic()
                 self._take(event, fetcher)
+            self.advanced(0)
             if live_until_ms is not None and now_ms() >= live_until_ms + _LIVE_GRACE_MS:
                 live_until_ms = None
                 self._close_window(fetcher)
