@@ -211,12 +211,19 @@ def _make_directories(path: Path, root: Path) -> None:
         sync_directory(directory.parent)
 
 
+def refuse_existing(path: Path) -> None:
+    """UsageError when something is at `path` already: captures are never written into, or over, anything."""
+    if path.exists() or path.is_symlink():
+        raise UsageError(f"{path} exists already: choose another directory with -o, or remove it first.")
+
+
 def create_directory(path: Path) -> None:
     """Make the directory of a new capture; UsageError when something is there already."""
     try:
         path.mkdir(parents=True)
     except FileExistsError:
-        raise UsageError(f"{path} exists already: choose another directory with -o, or remove it first.") from None
+        refuse_existing(path)
+        raise CaptureError(f"Can't create {path}: a file stands where a directory is needed.") from None
     except OSError as error:
         raise CaptureError(f"Can't create {path}: {error.strerror}.") from error
 

@@ -55,8 +55,6 @@ def select_topics(
 
     Raises UsageError for a name that is not there (with those that are near) and for a choice of nothing.
     """
-    if not names and not patterns:
-        raise UsageError("No topics chosen: give -t NAME, or -e REGEX (-e '.*' means all).")
     for name in names:
         require_known(name, known, "the cluster (or we may not see it)")
     include, exclude = [compile_pattern(p) for p in patterns], [compile_pattern(p) for p in excludes]

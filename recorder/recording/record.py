@@ -55,6 +55,7 @@ def record(
     existing directory or an empty choice (nothing is written then), KafkaUnavailableError, and CaptureError when
     writing fails.
     """
+    writer.refuse_existing(directory)
     cluster = Cluster(connection)
     started_ms = _now_ms()
     chosen = select_topics(cluster.names(), request.names, request.patterns, request.excludes)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from recorder.capture.selection import compile_pattern
 from recorder.errors import UsageError
 from recorder.window import TIME_FORMS, Window, format_time, parse_duration, parse_time
 
@@ -15,7 +16,7 @@ DEFAULT_SLACK_MS = 300_000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to record. `names` are literal, `patterns` and `excludes` match whole topic names."""
+    """What to record. `names` are literal, `patterns` and `excludes` match whole topic names; UsageError for none."""
 
     window: Window
     names: Sequence[str] = ()
@@ -28,6 +29,12 @@ class Request:
     from_text: str = ""
     to_text: str = ""
     command: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if not self.names and not self.patterns:
+            raise UsageError("No topics chosen: give -t NAME, or -e REGEX (-e '.*' means all).")
+        for pattern in (*self.patterns, *self.excludes):
+            compile_pattern(pattern)
 
     def default_directory(self) -> Path:
         """A directory name that tells the window's start, for when none was given."""
