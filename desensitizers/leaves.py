@@ -195,7 +195,7 @@ class LeafRule:
         match = self._pattern.fullmatch(text)
         if match is None:
             raise UnfitError(f"does not match extract '{self._pattern.pattern}'")
-        out, position = "", 0
+        out, position, carries = "", 0, False
         for name in sorted(self._groups, key=match.start):
             start, end = match.span(name)
             if start < 0:
@@ -203,9 +203,10 @@ class LeafRule:
             if start < position:
                 raise UnfitError("groups of extract overlap")
             out += text[position:start] + self._groups[name].text(match[name])
+            carries = carries or (end > start and self._groups[name].effect == "rewrite")
             position = end
         out += text[position:]
-        if out != text or self._learning:
+        if carries:
             self._findings.original(text, PROOF_ONLY)
         return out
 

@@ -1,0 +1,102 @@
+"""`blackbox scrub` and `blackbox verify-clean` as a person or a script runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from recorder.cli.main import main
+from tests.builders import T0, make_capture, record
+from tests.scrubbing.helpers import POLICY, SECRET, orders
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BLACKBOX_KEY", SECRET["BLACKBOX_KEY"])
+    monkeypatch.chdir(tmp_path)
+    make_capture(tmp_path / "raw", orders(30))
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    return tmp_path
+
+
+def blackbox(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    out, err = capsys.readouterr()
+    code = caught.value.code
+    return (code if isinstance(code, int) else 0), out, err
+
+
+def test_scrub_and_verify_clean(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = blackbox(capsys, "scrub", "raw", "-p", "policy.yaml", "-o", "clean", "--format", "json")
+    assert code == 0
+    assert json.loads(out)["records"] == 39
+    assert "clean is clean: 39 records" in err
+    code, out, err = blackbox(capsys, "verify-clean", "clean", "--against", "raw", "-p", "policy.yaml")
+    assert code == 0
+    assert "PASSED" in out
+    assert "The capture is clean." in err
+    assert blackbox(capsys, "verify-clean", "raw")[0] == 1
+
+
+def test_scrubbing_with_processes(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert blackbox(capsys, "scrub", "raw", "-p", "policy.yaml", "-o", "clean", "-j", "2")[0] == 0
+    assert blackbox(capsys, "verify-clean", "clean", "-j", "2")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            "customer.name: {domain: name}",
+            "customer.name: {domain: nam}",
+            "policy.yaml:15: unknown domain 'nam'. Did you",
+        ),
+        ("version: 1", "version: [", "policy.yaml"),
+    ],
+)
+def test_a_bad_policy_is_a_usage_error_with_its_line(
+    work: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, says: str
+) -> None:
+    (work / "policy.yaml").write_text(POLICY.replace(old, new))
+    code, _out, err = blackbox(capsys, "scrub", "raw", "-p", "policy.yaml", "-o", "clean")
+    assert code == 2
+    assert says in err
+    assert not (work / "clean").exists()
+
+
+@pytest.mark.parametrize("secret", [None, "too short"])
+def test_a_missing_or_short_secret_is_a_usage_error(
+    work: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, secret: str | None
+) -> None:
+    monkeypatch.delenv("BLACKBOX_KEY") if secret is None else monkeypatch.setenv("BLACKBOX_KEY", secret)
+    code, _out, err = blackbox(capsys, "scrub", "raw", "-p", "policy.yaml", "-o", "clean")
+    assert code == 2
+    assert "BLACKBOX_KEY" in err
+    assert "too short" not in err
+
+
+def test_a_refused_record_is_named(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_capture(work / "odd", [record("orders", 0, T0, "cust-1", {"fax": "1"})])
+    code, _out, err = blackbox(capsys, "scrub", "odd", "-p", "policy.yaml", "-o", "clean")
+    assert code == 1
+    assert "orders-0@0 value fax" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("verify-clean", "raw", "--against", "raw"), ("scrub", "nothing", "-p", "policy.yaml", "-o", "x")]
+)
+def test_flags_that_mean_nothing_are_usage_errors(
+    work: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    assert blackbox(capsys, *arguments)[0] == 2
+
+
+def test_an_existing_target_is_left_alone(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (work / "clean").mkdir()
+    code, _out, err = blackbox(capsys, "scrub", "raw", "-p", "policy.yaml", "-o", "clean")
+    assert code == 2
+    assert "exists already" in err
