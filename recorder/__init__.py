@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from recorder.kafka.connection import connect as connect
     from recorder.recording.record import record as record
     from recorder.recording.request import Request as Request
+    from recorder.replaying import replay as replay
     from recorder.window import Window as Window
 
 _HOMES = {
@@ -28,6 +29,7 @@ _HOMES = {
     "connect": "recorder.kafka.connection",
     "open_capture": "recorder.capture.reader",
     "record": "recorder.recording.record",
+    "replay": "recorder.replaying",
     "verify": "recorder.capture.verify",
 }
 __all__ = sorted(_HOMES)

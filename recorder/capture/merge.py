@@ -1,7 +1,6 @@
 """Many partitions as one stream in time order, never reordered inside a partition, in bounded memory.
 
-The merge works on columns: each round emits every row that no later row can precede, which uses up at least one
-partition's batch. Ties go by the order in which the streams are given, so the result does not depend on how the
+The merge works on columns: each round emits rows that no later row can precede, a good number at a time. Ties go by the order in which the streams are given, so the result does not depend on how the
 rows were cut into batches.
 """
 
@@ -18,6 +17,8 @@ import pyarrow as pa
 
 EFFECTIVE = "effective_ms"
 """Added column (int64): the time by which rows are ordered, never falling inside a partition."""
+
+_ROUND_RECORDS = 16_384
 
 LookAhead = Callable[[], Iterator[pa.RecordBatch]]
 """Opens a stream again from its start; only its column `timestamp_ms` is looked at."""
@@ -114,7 +115,9 @@ def merge_by_time(
     for head in heads:
         head.start(unplaced)
     while live := [(rank, head) for rank, head in enumerate(heads) if head.batch is not None]:
-        horizon, limiting = min((int(head.times[-1]), rank) for rank, head in live)
+        # No stream gives more than `share` rows a round, so that a round stays small however many streams there are.
+        share = max(1, _ROUND_RECORDS // len(live))
+        horizon, limiting = min((int(head.times[:share][-1]), rank) for rank, head in live)
         parts: list[pa.RecordBatch] = []
         times: list[_Times] = []
         ranks: list[npt.NDArray[np.int32]] = []
