@@ -1,7 +1,7 @@
 """Many partitions as one stream in time order, never reordered inside a partition, in bounded memory.
 
-The merge works on columns: each round emits rows that no later row can precede, a good number at a time. Ties go by the order in which the streams are given, so the result does not depend on how the
-rows were cut into batches.
+The merge works on columns: each round emits rows that no later row can precede, a good number at a time. Ties go by
+the order in which the streams are given, so the result does not depend on how the rows were cut into batches.
 """
 
 from __future__ import annotations
