@@ -20,7 +20,7 @@ EMPTY = "(empty)"
 
 TEXT_LIMIT = 256 << 10
 HEX_LIMIT = 16 << 10
-_HEX_ROW = 16
+HEX_ROW = 16
 _JSON_STARTS = (b"{", b"[")
 _WHITE = b" \t\r\n"
 _BREAK = re.compile(r"\s*\n\s*")
@@ -36,10 +36,12 @@ class Rendered:
     unit: Literal["bytes", "characters"] = "bytes"
 
 
-def render(payload: bytes | None, *, text_limit: int = TEXT_LIMIT, hex_limit: int = HEX_LIMIT) -> Rendered:
+def render(
+    payload: bytes | None, *, text_limit: int = TEXT_LIMIT, hex_limit: int = HEX_LIMIT, hex_row: int = HEX_ROW
+) -> Rendered:
     """What kind of payload this is and how to show it: JSON indented, other text as it is, the rest as a hex dump.
 
-    `text_limit` caps characters, `hex_limit` payload bytes.
+    `text_limit` caps characters, `hex_limit` payload bytes; `hex_row` bytes make a row of the dump.
     """
     if payload is None:
         return Rendered("null", NULL)
@@ -48,7 +50,7 @@ def render(payload: bytes | None, *, text_limit: int = TEXT_LIMIT, hex_limit: in
     kind, text = _classify(payload)
     if kind == "hex":
         shown = payload[:hex_limit]
-        return Rendered("hex", hex_dump(shown), len(payload) - len(shown), "bytes")
+        return Rendered("hex", hex_dump(shown, hex_row), len(payload) - len(shown), "bytes")
     hidden = max(0, len(text) - text_limit)
     # JSON has its own escapes for what can't be shown; they keep the text valid JSON.
     return Rendered(kind, visible(text[:text_limit], json=kind == "json"), hidden, "characters")
@@ -111,14 +113,14 @@ def visible(text: str, *, json: bool = False) -> str:
     return "".join(character if _shows(character) else _escape(character, json) for character in text)
 
 
-def hex_dump(payload: bytes) -> str:
-    """Rows of 16 bytes: offset, hexadecimal, ASCII; as `xxd` and `hexdump -C` write them."""
+def hex_dump(payload: bytes, row: int = HEX_ROW) -> str:
+    """Rows of offset, hexadecimal in groups of eight bytes, and ASCII; as `hexdump -C` writes them."""
     rows = []
-    for start in range(0, len(payload), _HEX_ROW):
-        row = payload[start : start + _HEX_ROW]
-        left, right = row[:8].hex(" "), row[8:].hex(" ")
-        letters = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
-        rows.append(f"{start:08x}  {left:<23}  {right:<23}  {letters}")
+    for start in range(0, len(payload), row):
+        part = payload[start : start + row]
+        groups = "  ".join(f"{part[at : at + 8].hex(' '):<23}" for at in range(0, row, 8))
+        letters = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+        rows.append(f"{start:08x}  {groups}  {letters}")
     return "\n".join(rows)
 
 

@@ -1,0 +1,72 @@
+"""A condition on records, in SQL: which of the records that have just arrived does an expression hold for?
+
+The expression sees the columns that a query over a capture sees, in a DuckDB that can read nothing else: no file, no
+network, no extension, and nothing is ever spilled to disk.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from recorder.capture.schema import RECORD_SCHEMA
+from recorder.errors import UsageError
+from recorder.payloads.render import visible
+from recorder.query.gate import check
+from recorder.query.views import COLUMNS, MACROS, quoted
+
+MEMORY_LIMIT = "256MiB"
+_ARRIVED = "arrived"
+
+
+class Condition:
+    """A boolean SQL expression over the columns of the view `records`; used by one thread at a time.
+
+    Raises UsageError for an expression that is wrong, is not boolean or holds a subquery.
+    """
+
+    def __init__(self, expression: str) -> None:
+        self.expression = expression
+        self._connection = duckdb.connect(
+            config={
+                "allow_community_extensions": False,
+                "allow_persistent_secrets": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "memory_limit": MEMORY_LIMIT,
+                "python_enable_replacements": False,
+                "temp_directory": "",
+                "threads": 1,
+            }
+        )
+        for statement in ("set timezone = 'UTC'", *MACROS, "set enable_external_access = false"):
+            self._connection.execute(statement)
+        self._connection.execute("set lock_configuration = true")
+        columns = ", ".join(f"{sql} as {quoted(name)}" for name, sql in COLUMNS.items())
+        # An expression that fails on one odd record must not blind the condition for the others of its batch.
+        self._query = f"select coalesce(try(({expression}\n)), false) as holds from (select {columns} from {_ARRIVED} raw)"
+        self._check()
+
+    def holds(self, batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+        """For each record of a batch (RECORD_SCHEMA): does the expression hold? NULL and errors mean no."""
+        self._connection.register(_ARRIVED, pa.Table.from_batches([batch]))
+        found = self._connection.sql(self._query).to_arrow_table().column("holds")
+        return np.asarray(found.to_numpy(), np.bool_)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _check(self) -> None:
+        try:
+            self._connection.register(_ARRIVED, RECORD_SCHEMA.empty_table())
+            check(self._connection, self._query)
+            relation = self._connection.sql(self._query)
+            kind = str(relation.types[0])
+            if kind != "BOOLEAN" or len(relation.columns) != 1:
+                raise UsageError(f"The condition {self.expression!r} gives {kind}, not true or false.")
+            relation.to_arrow_table()
+        except duckdb.Error as error:
+            reason = visible(str(error).strip()).splitlines()[0]
+            raise UsageError(f"The condition {self.expression!r} can't be evaluated: {reason}") from None

@@ -1,0 +1,31 @@
+"""The terminal UI: one capture, opened for looking."""
+
+from __future__ import annotations
+
+from textual.app import App
+
+from recorder.capture.reader import Capture
+from recorder.query import Session
+from recorder.tui.screens.browse import BrowseScreen
+
+
+class InspectApp(App[None]):
+    """Owns nothing but the screens; the session belongs to who opened it."""
+
+    CSS_PATH = "inspect.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    TITLE = "blackbox"
+
+    def __init__(self, session: Session, name: str) -> None:
+        super().__init__()
+        self._session = session
+        self._capture_name = name
+
+    def on_mount(self) -> None:
+        self.push_screen(BrowseScreen(self._session, self._capture_name))
+
+
+def show(capture: Capture) -> None:
+    """Show a capture until the person quits; CaptureError when it can't be opened."""
+    with Session(capture) as session:
+        InspectApp(session, capture.root.resolve().name).run()
