@@ -68,9 +68,9 @@ def _characters(data: bytes) -> int:
 
 def searchable(needle: bytes) -> bool:
     """Whether finding it in a text means anything."""
-    if needle.isdigit():
-        return len(needle) >= SHORTEST_NUMBER
-    return len(needle) >= SHORTEST_WORD and any(byte > 127 or chr(byte).isalpha() for byte in needle)
+    if any(byte > 127 or chr(byte).isalpha() for byte in needle):
+        return len(needle) >= SHORTEST_WORD
+    return sum(chr(byte).isdigit() for byte in needle) >= SHORTEST_NUMBER  # 605 691 713 is a number, too
 
 
 def whole(data: bytes, start: int, end: int, needle: bytes) -> bool:

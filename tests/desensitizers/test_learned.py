@@ -13,6 +13,7 @@ LEARNED = Learned(
         ("", "Hauptstr. 5"),
         ("email", "a.b@c.de"),
         ("name", "Öz"),
+        ("phone", "605 691 713"),
     ]
 )
 
@@ -26,6 +27,7 @@ LEARNED = Learned(
         ("acc-50127734 is low", "50127734", "id"),
         ("wohnt hauptstr. 5", "hauptstr. 5", ""),
         ("Grüße an Öz", "Öz", "name"),
+        ("call 605 691 713 after six", "605 691 713", "phone"),
     ],
 )
 def test_an_original_is_found_in_a_text(text: str, found: str, domain: str) -> None:
