@@ -11,6 +11,8 @@ import typer
 from recorder.cli.output import Format, emit, emit_text, progress
 from recorder.errors import ExitCode
 
+_WIDTH = 118
+
 
 def demo(
     directory: Annotated[
@@ -44,7 +46,9 @@ class _Terminal:
         emit_text(f"\n{self._chapter}. {text}")
 
     def say(self, text: str) -> None:
-        emit_text(f"   {text}")
+        import textwrap
+
+        emit_text(textwrap.fill(text, _WIDTH, initial_indent="   ", subsequent_indent=" " * 17))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         emit(columns, rows, Format.TABLE)

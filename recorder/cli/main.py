@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from recorder.cli import cat, demo, info, local, ls, record, replay, scrub, sql, timing, verify, verify_clean
+from recorder.cli import cat, demo, info, inspect, local, ls, record, replay, scrub, sql, timing, verify, verify_clean
 from recorder.cli.output import VERBOSITY, complain
 from recorder.errors import BlackboxError, ExitCode
 
@@ -50,6 +50,7 @@ VERBS = (
     info.info,
     ls.ls,
     cat.cat,
+    inspect.inspect,
     sql.sql,
     verify.verify,
     scrub.scrub,
