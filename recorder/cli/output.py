@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
+
+from recorder.errors import ExitCode
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,24 +53,36 @@ def complain(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
+@contextmanager
+def _stdout() -> Iterator[TextIO]:
+    """Where results go. Its reader (head, less) may leave at any time: then nothing is left to do or wrong."""
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Keep the exit from flushing into it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(ExitCode.OK) from None
+
+
 def emit(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Format) -> None:
     """Write rows to stdout. JSON and NDJSON write one object a row with `columns` as its keys."""
     if form is Format.TABLE:
-        _table(columns, rows)
+        emit_text(_table(columns, rows))
     elif form is Format.CSV:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+        with _stdout() as out:
+            writer = csv.writer(out, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(rows)
     elif form is Format.NDJSON:
-        for row in rows:
-            sys.stdout.write(to_json(dict(zip(columns, row, strict=True))) + "\n")
+        emit_lines(to_json(dict(zip(columns, row, strict=True))) for row in rows)
     else:
         emit_json([dict(zip(columns, row, strict=True)) for row in rows])
 
 
 def emit_json(value: Any) -> None:
     """One JSON value on stdout, indented."""
-    sys.stdout.write(to_json(value, indent=2) + "\n")
+    emit_text(to_json(value, indent=2))
 
 
 def emit_object(value: Mapping[str, Any], form: Format) -> None:
@@ -89,13 +104,15 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
 
 def emit_lines(lines: Iterable[str]) -> None:
     """Lines to stdout as they come, so that `head` sees the first at once."""
-    for line in lines:
-        sys.stdout.write(line + "\n")
+    with _stdout() as out:
+        for line in lines:
+            out.write(line + "\n")
 
 
 def emit_text(text: str) -> None:
-    """Text for eyes on stdout."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    """Text on stdout."""
+    with _stdout() as out:
+        out.write(text if text.endswith("\n") else text + "\n")
 
 
 def emit_facts(title: str, facts: Mapping[str, str]) -> None:
@@ -162,7 +179,7 @@ def _rate_column() -> Any:
     return RateColumn()
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -175,8 +192,10 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     for row in materialised:
         table.add_row(*(Text(_cell(column, value)) for column, value in zip(columns, row, strict=True)))
     console = _console(stderr=False)
-    # A pipe has no width: never fold what a program or `less -S` may read.
-    console.print(table, soft_wrap=not sys.stdout.isatty())
+    with console.capture() as captured:
+        # A pipe has no width: never fold what a program or `less -S` may read.
+        console.print(table, soft_wrap=not sys.stdout.isatty())
+    return captured.get()
 
 
 def _cell(column: str, value: Any) -> str:

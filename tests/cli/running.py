@@ -47,10 +47,10 @@ def without_rights(*paths: Path, mode: int = 0) -> Iterator[None]:
     root = os.geteuid() == 0
     opened = []
     if root:
-        for path in {parent for path in paths for parent in path.parents}:
-            if not path.stat().st_mode & 0o001:
-                opened.append((path, path.stat().st_mode))
-                path.chmod(path.stat().st_mode | 0o055)
+        for parent in {parent for path in paths for parent in path.parents}:
+            if not parent.stat().st_mode & 0o001:
+                opened.append((parent, parent.stat().st_mode))
+                parent.chmod(parent.stat().st_mode | 0o055)
         os.seteuid(65_534)
     try:
         yield
