@@ -46,7 +46,9 @@ class Condition:
         self._connection.execute("set lock_configuration = true")
         columns = ", ".join(f"{sql} as {quoted(name)}" for name, sql in COLUMNS.items())
         # An expression that fails on one odd record must not blind the condition for the others of its batch.
-        self._query = f"select coalesce(try(({expression}\n)), false) as holds from (select {columns} from {_ARRIVED} raw)"
+        self._query = (
+            f"select coalesce(try(({expression}\n)), false) as holds from (select {columns} from {_ARRIVED} raw)"
+        )
         self._check()
 
     def holds(self, batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:

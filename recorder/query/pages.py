@@ -19,8 +19,7 @@ PREVIEW_BYTES = 512
 _SEARCH_BATCH = 100_000
 _VALUE = "coalesce(value, value_bytes::varchar)"  # what is not UTF-8 is searched in its escaped spelling
 _KEY = "coalesce(key, key_bytes::varchar)"
-_HEADER = "concat_ws('=', h.key, coalesce(h.value, h.value_bytes::varchar))"
-_HEADERS = f"array_to_string(list_transform(headers, lambda h: {_HEADER}), ' ')"
+_HEADER_VALUE = "coalesce(h.value, h.value_bytes::varchar)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +145,19 @@ def _condition(wanted: Filter) -> tuple[str, dict[str, object]]:
         conditions.append(_contains(_KEY, "key_text", wanted.key_text))
         parameters["key_text"] = wanted.key_text
     if wanted.text:
-        where = " or ".join(_contains(place, "text", wanted.text) for place in (_VALUE, _KEY, _HEADERS))
+        header = " or ".join(_contains(place, "text", wanted.text) for place in ("h.key", _HEADER_VALUE))
+        headers = f"len(list_filter(headers, lambda h: {header})) > 0"
+        where = " or ".join([*(_contains(place, "text", wanted.text) for place in (_VALUE, _KEY)), headers])
         conditions.append(f"({where})")
         parameters["text"] = wanted.text
     return " and ".join(conditions), parameters
 
 
 def _contains(expression: str, name: str, text: str) -> str:
-    case = "c" if text != text.lower() else "i"
-    return f"coalesce(regexp_matches({expression}, $%s, 'l%s'), false)" % (name, case)
+    """False, not null, where the expression is null."""
+    if text == text.lower() != text.upper():
+        return f"coalesce(regexp_matches({expression}, ${name}, 'li'), false)"
+    return f"coalesce(contains({expression}, ${name}), false)"
 
 
 def _offsets(offsets: Sequence[int]) -> str:

@@ -13,8 +13,9 @@ from recorder.query.pages import PREVIEW_BYTES, Row
 from recorder.tui.jump import clock
 from recorder.window import format_time
 
-TOPIC_COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "bright_magenta")
-DEAD_LETTER_COLOUR = "bright_red"
+TOPIC_COLOURS = ("#5fafd7", "#87af5f", "#d7af5f", "#af87d7", "#5fafaf", "#d7875f", "#87afff", "#afaf87")
+DEAD_LETTER_COLOUR = "#ff5f5f"
+"""Red means trouble, so no other topic is red."""
 
 _DEAD_LETTERS = re.compile(r"(^|[._-])(dlq|dlt|dead[._-]?letters?|errors?|poison)([._-]|$)", re.IGNORECASE)
 _TIME = 12

@@ -79,6 +79,18 @@ async def test_searching_filters_and_escape_brings_all_back_around_the_same_reco
         await terminal.sees("record 122 of 603", "pay-0061", "payments.dlq  0 @ 0")
 
 
+async def test_a_search_that_finds_nothing_keeps_the_place(capture: Capture) -> None:
+    async with inspecting(capture) as terminal:
+        await terminal.sees("pay-0000")
+        await terminal.press("e", "slash")
+        await terminal.write("k/q?s nowhere")
+        await terminal.sees("k/q?s nowhere")
+        await terminal.press("enter")
+        await terminal.sees("record none, of 603 in all")
+        await terminal.press("escape")
+        await terminal.sees("record 122 of 603", "payments.dlq  0 @ 0")
+
+
 async def test_following_a_key_crosses_topics(capture: Capture) -> None:
     async with inspecting(capture) as terminal:
         await terminal.sees("pay-0000")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import replace
 from typing import ClassVar
@@ -78,6 +79,7 @@ class BrowseScreen(Screen[None]):
         self._wanted = Filter()
         self._searching = False
         self._record: tuple[Place, Record] | None = None
+        self._latest: Place | None = None  # where the cursor was before a filter left nothing
         self._sql: str | None = None
 
     def compose(self) -> ComposeResult:
@@ -97,7 +99,7 @@ class BrowseScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one(TopicList).border_title = "topics"
-        self.query_one(Detail).show(None, None)
+        self.query_one(Detail).show(None, None, None)
         self.query_one(Status).say("reading the timeline…")
         self._load.timeline()
 
@@ -113,7 +115,7 @@ class BrowseScreen(Screen[None]):
             self.query_one(Status).say(f"searching: {message.records:,} found so far. Esc stops.")
 
     def on_searched(self, message: Searched) -> None:
-        place = self._place()
+        place = self._place() or self._latest
         self._searching = False
         self._wanted, self._found = message.wanted, message.found
         self._show(place)
@@ -124,7 +126,7 @@ class BrowseScreen(Screen[None]):
     def on_record_read(self, message: RecordRead) -> None:
         if message.place == self._place():
             self._record = message.place, message.record
-            self.query_one(Detail).show(message.record, message.place.effective_ms)
+            self.query_one(Detail).show(message.record, message.place.effective_ms, self._match)
 
     def on_failed(self, message: Failed) -> None:
         self._searching = self._searching and message.group != "search"
@@ -144,8 +146,9 @@ class BrowseScreen(Screen[None]):
         place = self._place()
         self._show_status()
         self.query_one(TimeStrip).point(None if place is None else place.effective_ms)
+        self._latest = place or self._latest
         if place is None:
-            self.query_one(Detail).show(None, None)
+            self.query_one(Detail).show(None, None, None)
         elif self._record is None or self._record[0] != place:
             self._load.record(self._kept, place)
 
@@ -155,7 +158,7 @@ class BrowseScreen(Screen[None]):
             self.query_one("#value").focus()
 
     def on_topic_list_chosen(self, message: TopicList.Chosen) -> None:
-        place = self._place()
+        place = self._place() or self._latest
         self._wanted = replace(self._wanted, topics=message.topics)
         self._show(place)
 
@@ -280,8 +283,11 @@ class BrowseScreen(Screen[None]):
         self.query_one(TimeStrip).show(self._everything, self._kept)
         position = place if isinstance(place, int) else 0 if place is None else self._kept.position_of(place)
         self._record = None
-        match = matcher(self._wanted.text or self._wanted.key_text)
-        self.query_one(RecordTable).show(len(self._kept), position, match)
+        self.query_one(RecordTable).show(len(self._kept), position, self._match)
+
+    @property
+    def _match(self) -> re.Pattern[str] | None:
+        return matcher(self._wanted.text or self._wanted.key_text)
 
     def _show_status(self) -> None:
         if not self._searching:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.highlighter import JSONHighlighter
 from rich.text import Text
 from textual.app import ComposeResult
@@ -23,7 +25,7 @@ class Detail(Horizontal):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: tuple[Record | None, int | None] = (None, None)
+        self._shown: tuple[Record | None, int | None, re.Pattern[str] | None] = (None, None, None)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="about"):
@@ -31,9 +33,9 @@ class Detail(Horizontal):
         with VerticalScroll(id="value"):
             yield Static(id="value-text", markup=False)
 
-    def show(self, record: Record | None, effective_ms: int | None) -> None:
-        """A record and the time that it counts with; None: nothing to show."""
-        self._shown = record, effective_ms
+    def show(self, record: Record | None, effective_ms: int | None, match: re.Pattern[str] | None) -> None:
+        """A record, the time that it counts with, and what to mark in it; None: nothing to show."""
+        self._shown = record, effective_ms, match
         self._draw()
         for pane in (self.query_one("#about"), self.query_one("#value")):
             pane.scroll_home(animate=False)
@@ -44,18 +46,18 @@ class Detail(Horizontal):
     def _draw(self) -> None:
         about, value = self.query_one("#about"), self.query_one("#value")
         about_text, value_text = self.query_one("#about-text", Static), self.query_one("#value-text", Static)
-        record, effective_ms = self._shown
+        record, effective_ms, match = self._shown
         if record is None:
             about.border_title, value.border_title = "record", "value"
             about_text.update("")
             value_text.update("")
             return
         about.border_title = f"{record.topic}  {record.partition} @ {record.offset}"
-        about_text.update(_about(record, effective_ms, _hex_row(about.content_size.width)))
+        about_text.update(_marked(_about(record, effective_ms, _hex_row(about.content_size.width)), match))
         rendered = render(record.value, hex_row=_hex_row(value.content_size.width))
         size = "" if record.value is None else f" · {len(record.value):,} bytes"
         value.border_title = f"value · {_KINDS[rendered.kind]}{size}"
-        value_text.update(payload_text(rendered))
+        value_text.update(_marked(payload_text(rendered), match))
 
 
 def payload_text(rendered: Rendered) -> Text:
@@ -98,6 +100,12 @@ def _about(record: Record, effective_ms: int | None, hex_row: int) -> Text:
         text.append("\n")
     if record.leader_epoch is not None:
         text.append(f"\nleader epoch {record.leader_epoch}", "dim")
+    return text
+
+
+def _marked(text: Text, match: re.Pattern[str] | None) -> Text:
+    for found in match.finditer(text.plain) if match is not None else ():
+        text.stylize("black on yellow", *found.span())
     return text
 
 
