@@ -1,4 +1,4 @@
-"""Every wrong thing a person can type or hand over: one sentence on stderr, the right exit code, nothing half-written."""
+"""Every wrong thing that can be typed or handed over: one sentence, the right exit code, nothing half-written."""
 
 from __future__ import annotations
 
