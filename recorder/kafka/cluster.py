@@ -49,7 +49,7 @@ class Cluster:
             except KafkaException as error:
                 self.admin.poll(0)  # lets the client tell why: refused, unknown host, no TLS, wrong password
                 fatal = not error.args[0].retriable() and error.args[0].code() != KafkaError._TRANSPORT
-                if fatal or time.monotonic() >= deadline:
+                if fatal or self.connection.refused or time.monotonic() >= deadline:
                     raise self.connection.unavailable(error, "reach a broker") from error
 
     @property

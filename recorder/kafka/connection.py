@@ -25,6 +25,9 @@ Client = TypeVar("Client")
 LOG = logging.getLogger("recorder.kafka")
 LOG.addHandler(logging.NullHandler())
 LOG.propagate = False
+_HUNG_UP = re.compile(
+    r"([^\s/]+)/(?:bootstrap|-?\d+): Disconnected.* \(after \d{1,3}ms in state (?:APIVERSION_QUERY|UP)"
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Connection:
     """Where each setting was written, for error messages."""
     errors: list[str] = field(repr=False, default_factory=list, compare=False)
     """What the clients heard from brokers lately, newest last."""
+    _refused_by: set[str] = field(repr=False, default_factory=set, compare=False)
     _lock: threading.Lock = field(repr=False, default_factory=threading.Lock, compare=False)
 
     def config(self, **overrides: Any) -> dict[str, Any]:
@@ -54,21 +58,31 @@ class Connection:
         # librdkafka asks for a group id even where no group is used; none is ever joined or committed to.
         own = {"group.id": CLIENT_ID, "enable.auto.commit": False, "enable.auto.offset.store": False}
         config = self.config(**overrides) | own
-        return self._make(lambda: Consumer(config, logger=LOG))
+        return self._make(lambda: Consumer(config, logger=_Ear(self)))
 
     def producer(self, **overrides: Any) -> Producer:
         config = self.config(**overrides)
-        return self._make(lambda: Producer(config, logger=LOG))
+        return self._make(lambda: Producer(config, logger=_Ear(self)))
 
     def admin(self, **overrides: Any) -> AdminClient:
         config = self.config(**overrides)
-        return self._make(lambda: AdminClient(config, logger=LOG))
+        return self._make(lambda: AdminClient(config, logger=_Ear(self)))
+
+    @property
+    def refused(self) -> bool:
+        """Every broker of the bootstrap list refused our credentials, or showed a certificate that we can't trust.
+
+        Trying again would not help, and may lock the account.
+        """
+        with self._lock:
+            return len(self._refused_by) >= len(self.bootstrap.split(","))
 
     def unavailable(self, error: KafkaException | KafkaError, doing: str) -> KafkaUnavailableError:
         """A sentence for an error of a client: what was being done, where, why as the brokers told it."""
         kafka_error = error.args[0] if isinstance(error, KafkaException) else error
         with self._lock:
-            heard = "; ".join(dict.fromkeys(self.errors[-5:]))
+            latest = {text.partition(": ")[0]: text for text in self.errors[-5:]}
+        heard = "; ".join(latest.values()).removeprefix(f"{self.bootstrap}: ")
         reason = heard or str(kafka_error.str())
         return KafkaUnavailableError(f"Can't {doing} at {self.bootstrap}: {reason}.{_advice(kafka_error, reason)}")
 
@@ -80,15 +94,38 @@ class Connection:
             text = re.sub(r"^Failed to create [a-z ]+: ", "", text).rstrip(".")
             key = max((key for key in self.settings if key in text), key=len, default="")
             where = self.origins.get(key, "The client configuration")
-            raise UsageError(f"{where}: {text}. Correct or remove the setting.") from None
+            locked = re.search("mac verify failure|PEM lib|bad decrypt|bad password", text)
+            advice = "Check the file and its password" if locked else "Correct or remove the setting"
+            raise UsageError(f"{where}: {_readable(text)}. {advice}.") from None
 
     def _heard(self, error: KafkaError) -> None:
         LOG.info("%s", error)
         # "All brokers down" only repeats what the single brokers' errors said better.
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
-            with self._lock:
-                self.errors.append(_readable(error.str()))
-                del self.errors[:-20]
+            hopeless = error.code() in {KafkaError._AUTHENTICATION, KafkaError._SSL} or "SSL alert" in error.str()
+            self._remember(_readable(error.str()), hopeless=hopeless)
+
+    def _remember(self, text: str, *, hopeless: bool = False) -> None:
+        with self._lock:
+            self.errors.append(text)
+            del self.errors[:-20]
+            if hopeless:
+                self._refused_by.add(text.partition(": ")[0])
+
+
+class _Ear:
+    """The logger of a client: passes on to Python's logging, and remembers what no error tells.
+
+    A broker that wants another security protocol just hangs up, which the client takes for a small thing.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def log(self, level: int, form: str, *words: Any) -> None:
+        LOG.log(level, form, *words)
+        if match := _HUNG_UP.search(str(words[-1:])):
+            self._connection._remember(f"{match[1]}: the connection was closed at once")
 
 
 def connect(bootstrap: str | None, properties: Sequence[str] = (), command_config: Path | None = None) -> Connection:
@@ -115,16 +152,21 @@ def _librdkafka_name(keyword: str) -> str:
 
 
 def _readable(text: str) -> str:
-    """librdkafka's message without its bookkeeping (`… (after 0ms in state CONNECT, …)`)."""
-    return text.split(" (after ")[0].removeprefix("sasl_plaintext://").strip().rstrip(".")
+    """librdkafka's message without its bookkeeping: `ssl://HOST:PORT/bootstrap: … (after 0ms in state CONNECT, …)`."""
+    text = re.sub(r"^(?:\w+://)?(\S+?)/(?:bootstrap|-?\d+): ", r"\1: ", text.split(" (after ")[0])
+    return re.sub(r"error:[0-9A-F]+:SSL routines::", "", text).strip().rstrip("?.")
 
 
 def _advice(error: KafkaError, reason: str) -> str:
+    if "SASL mechanism" in reason and "nsupported" in reason:
+        return " Check sasl.mechanism."
     if error.code() == KafkaError._AUTHENTICATION or "uthentication" in reason:
         return " Check the user name and password (sasl.*)."
+    if "PLAINTEXT" in reason:
+        return " The broker speaks no TLS there: check the port and security.protocol."
     if "SSL" in reason or "certificate" in reason:
         return " Check security.protocol and the certificates (ssl.*)."
-    if "Invalid response size" in reason or "security.protocol" in reason:
+    if "Invalid response size" in reason or "closed at once" in reason:
         return " It may be no Kafka, or want another security.protocol (SSL, SASL_SSL)."
     if error.code() in {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}:
         return " Ask for the READ right on the topic."

@@ -16,9 +16,9 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -27,6 +27,7 @@ from confluent_kafka.admin import AdminClient
 from recorder.kafka.local_broker import Broker, Lifetime, telling_lines
 from recorder.kafka.local_config import LOG4J, server_properties
 from recorder.kafka.local_install import Installation, LocalKafkaError, check_space, install, no_space
+from recorder.kafka.local_security import PROTOCOLS, Security
 
 _START_SECONDS = 90.0
 _PORT_ATTEMPTS = 5
@@ -48,6 +49,8 @@ class LocalKafka:
     bootstrap: str
     cluster_id: str
     brokers: tuple[Broker, ...]
+    secured: Mapping[str, str] = field(default_factory=dict)
+    """With `Security`: the brokers' addresses by security protocol (SASL_SSL, SSL); `bootstrap` is the plain one."""
 
     def wait_ready(self, seconds: float = _START_SECONDS) -> None:
         """Return once every broker that was started answers a metadata request and is known to the others.
@@ -82,7 +85,11 @@ class LocalKafka:
 
 @contextmanager
 def local_kafka(
-    *, brokers: int = 1, directory: Path | None = None, cluster_id: str | None = None
+    *,
+    brokers: int = 1,
+    directory: Path | None = None,
+    cluster_id: str | None = None,
+    security: Security | None = None,
 ) -> Iterator[LocalKafka]:
     """Run a cluster of `brokers` combined brokers and controllers for the length of the `with` block.
 
@@ -94,7 +101,12 @@ def local_kafka(
     home = Path(tempfile.mkdtemp(prefix="blackbox-kafka-")) if directory is None else directory.absolute()
     try:
         cluster = start_cluster(
-            installation, home, brokers=brokers, cluster_id=cluster_id or new_cluster_id(), lifetime=lifetime
+            installation,
+            home,
+            brokers=brokers,
+            cluster_id=cluster_id or new_cluster_id(),
+            lifetime=lifetime,
+            security=security,
         )
         try:
             yield cluster
@@ -119,7 +131,13 @@ def new_cluster_id() -> str:
 
 
 def start_cluster(
-    installation: Installation, home: Path, *, brokers: int, cluster_id: str, lifetime: Lifetime
+    installation: Installation,
+    home: Path,
+    *,
+    brokers: int,
+    cluster_id: str,
+    lifetime: Lifetime,
+    security: Security | None = None,
 ) -> LocalKafka:
     """Format and start brokers under `home` and wait until they are ready; tries other ports when one was taken."""
     try:
@@ -127,10 +145,10 @@ def start_cluster(
         check_space(home)
         for _ in range(_PORT_ATTEMPTS - 1):
             try:
-                return _start_once(installation, home, brokers, cluster_id, lifetime)
+                return _start_once(installation, home, brokers, cluster_id, lifetime, security)
             except PortTakenError:
                 continue
-        return _start_once(installation, home, brokers, cluster_id, lifetime)
+        return _start_once(installation, home, brokers, cluster_id, lifetime, security)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise no_space(home) from error
@@ -147,18 +165,40 @@ def keep_class_archive(installation: Installation, home: Path) -> None:
 
 
 def _start_once(
-    installation: Installation, home: Path, brokers: int, cluster_id: str, lifetime: Lifetime
+    installation: Installation,
+    home: Path,
+    brokers: int,
+    cluster_id: str,
+    lifetime: Lifetime,
+    security: Security | None,
 ) -> LocalKafka:
-    ports = _free_ports(2 * brokers)
-    pairs = list(zip(ports[:brokers], ports[brokers:], strict=True))
+    protocols = PROTOCOLS if security else ()
+    ports = _free_ports((2 + len(protocols)) * brokers)
+    pairs = list(zip(ports[:brokers], ports[brokers : 2 * brokers], strict=True))
+    secured = [dict(zip(protocols, ports[2 * brokers + node :: brokers], strict=True)) for node in range(brokers)]
     started = [
-        _broker(installation, home, node_id=node, pairs=pairs, lifetime=lifetime) for node in range(1, brokers + 1)
+        _broker(
+            installation,
+            home,
+            node_id=node,
+            properties=server_properties(
+                node_id=node,
+                ports=pairs,
+                data_dir=_own(home, node) / "data",
+                security=security,
+                secured=secured[node - 1],
+            ),
+            port=pairs[node - 1][0],
+            lifetime=lifetime,
+        )
+        for node in range(1, brokers + 1)
     ]
-    _format(installation, home, started, cluster_id)
+    _format(installation, home, started, cluster_id, security.format_options() if security else [])
     cluster = LocalKafka(
-        bootstrap=",".join(f"127.0.0.1:{port}" for port, _ in pairs),
+        bootstrap=_addresses(port for port, _ in pairs),
         cluster_id=cluster_id,
         brokers=tuple(started),
+        secured={protocol: _addresses(ports[protocol] for ports in secured) for protocol in protocols},
     )
     try:
         for broker in started:
@@ -171,18 +211,26 @@ def _start_once(
     return cluster
 
 
+def _own(home: Path, node_id: int) -> Path:
+    return home / f"broker-{node_id}"
+
+
+def _addresses(ports: Iterable[int]) -> str:
+    return ",".join(f"127.0.0.1:{port}" for port in ports)
+
+
 def _broker(
-    installation: Installation, home: Path, *, node_id: int, pairs: list[tuple[int, int]], lifetime: Lifetime
+    installation: Installation, home: Path, *, node_id: int, properties: str, port: int, lifetime: Lifetime
 ) -> Broker:
     """Write the files of one broker; nothing is started yet."""
-    own = home / f"broker-{node_id}"
+    own = _own(home, node_id)
     own.mkdir(exist_ok=True)
     (own / "broker.log").unlink(missing_ok=True)
     (own / "log4j2.properties").write_text(LOG4J)
-    (own / "server.properties").write_text(server_properties(node_id=node_id, ports=pairs, data_dir=own / "data"))
+    (own / "server.properties").write_text(properties)
     return Broker(
         node_id=node_id,
-        port=pairs[node_id - 1][0],
+        port=port,
         log_path=own / "broker.log",
         data_dir=own / "data",
         command=[
@@ -216,7 +264,9 @@ def _new_archive(installation: Installation, home: Path) -> Path:
     return installation.class_archive.with_name(f"{home.name}.new")
 
 
-def _format(installation: Installation, home: Path, brokers: Sequence[Broker], cluster_id: str) -> None:
+def _format(
+    installation: Installation, home: Path, brokers: Sequence[Broker], cluster_id: str, options: Sequence[str]
+) -> None:
     """Give each new data directory the cluster id; one that has been used already must have the same."""
     running = []
     for broker in brokers:
@@ -225,7 +275,7 @@ def _format(installation: Installation, home: Path, brokers: Sequence[Broker], c
             _check_cluster_id(meta, cluster_id)
             continue
         own = broker.log_path.parent
-        tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(own / "server.properties")]
+        tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(own / "server.properties"), *options]
         command = [*_java(installation, own), *tool]
         running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
     for process in running:

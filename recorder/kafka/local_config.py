@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from recorder.kafka.local_security import Security
 
 LOG4J = """\
 rootLogger.level = warn
@@ -17,7 +20,7 @@ appender.out.layout.pattern = %d %p %m (%c)%n%throwable
 _FIXED = {
     "process.roles": "broker,controller",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL",
     "inter.broker.listener.name": "PLAINTEXT",
     # A mistyped topic name is an error, as in production.
     "auto.create.topics.enable": "false",
@@ -52,16 +55,27 @@ _FIXED = {
 }
 
 
-def server_properties(*, node_id: int, ports: list[tuple[int, int]], data_dir: Path) -> str:
-    """The properties file of broker `node_id` (from 1); `ports` holds (client port, controller port) by node."""
+def server_properties(
+    *,
+    node_id: int,
+    ports: list[tuple[int, int]],
+    data_dir: Path,
+    security: Security | None = None,
+    secured: Mapping[str, int] | None = None,
+) -> str:
+    """The properties file of broker `node_id` (from 1); `ports` holds (client port, controller port) by node.
+
+    With `security`, the broker listens also at the ports `secured` (by protocol).
+    """
     nodes = len(ports)
     client, controller = ports[node_id - 1]
+    listeners = {"PLAINTEXT": client, **(secured or {})}
     replicas = str(min(3, nodes))
     in_sync = str(min(2, nodes))
     settings = _FIXED | {
         "node.id": str(node_id),
-        "listeners": f"PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{client}",
+        "listeners": _addresses(listeners | {"CONTROLLER": controller}),
+        "advertised.listeners": _addresses(listeners),
         "controller.quorum.voters": ",".join(
             f"{node}@127.0.0.1:{port}" for node, (_, port) in enumerate(ports, start=1)
         ),
@@ -73,4 +87,10 @@ def server_properties(*, node_id: int, ports: list[tuple[int, int]], data_dir: P
         "share.coordinator.state.topic.replication.factor": replicas,
         "share.coordinator.state.topic.min.isr": in_sync,
     }
+    if security is not None:
+        settings |= security.server_settings(secured or {})
     return "".join(f"{key}={value}\n" for key, value in sorted(settings.items()))
+
+
+def _addresses(ports: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items())

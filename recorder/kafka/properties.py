@@ -44,6 +44,13 @@ _IGNORED = {
     "sasl.client.callback.handler.class",
     "ssl.protocol",
     "ssl.enabled.protocols",
+    "ssl.keymanager.algorithm",
+    "ssl.trustmanager.algorithm",
+    "ssl.provider",
+    "ssl.secure.random.implementation",
+    "sasl.oauthbearer.jwt.retriever.class",
+    "sasl.oauthbearer.jwt.validator.class",
+    "security.providers",
 }
 _RENAMED = {
     "metadata.broker.list": "bootstrap.servers",
@@ -53,9 +60,9 @@ _RENAMED = {
 }
 _FOR_PROGRAMS = {"default.topic.config", "logger", "on_commit", "on_delivery"}
 _SECRET = re.compile(r"password|secret|token|jaas|\.key\b|pem|username|user\.info")
-_PEM_FILES = {
-    "ssl.truststore.location": ("ssl.truststore.type", "ssl.ca.location"),
-    "ssl.keystore.location": ("ssl.keystore.type", "ssl.certificate.location"),
+_STORE_PASSWORDS = {
+    "ssl.truststore.location": "ssl.truststore.password",
+    "ssl.keystore.location": "ssl.keystore.password",
 }
 _FILES = {
     "ssl.ca.location",
@@ -70,7 +77,7 @@ _PEM_TEXTS = {
     "ssl.keystore.certificate.chain": "ssl.certificate.pem",
     "ssl.keystore.key": "ssl.key.pem",
 }
-_JAAS_OPTION = re.compile(r"""([A-Za-z.]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^\s;]+))""")
+_JAAS_OPTION = re.compile(r"""([\w.]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^\s;]+))""")
 _JAAS_NAMES = {
     "username": "sasl.username",
     "password": "sasl.password",
@@ -78,6 +85,8 @@ _JAAS_NAMES = {
     "clientSecret": "sasl.oauthbearer.client.secret",
     "scope": "sasl.oauthbearer.scope",
 }
+_UNSECURED_NAME = "unsecuredLoginStringClaim_sub"
+"""Who one is to a broker that takes tokens without a signature: development only, in Java as here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +148,12 @@ def translate(properties: list[Property]) -> dict[str, str]:
             result.update(_jaas(entry))
         elif key in _PEM_TEXTS:
             result[_PEM_TEXTS[key]] = entry.value
-        elif key in _PEM_FILES:
+        elif key in _STORE_PASSWORDS:
             result.update(_store(entry, given))
         elif key in {"ssl.truststore.type", "ssl.keystore.type"}:
             continue
         elif key == "ssl.truststore.password":
-            continue  # a PEM store has none, and other stores are refused where they are named
+            continue  # used where the store is read
         elif key == "ssl.endpoint.identification.algorithm":
             result[key] = entry.value or "none"
         elif key.endswith("_cb") or key in _FOR_PROGRAMS:
@@ -160,22 +169,35 @@ def translate(properties: list[Property]) -> dict[str, str]:
     return result
 
 
-def _store(entry: Property, given: dict[str, Property]) -> Iterator[tuple[str, str]]:
-    type_key, pem_key = _PEM_FILES[entry.key]
-    kind = given[type_key].value.upper() if type_key in given else ""
-    is_pem = kind == "PEM" or (not kind and entry.value.endswith((".pem", ".crt")))
-    if is_pem:
-        yield pem_key, entry.value
-        if pem_key == "ssl.certificate.location":
-            yield "ssl.key.location", entry.value  # Java keeps chain and key in one PEM file
-    elif entry.key == "ssl.keystore.location" and (kind == "PKCS12" or entry.value.endswith((".p12", ".pfx"))):
-        yield entry.key, entry.value
-    else:
-        target = "-X ssl.ca.location=ca.pem" if "trust" in entry.key else "a PKCS12 file"
+def _store(entry: Property, given: dict[str, Property]) -> dict[str, str]:
+    """librdkafka reads PEM, and of PKCS12 only key stores; whatever else a Java store may be becomes PEM texts."""
+    from recorder.kafka.stores import StoreError, kind_of, read_store
+
+    trust = entry.key == "ssl.truststore.location"
+    path = Path(entry.value)
+    passwords = [given[key].value if key in given else "" for key in (_STORE_PASSWORDS[entry.key], "ssl.key.password")]
+    try:
+        kind = kind_of(path)
+        if kind == "PEM" and trust:
+            return {"ssl.ca.location": entry.value}
+        if kind == "PEM":  # Java keeps chain and key in one file
+            return {"ssl.certificate.location": entry.value, "ssl.key.location": entry.value}
+        if kind == "PKCS12" and not trust:
+            return {entry.key: entry.value}
+        store = read_store(path, *passwords)
+    except OSError as error:
+        raise UsageError(f"{entry.where}: {entry.key} names {path}: {error.strerror}.") from None
+    except StoreError as error:
         raise UsageError(
-            f"{entry.where}: {entry.key} is a Java key store, which this client can't read: "
-            f"convert it (keytool -importkeystore … -deststoretype PKCS12, or openssl to PEM) and give {target}."
-        )
+            f"{entry.where}: {path} {error}. Check {_STORE_PASSWORDS[entry.key]}, or convert the store to PKCS12 "
+            "(keytool -importkeystore … -deststoretype PKCS12)."
+        ) from None
+    own = {"ssl.certificate.pem": store.chain, "ssl.key.pem": store.key}
+    found = {"ssl.ca.pem": store.certificates} if trust else own
+    if not all(found.values()):
+        what = "trusted certificate" if trust else "private key with its certificate"
+        raise UsageError(f"{entry.where}: {path} holds no {what}: is it the right store?")
+    return found
 
 
 def _jaas(entry: Property) -> Iterator[tuple[str, str]]:
@@ -188,8 +210,12 @@ def _jaas(entry: Property) -> Iterator[tuple[str, str]]:
             "use PLAIN, SCRAM or OAUTHBEARER, or give librdkafka's own sasl.* settings with -X."
         )
     for name, double, single, bare in _JAAS_OPTION.findall(entry.value):
+        value = re.sub(r"\\(.)", r"\1", double) or single or bare
         if name in _JAAS_NAMES:
-            yield _JAAS_NAMES[name], re.sub(r"\\(.)", r"\1", double) or single or bare
+            yield _JAAS_NAMES[name], value
+        elif name == _UNSECURED_NAME:
+            yield "enable.sasl.oauthbearer.unsecure.jwt", "true"
+            yield "sasl.oauthbearer.config", f"principal={value}"
 
 
 def _parse(text: str, path: Path) -> Iterator[Property]:

@@ -94,6 +94,11 @@ def test_an_old_file_in_latin_1_is_read_as_java_reads_it(tmp_path: Path) -> None
                 "sasl.oauthbearer.scope": "x y",
             },
         ),
+        (
+            "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule",
+            'unsecuredLoginStringClaim_sub="alice"',
+            {"enable.sasl.oauthbearer.unsecure.jwt": "true", "sasl.oauthbearer.config": "principal=alice"},
+        ),
     ],
 )
 def test_jaas_becomes_settings(module: str, options: str, expected: dict[str, str], tmp_path: Path) -> None:
@@ -102,7 +107,7 @@ def test_jaas_becomes_settings(module: str, options: str, expected: dict[str, st
 
 
 def test_a_usual_file_of_a_company_works_unchanged(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("")
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
     settings = of(
         f"""
         bootstrap.servers=broker-1:9093,broker-2:9093
@@ -144,8 +149,8 @@ def test_the_last_of_two_settings_counts() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
-        ("ssl.truststore.location", "/x/kafka.jks", "Java key store"),
-        ("ssl.keystore.location", "/x/kafka.jks", "Java key store"),
+        ("ssl.truststore.location", "/x/kafka.jks", "No such file"),
+        ("ssl.keystore.location", "/x/kafka.jks", "No such file"),
         ("ssl.ca.location", "/nowhere/ca.pem", "does not exist"),
         ("sasl.jaas.config", f"com.corp.MyLoginModule required password={SECRET};", "com.corp.MyLoginModule"),
         ("sasl.jaas.config", SECRET, "no login module"),
@@ -162,9 +167,16 @@ def test_what_has_no_counterpart_is_named_by_file_and_line(key: str, value: str,
 
 
 def test_a_pkcs12_store_stays_what_it_is(tmp_path: Path) -> None:
-    (tmp_path / "me.p12").write_bytes(b"")
-    settings = of(f"ssl.keystore.location={tmp_path}/me.p12\nssl.keystore.password=p\n", tmp_path)
-    assert settings == {"ssl.keystore.location": f"{tmp_path}/me.p12", "ssl.keystore.password": "p"}
+    (tmp_path / "me.jks").write_bytes(b"\x30\x82")
+    settings = of(f"ssl.keystore.location={tmp_path}/me.jks\nssl.keystore.password=p\n", tmp_path)
+    assert settings == {"ssl.keystore.location": f"{tmp_path}/me.jks", "ssl.keystore.password": "p"}
+
+
+def test_a_pem_key_store_is_chain_and_key_in_one_file(tmp_path: Path) -> None:
+    (tmp_path / "me.key").write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    settings = of(f"ssl.keystore.location={tmp_path}/me.key\nssl.key.password=p\n", tmp_path)
+    own = f"{tmp_path}/me.key"
+    assert settings == {"ssl.certificate.location": own, "ssl.key.location": own, "ssl.key.password": "p"}
 
 
 @pytest.mark.parametrize("text", ["", "=x", "sasl.password", f"sasl.password:{SECRET}", f"sasl.password {SECRET}=1"])
