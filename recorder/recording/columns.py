@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate, chain
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -51,13 +52,8 @@ def _headers(messages: list[Message]) -> tuple[pa.Array, list[int]]:
             rows.append(None)
     ends = pa.array(accumulate((len(row) if row else 0 for row in rows), initial=0), pa.int32(), size=len(rows) + 1)
     pairs = list(chain.from_iterable(filter(None, rows)))
-    names, values = zip(*pairs, strict=True) if pairs else ((), ())
+    names, values = list(map(itemgetter(0), pairs)), list(map(itemgetter(1), pairs))
     flat = pa.StructArray.from_arrays(
-        [pa.array(names, pa.string()), pa.array(map(_as_bytes, values), pa.binary(), size=len(values))],
-        fields=list(HEADERS_TYPE.value_type),
+        [pa.array(names, pa.string()), pa.array(values, pa.binary())], fields=list(HEADERS_TYPE.value_type)
     )
     return pa.ListArray.from_arrays(ends, flat, type=HEADERS_TYPE), lost
-
-
-def _as_bytes(value: bytes | str | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value

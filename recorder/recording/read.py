@@ -11,11 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+import pyarrow as pa
+
 from recorder.capture.manifest import Note
 from recorder.errors import BlackboxError, KafkaUnavailableError
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.fetching import Arrived, Event, Failed, Fetcher, Message, OutOfRange, ReachedEnd, is_denied
 from recorder.kafka.offsets import Place, log_ends, log_starts
+from recorder.recording.columns import to_batch
 from recorder.recording.pipeline import Pipeline
 from recorder.recording.tape import Tape
 
@@ -204,14 +207,16 @@ class Reading:
         size = self._pending_bytes.pop(place, 0)
         self._all_pending_bytes -= size
         if messages:
-            self.pipeline.add(partial(self._append, self.tapes[place], messages), size)
+            # Columns are made here, which needs the interpreter; writing them, over there, hardly does.
+            batch, lost = to_batch(*place, messages)
+            self.pipeline.add(partial(self._append, self.tapes[place], batch, lost), size)
 
     def _flush_all(self) -> None:
         for place in list(self._pending):
             self._flush(place)
 
-    def _append(self, tape: Tape, messages: list[Message]) -> None:
-        if tape.append(messages):
+    def _append(self, tape: Tape, batch: pa.RecordBatch, lost: list[int]) -> None:
+        if tape.append(batch, lost):
             self.sealed()
 
     def _finish(self, place: Place, fetcher: Fetcher) -> None:

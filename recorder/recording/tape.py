@@ -14,9 +14,7 @@ import pyarrow as pa
 from recorder.capture.ledger import Ledger
 from recorder.capture.manifest import GapReason, Partition
 from recorder.capture.writer import PartitionWriter
-from recorder.kafka.fetching import Message
 from recorder.kafka.offsets import Place
-from recorder.recording.columns import to_batch
 from recorder.recording.plan import Plan
 
 _MINUTES_MS, _WEEK_MS = 300_000, 604_800_000
@@ -47,9 +45,10 @@ class Tape:
         self._latest_ms = 0
         self._headers_lost: list[int] = []
 
-    def append(self, messages: list[Message]) -> bool:
-        """Take what arrived; True when a segment was sealed. Offsets outside the span are somebody else's."""
-        batch, lost = to_batch(*self.place, messages)
+    def append(self, batch: pa.RecordBatch, headers_lost: list[int]) -> bool:
+        """Take what arrived (RECORD_SCHEMA) and the offsets whose headers could not be read; True when a segment was
+        sealed. Offsets outside the span are somebody else's.
+        """
         offsets = batch.column("offset").to_numpy()
         low, high = np.searchsorted(offsets, (self.ledger.position, self.end if self.end is not None else 2**63 - 1))
         timestamps = batch.column("timestamp_ms").to_numpy()
@@ -57,7 +56,7 @@ class Tape:
         batch, offsets, timestamps = batch.slice(low, high - low), offsets[low:high], timestamps[low:high]
         kept = self._in_window(timestamps)
         self._count_late(timestamps, kept)
-        self._headers_lost += [offset for offset in lost if offset in offsets[kept]]
+        self._headers_lost += [offset for offset in headers_lost if offset in offsets[kept]]
         self.ledger.saw(offsets, kept)
         self.records += int(kept.sum())
         return self.writer.append(batch if kept.all() else batch.filter(pa.array(kept)))
