@@ -1,0 +1,126 @@
+"""One partition on its way into the capture: what is kept, what is late, where the window is over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recorder.capture.schema import ROW_GROUP_BYTES, Record
+from recorder.recording import tape as tape_module
+from recorder.recording.plan import Plan, Span
+from recorder.recording.tape import Tape
+from recorder.window import Window
+from tests.builders import record, to_batch
+
+SLACK = 10
+WINDOW = Window(100, 200)
+SURE = 4
+TIMES = st.integers(90, 215) | st.sampled_from([-(2**63), -1, 2**63 - 1, 10**15])
+
+
+def tape(
+    root: Path, *, start: int = 0, end: int | None = 10**6, hint: int | None = None, slack: int | None = SLACK
+) -> Tape:
+    plan = Plan({}, {("t", 0): Span(start, end, hint, 0)}, WINDOW, slack)
+    return Tape(root, ("t", 0), plan, ROW_GROUP_BYTES)
+
+
+def rows(times: list[int], start: int = 0) -> list[Record]:
+    return [record("t", 0, time, offset=start + i) for i, time in enumerate(times)]
+
+
+def over_after(times: list[int]) -> int:
+    """How many records are taken until `SURE` in a row lie beyond the window and its slack."""
+    run = 0
+    for taken, time in enumerate(times, start=1):
+        run = run + 1 if time >= 200 + SLACK else 0
+        if run == SURE:
+            return taken
+    return len(times)
+
+
+@settings(deadline=None)
+@given(times=st.lists(TIMES, max_size=60), cuts=st.lists(st.integers(0, 60), max_size=8).map(sorted))
+def test_where_the_window_is_over_depends_on_the_records_alone(times: list[int], cuts: list[int]) -> None:
+    with TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tape_module, "SURE_RECORDS", SURE)
+        one = tape(Path(directory))
+        everything = rows(times)
+        for start, stop in zip([0, *cuts], [*cuts, len(times)], strict=True):
+            if everything[start:stop]:
+                one.append(to_batch(everything[start:stop]), [])
+        taken = over_after(times)
+        assert one.end in (10**6, taken)
+        assert one.ledger.position == taken
+        kept = [time for time in times[:taken] if time in WINDOW]
+        assert one.records == len(kept)
+        one.cut_short(one.ledger.position)
+        one.writer.seal()
+        described = one.describe()
+        assert described.records == len(kept)
+        assert described.end_offset - described.start_offset == len(kept) + sum(gap.missing for gap in described.gaps)
+
+
+def test_late_is_what_comes_after_the_windows_end_clocks_far_ahead_aside(tmp_path: Path) -> None:
+    one = tape(tmp_path, slack=None)
+    one.append(to_batch(rows([150, 10**12, 160, 205, 170, 150, 220, 199])), [])
+    assert one.late == (3, 20)
+
+
+def test_records_outside_the_span_are_somebody_elses(tmp_path: Path) -> None:
+    one = tape(tmp_path, start=5, end=8)
+    one.append(to_batch(rows([150] * 10)), [2, 6, 9])
+    one.append(to_batch(rows([150] * 10)), [])
+    one.writer.seal()
+    described = one.describe()
+    assert (described.start_offset, described.end_offset, described.records) == (5, 8, 3)
+    assert described.headers_lost == (6,)
+
+
+def test_headers_lost_of_a_record_that_is_not_kept_are_no_loss(tmp_path: Path) -> None:
+    one = tape(tmp_path)
+    one.append(to_batch(rows([50, 150])), [0])
+    assert one.describe().headers_lost == ()
+
+
+@pytest.mark.parametrize(
+    ("times", "hint", "unread"),
+    [
+        ([150] * 3, None, 997),  # the end was not in sight: all the rest is unread
+        ([150] * 3, 10, 7),  # up to where the window ends by time
+        ([150] * 3 + [300], 2, 0),  # past that point, and what came last lies beyond
+        ([300, 150, 150], 0, 997),  # past that point, but it came too early
+    ],
+)
+def test_what_is_unread_when_reading_ends_early(
+    tmp_path: Path, times: list[int], hint: int | None, unread: int
+) -> None:
+    one = tape(tmp_path, end=1_000, hint=hint)
+    one.append(to_batch(rows(times)), [])
+    one.cut_short(len(times))
+    assert one.describe().missing("unread") == unread
+
+
+def test_a_live_partition_that_is_cut_short_ends_where_it_stands(tmp_path: Path) -> None:
+    one = tape(tmp_path, end=None)
+    one.append(to_batch(rows([150, 500, 600, 700, 800, 900])), [])
+    one.cut_short(9)
+    one.ledger.explain(np.empty(0, np.int64), "control")
+    described = one.describe()
+    assert (described.end_offset, described.missing("unread"), described.missing("control")) == (9, 0, 3)
+
+
+def test_the_checkpoint_tells_only_what_is_sealed(tmp_path: Path) -> None:
+    one = tape(tmp_path)
+    one.append(to_batch(rows([150] * 5)), [])
+    assert (one.sealed().records, one.sealed().end_offset) == (0, 0)
+    one.writer.seal()
+    one.append(to_batch(rows([150] * 5, start=5)), [])
+    assert (one.sealed().records, one.sealed().end_offset) == (5, 5)
+    (segment,) = one.sealed().segments
+    assert (tmp_path / segment.path).exists()
