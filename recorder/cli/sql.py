@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -51,6 +52,8 @@ def sql(
     from recorder.query import Session
     from recorder.query.results import check_output, export, first, head, write_csv, write_json, write_ndjson
 
+    # A DuckDB at work does not hear a signal, Python does: ended by SIGTERM, it still tidies up, as by Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     text = _statement(statement, file)
     opened = open_capture(capture)
     if output is not None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import glob
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -22,8 +21,11 @@ MEMORY_LIMIT = "1GiB"
 """For DuckDB's own buffers; larger sorts and groups go to disk."""
 
 
-def open_sandbox(capture: Capture, spill: TemporaryDirectory[str]) -> duckdb.DuckDBPyConnection:
-    """A locked connection with all views over `capture`; CaptureError when its segments can't be read."""
+def open_sandbox(capture: Capture, spill: Path) -> duckdb.DuckDBPyConnection:
+    """A locked connection with all views over `capture`, that spills to the directory `spill`.
+
+    CaptureError when the capture's segments can't be read.
+    """
     root = Path(os.path.realpath(capture.root))
     paths = segment_paths(capture.manifest.topics, root)
     for path in paths:
@@ -32,7 +34,7 @@ def open_sandbox(capture: Capture, spill: TemporaryDirectory[str]) -> duckdb.Duc
             raise CaptureError(f"{path} is a link that leads out of its place in the capture: refusing to read it.")
     if glob.has_magic(str(root)):
         # DuckDB would take the name for a pattern and may find another capture by it.
-        alias = Path(spill.name) / "capture"
+        alias = spill / "capture"
         alias.symlink_to(root)
         root = alias
         paths = segment_paths(capture.manifest.topics, root)
@@ -44,8 +46,8 @@ def open_sandbox(capture: Capture, spill: TemporaryDirectory[str]) -> duckdb.Duc
             "autoload_known_extensions": False,
             "memory_limit": MEMORY_LIMIT,
             "python_enable_replacements": False,
-            "secret_directory": spill.name,
-            "temp_directory": spill.name,
+            "secret_directory": str(spill),
+            "temp_directory": str(spill),
             "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         }
     )

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -20,6 +19,7 @@ from recorder.errors import BlackboxError, CaptureError, ExitCode, UsageError
 from recorder.payloads.render import visible
 from recorder.query.gate import check
 from recorder.query.sandbox import open_sandbox
+from recorder.query.spill import Spill
 from recorder.query.views import quoted
 
 T = TypeVar("T")
@@ -57,13 +57,13 @@ class Session:
 
     def __init__(self, capture: Capture) -> None:
         self.capture = capture
-        self._spill = TemporaryDirectory(prefix="blackbox-sql-", ignore_cleanup_errors=True)
+        self._spill = Spill()
         self._running: set[duckdb.DuckDBPyConnection] = set()
         self._lock = threading.Lock()
         try:
-            self._connection = open_sandbox(capture, self._spill)
+            self._connection = open_sandbox(capture, self._spill.path)
         except BaseException:
-            self._spill.cleanup()
+            self._spill.close()
             raise
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
@@ -108,7 +108,7 @@ class Session:
         """Stop what runs and remove what was spilled."""
         self.interrupt()
         self._connection.close()
-        self._spill.cleanup()
+        self._spill.close()
 
     def __enter__(self) -> Session:
         return self

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+
 from textual.app import App
 
 from recorder.capture.reader import Capture
@@ -22,6 +25,9 @@ class InspectApp(App[None]):
         self._capture_name = name
 
     def on_mount(self) -> None:
+        # A terminal that is closed ends the program as q does, so that nothing is left behind.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self.push_screen(BrowseScreen(self._session, self._capture_name))
 
 

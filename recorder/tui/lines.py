@@ -39,7 +39,7 @@ class Layout:
         topic = max(5, min(max(map(len, topics), default=5), max(12, width // 5)))
         partition = max(1, len(str(partitions - 1)))
         offset = max(6, len(str(last_offset)))
-        key = max(8, min(24, width // 7))
+        key = max(8, min(24, width // 6))
         used = _TIME + topic + partition + offset + key + 5 * _GAP
         return cls(topic, partition, offset, key, max(10, width - used))
 

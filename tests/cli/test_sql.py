@@ -69,13 +69,16 @@ def test_wrong_sql_is_a_usage_error_with_the_place(capture: Capture) -> None:
     assert blackbox(capture.root).returncode == 2
 
 
-def test_ctrl_c_interrupts_at_once(capture: Capture, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_interrupts_at_once_and_leaves_nothing(capture: Capture, tmp_path: Path, number: int) -> None:
     sql = "SELECT a.range + b.range AS x FROM range(100000000000) a, range(1000) b WHERE x < 0 OR a.range < 100"
+    (tmp_path / "spill").mkdir()
     command = [sys.executable, "-c", PROGRAM, "sql", str(capture.root), sql, "-o", str(tmp_path / "x.csv")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "spill")}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         wait_until((tmp_path / "x.csv.tmp").exists, what="the query has begun to give rows")
-        os.kill(process.pid, signal.SIGINT)
+        os.kill(process.pid, number)
         _, complaint = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "Traceback" not in complaint
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.rglob("*")) == [tmp_path / "spill"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -126,7 +125,7 @@ def test_types_without_a_place_in_arrow_become_text(session: Session, expression
 def test_sorting_more_than_memory_spills_and_leaves_nothing(capture: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recorder.query.sandbox.MEMORY_LIMIT", "60MiB")
     with Session(capture) as small:
-        spill = Path(small._spill.name)
+        spill = small._spill.path
         hashes = "SELECT range, hash(range) AS h FROM range(6_000_000) ORDER BY h LIMIT 5_000_000"
         assert small.query(f"SELECT count(*) AS n, max(h) FROM ({hashes})").to_pylist()[0]["n"] == 5_000_000
         assert spill.stat().st_mode & 0o077 == 0

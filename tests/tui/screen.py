@@ -44,7 +44,6 @@ class Terminal:
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
         deadline = monotonic() + 20
-        await self.app.workers.wait_for_complete()
         await self.pilot.pause()
         while not condition():
             assert monotonic() < deadline, f"no {what}:\n{self.text}"

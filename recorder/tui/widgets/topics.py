@@ -14,6 +14,7 @@ from recorder.payloads.render import fit
 from recorder.tui.lines import topic_style
 
 _ALL = 0
+_COUNT_WIDTH = 16  # mark, gaps, a count of seven digits, frame
 
 
 class TopicList(OptionList):
@@ -34,6 +35,7 @@ class TopicList(OptionList):
     def __init__(self, topics: list[str]) -> None:
         super().__init__(markup=False)
         self._topics = topics
+        self.styles.width = max(24, min(42, max(map(len, topics), default=0) + _COUNT_WIDTH))
         self._chosen: frozenset[str] = frozenset()
         self._counts: list[int] | None = None
 
