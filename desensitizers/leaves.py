@@ -18,8 +18,8 @@ from desensitizers.rules.base import Action, Context, Scalar
 from desensitizers.sink import PROOF_ONLY, Findings
 from desensitizers.spec import ExtractSpec, Leaf, RuleSpec
 
-REMEMBERED = 300_000
-"""Answers that all rules of a plan keep together, at least; at most twice as many, which is about 100 MB."""
+REMEMBERED = 120_000
+"""Answers that all rules of a plan keep together, at least; at most twice as many, which is about 60 MB."""
 _REMEMBERED_TEXTS = 10_000
 _INTEGER = re.compile(rb"-?\d+")
 

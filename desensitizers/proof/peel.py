@@ -9,21 +9,25 @@ import base64
 import binascii
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
+import numpy.typing as npt
 
 DEPTH = 4
 MAX_INFLATED = 16 << 20
 """Bytes taken from one compressed piece; a bomb is not unpacked whole."""
-_SHORTEST_RUN = 8
+_SHORTEST_RUN, _SHORTEST_HEX = 8, 12
 _ESCAPE = re.compile(rb'\\(?:u([0-9a-fA-F]{4})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?|(["\\/bfnrt]))')
 _SIMPLE = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _RUN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _IN_RUN = np.isin(np.arange(256), np.frombuffer(_RUN_CHARS, np.uint8))
+_LETTER = np.isin(np.arange(256), np.frombuffer(_RUN_CHARS[:52], np.uint8))
+_CAPITAL = np.isin(np.arange(256), np.frombuffer(_RUN_CHARS[:26], np.uint8))
+_HEXADECIMAL = np.isin(np.arange(256), np.frombuffer(b"0123456789abcdefABCDEF", np.uint8))
 _URLSAFE = bytes.maketrans(b"-_", b"+/")
-_HEX = re.compile(rb"[0-9a-f]+|[0-9A-F]+")
 _GZIP, _ZLIB = b"\x1f\x8b", (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 
@@ -70,30 +74,45 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 
 def _decoded_runs(block: bytes) -> list[bytes]:
     """Base64 (plain and URL-safe, at every alignment) and hex, where it is not plainly something else."""
-    out = []
-    for run in set(_runs(block)):
-        if len(run) % 2 == 0 and _HEX.fullmatch(run):
+    mixed, hexadecimal = _runs(block)
+    out = [piece for run in mixed for piece in _base64(run)]
+    for run in hexadecimal:
+        if len(run) % 2 == 0:
             plain = binascii.unhexlify(run)
-            if _is_text(plain):
+            if _is_text(plain):  # hashes and ids in hex hardly ever are
                 out.append(plain)
-        elif not (run[1:].islower() or run.isupper() or run.isdigit()):  # a word, or a number
-            out += _base64(run)
     return out
 
 
-def _runs(block: bytes) -> Iterator[bytes]:
-    """Every stretch of base64's letters, long enough to hold six bytes."""
+def _runs(block: bytes) -> tuple[set[bytes], set[bytes]]:
+    """Stretches of base64's letters that could hold six bytes: in mixed case (after the first letter), and in hex."""
+    data = np.frombuffer(block, np.uint8)
     inside = np.zeros(len(block) + 2, np.int8)
-    inside[1:-1] = _IN_RUN[np.frombuffer(block, np.uint8)]
+    inside[1:-1] = _IN_RUN[data]
     edges = np.flatnonzero(np.diff(inside))
     starts, ends = edges[::2], edges[1::2]
     long = ends - starts >= _SHORTEST_RUN
-    for start, end in zip(starts[long].tolist(), ends[long].tolist(), strict=True):
-        yield block[start:end]
+    starts, ends = starts[long], ends[long]
+    letters, capitals, hexadecimals = (_counts(table[data]) for table in (_LETTER, _CAPITAL, _HEXADECIMAL))
+    inner = capitals[ends] - capitals[starts + 1]
+    mixed = (inner > 0) & (letters[ends] - letters[starts] > capitals[ends] - capitals[starts])
+    in_hex = (hexadecimals[ends] - hexadecimals[starts] == ends - starts) & (ends - starts >= _SHORTEST_HEX)
+    in_hex &= letters[ends] - letters[starts] > 0
+    return _slices(block, starts[mixed], ends[mixed]), _slices(block, starts[in_hex], ends[in_hex])
+
+
+def _counts(marks: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """How many marks stand before each place."""
+    out = np.zeros(len(marks) + 1, np.int32)
+    np.cumsum(marks, out=out[1:])
+    return out
+
+
+def _slices(block: bytes, starts: Any, ends: Any) -> set[bytes]:
+    return {block[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)}
 
 
 def _is_text(data: bytes) -> bool:
-    """Hashes and ids in hex hardly ever are."""
     try:
         data.decode()
     except UnicodeDecodeError:

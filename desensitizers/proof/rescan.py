@@ -21,7 +21,6 @@ class Rescan:
 
     def __init__(self, names: Iterable[str]) -> None:
         self.detectors = [detector(name) for name in names]
-        self._prefilter = "|".join(f"(?:{found.prefilter})" for found in self.detectors)
 
     def rows(self, column: Any, labels: Sequence[str] | None = None) -> list[tuple[int, str]]:
         """(row, detector) of each row of a binary Arrow array in which a detector finds something.
@@ -31,13 +30,11 @@ class Rescan:
         """
         import pyarrow.compute as pc
 
-        if not self.detectors or not len(column):
-            return []
-        suspects = pc.indices_nonzero(pc.fill_null(pc.match_substring_regex(column, self._prefilter), False))
         found = []
-        for row in suspects.to_pylist():
-            text = column[row].as_py().decode("utf-8", "replace")
-            for one in self.detectors:
+        for one in self.detectors if len(column) else ():
+            suspects = pc.indices_nonzero(pc.fill_null(pc.match_substring_regex(column, one.prefilter), False))
+            for row in suspects.to_pylist():
+                text = column[row].as_py().decode("utf-8", "replace")
                 spans = [text[start:end] for start, end in one.leaks(text)]
                 if spans and not all(_among_ids(span, text, row, column, labels) for span in spans):
                     found.append((row, one.name))

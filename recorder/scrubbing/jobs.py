@@ -25,7 +25,9 @@ from recorder.capture.reader import reading
 from recorder.capture.schema import RECORD_SCHEMA
 from recorder.capture.writer import PartitionWriter
 
-BATCH_ROWS = 1024
+_MOST_ROWS = 8_192
+_BATCH_BYTES = 1 << 19
+_READ_BYTES = 1 << 18
 _UNTOUCHED = ("topic", "partition", "offset", "timestamp_ms", "timestamp_type", "leader_epoch")
 
 
@@ -113,15 +115,16 @@ def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
         raise
     finally:
         _close(found, pairs)
+        pa.default_memory_pool().release_unused()
     return Rewritten((), tuple(writer.segments), writer.payload_bytes, _counts(topic), frame.digest())
 
 
-def batches(root: Path, segment: Segment, rows: int = 0) -> Iterator[pa.RecordBatch]:
+def batches(root: Path, segment: Segment) -> Iterator[pa.RecordBatch]:
     """A segment's records as batches of about a megabyte (RECORD_SCHEMA), checksums verified. Raises CaptureError."""
     path = root / segment.path
-    rows = rows or max(16, min(8 * BATCH_ROWS, segment.records * (1 << 20) // max(4 * segment.bytes, 1)))
-    with reading(path), pq.ParquetFile(path, page_checksum_verification=True, memory_map=False) as file:
-        for batch in file.iter_batches(batch_size=rows):
+    rows = max(16, min(_MOST_ROWS, segment.records * _BATCH_BYTES // max(4 * segment.bytes, 1)))
+    with reading(path), pq.ParquetFile(path, page_checksum_verification=True, buffer_size=_READ_BYTES) as file:
+        for batch in file.iter_batches(batch_size=rows, use_threads=False):
             yield batch.cast(RECORD_SCHEMA)
 
 

@@ -70,27 +70,27 @@ def prove(root: Path, segments: Sequence[Segment], detectors: Sequence[str], spi
     searched = 0
     for segment in segments:
         found: set[bytes] = set()
-        pieces = [ROW.join((b"", *segment.path.encode().split(b"/")[1:], _footer(root / segment.path), b""))]
-        size = 0
+        names = ROW.join((b"", *segment.path.encode().split(b"/")[1:], _footer(root / segment.path), b""))
+        haystack = Haystack([names])
         for batch in batches(root, segment):
             frame.add(batch)
             leaks += _detect(rescan, batch, hits)
             for block in _blocks(batch):
-                below = layers(block)
-                pieces += below
-                size += sum(map(len, below))
                 searched += len(block)
+                below = layers(block)
                 hits.update(rescan.texts(below[1:]))
-            if size >= BLOCK_BYTES and spill is not None:
-                found |= _search(pieces, spill)
-                pieces, size = [], 0
-            elif spill is None:
-                pieces = []
+                if spill is not None:
+                    for layer in below:
+                        haystack.add(layer)
+            if len(haystack) >= BLOCK_BYTES and spill is not None:
+                found |= haystack.find(packed(spill, NEEDLES))
+                haystack = Haystack()
         if spill is not None:
-            found |= _search(pieces, spill)
+            found |= haystack.find(packed(spill, NEEDLES))
         if found:
             hits["original"] += len(found)
             leaks += _locate(root, segment, found)
+    pa.default_memory_pool().release_unused()
     return Proven(tuple(dict.fromkeys(leaks))[:100], tuple(hits.items()), frame.digest(), searched)
 
 
@@ -105,7 +105,7 @@ def prove_manifest(manifest: Manifest, detectors: Sequence[str], spill: Spill | 
         texts += [step.user or "", step.host or "", *step.command]
     below = layers(ROW.join((b"", *(text.encode() for text in texts if text), b"")))
     found = [Leak(one, MANIFEST_NAME, -1, -1, "text") for one in Rescan(detectors).texts(below)]
-    if spill is not None and _search(below, spill):
+    if spill is not None and Haystack(below).find(packed(spill, NEEDLES)):
         found.append(Leak("original", MANIFEST_NAME, -1, -1, "text"))
     return found
 
@@ -141,10 +141,6 @@ def missed_canaries(directory: Path, spill: Spill) -> list[Canary]:
         for block in _blocks(batch):
             found |= Haystack(layers(block)).find([Needles(list(needles))])
     return [canary for needle, canary in needles.items() if needle not in found]
-
-
-def _search(pieces: list[bytes], spill: Spill) -> set[bytes]:
-    return Haystack(pieces).find(packed(spill, NEEDLES)) if pieces else set()
 
 
 def _blocks(batch: pa.RecordBatch) -> Iterator[bytes]:

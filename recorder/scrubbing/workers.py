@@ -27,7 +27,7 @@ def _pool(segment_bytes: int, wanted: int | None) -> Iterator[Executor | None]:
     if count < 2 or (wanted is None and segment_bytes < WORTH_PROCESSES_BYTES):
         yield None
         return
-    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("forkserver"))
+    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("forkserver"), initializer=_lean)
     try:
         yield pool
     except BaseException:
@@ -36,6 +36,15 @@ def _pool(segment_bytes: int, wanted: int | None) -> Iterator[Executor | None]:
             child.terminate()
         raise
     pool.shutdown()
+
+
+def _lean() -> None:
+    """One process is one processor's work: no threads beside it, and memory goes back when it is free."""
+    import pyarrow as pa
+
+    pa.set_memory_pool(pa.system_memory_pool())
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
 
 
 @contextmanager

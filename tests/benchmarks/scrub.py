@@ -66,33 +66,30 @@ def main() -> None:
 
 def run(capture: Capture, clean: Path, jobs: int) -> None:
     rows = []
-    memory = Memory()
+    watch = Watch()
     policy = load_policy(POLICY)
     size = sum(partition.payload_bytes for _, partition in capture.manifest.topic_partitions())
+    stages: dict[str, tuple[float, float]] = {}
+
+    def now() -> tuple[float, float]:
+        return time.monotonic(), watch.cpu()
+
+    started = now()
     with workers(1 << 40, jobs) as executor:
-        stages: dict[str, list[float]] = {}
-        started = time.monotonic()
-        done = scrub(
-            capture,
-            policy,
-            clean,
-            executor=executor,
-            progress=lambda stage, _bytes: stages.setdefault(stage, []).append(time.monotonic()),
-        )
-        rows.append(("scrub, proof included", time.monotonic() - started))
-        previous = started
-        for stage, times in stages.items():
-            rows.append((f"  {stage}", times[-1] - previous))
-            previous = times[-1]
-    with workers(1 << 40, jobs) as executor:
-        started = time.monotonic()
+        done = scrub(capture, policy, clean, executor=executor, progress=lambda stage, _: stages.update({stage: now()}))
+        rows.append(("scrub, proof included", started, now()))
+        for (stage, end), begin in zip(stages.items(), [started, *stages.values()], strict=False):
+            rows.append((f"  {stage}", begin, end))
+        started = now()
         verify_clean(clean, executor=executor)
-        rows.append(("verify-clean", time.monotonic() - started))
+        rows.append(("verify-clean", started, now()))
+    watch.stop()
     print(f"{capture.manifest.records:,} records, {size / 1e9:.2f} GB of payload, {done.originals:,} originals")
-    print(f"{'':24} {'seconds':>8} {'records/s':>10}")
-    for name, seconds in rows:
-        print(f"{name:24} {seconds:8.1f} {capture.manifest.records / seconds:10,.0f}")
-    print(f"peak resident memory: {memory.stop() / 1e6:,.0f} MB together, {memory.largest / 1e6:,.0f} MB the largest")
+    print(f"{'':24} {'seconds':>8} {'processor s':>12} {'records/s':>10}")
+    for name, begin, end in rows:
+        seconds = end[0] - begin[0]
+        print(f"{name:24} {seconds:8.1f} {end[1] - begin[1]:12.1f} {capture.manifest.records / seconds:10,.0f}")
+    print(f"peak resident memory: {watch.peak / 1e6:,.0f} MB together, {watch.largest / 1e6:,.0f} MB the largest")
 
 
 def make(root: Path, records: int, customers: int, partitions: int) -> None:
@@ -168,24 +165,35 @@ def person(number: int) -> dict[str, str]:
     }
 
 
-class Memory:
-    """Watches the resident memory of this process and its children, ten times a second."""
+class Watch:
+    """Watches memory and processor time of this process and its children, ten times a second."""
 
     def __init__(self) -> None:
         self.peak = self.largest = 0
+        self._spent: dict[int, float] = {}
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
-    def stop(self) -> int:
+    def cpu(self) -> float:
+        """Processor seconds so far."""
+        return sum(self._spent.values())
+
+    def stop(self) -> None:
         self._end.set()
         self._thread.join()
-        return self.peak
 
     def _watch(self) -> None:
-        page = os.sysconf("SC_PAGE_SIZE")
+        page, ticks = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
         while not self._end.wait(0.1):
-            sizes = [self._resident(process) * page for process in self._family(os.getpid())]
+            sizes = []
+            for process in self._family(os.getpid()):
+                try:
+                    sizes.append(int(Path(f"/proc/{process}/statm").read_text().split()[1]) * page)
+                    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+                except OSError:
+                    continue
+                self._spent[process] = (int(fields[11]) + int(fields[12])) / ticks
             self.peak = max(self.peak, sum(sizes))
             self.largest = max(self.largest, *sizes)
 
@@ -197,12 +205,6 @@ class Memory:
             return
         for child in below:
             yield from self._family(int(child))
-
-    def _resident(self, process: int) -> int:
-        try:
-            return int(Path(f"/proc/{process}/statm").read_text().split()[1])
-        except OSError:
-            return 0
 
 
 if __name__ == "__main__":
