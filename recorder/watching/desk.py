@@ -82,7 +82,7 @@ class Desk:
         if name not in known:
             raise UsageError(
                 f"No trigger '{name}' can be called by {way}: {', '.join(known) or 'none'} can. "
-                f"See {self._settings.file.name} of this watcher."
+                f"See {self._settings.file.name}."
             )
         taken = self.take(Moment(name, now_ms), now_ms)
         assert taken is not None

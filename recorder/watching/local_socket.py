@@ -9,7 +9,6 @@ import json
 import os
 import socket
 import socketserver
-import stat
 import sys
 import tempfile
 import threading
@@ -99,6 +98,7 @@ def call(path: Path, trigger: str) -> dict[str, Any]:
 
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = False  # a call that was heard is answered before the watcher ends
+    request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
         if not isinstance(sys.exception(), OSError):  # a caller that went away is its own affair
@@ -127,17 +127,17 @@ def _make_private(directory: Path) -> None:
         found = directory.stat()
     except OSError as error:
         raise UsageError(f"Can't make {directory} for the socket: {error.strerror}. Give another socket:.") from None
-    if found.st_uid not in {os.getuid(), 0} and not found.st_mode & stat.S_ISVTX:
+    if found.st_uid not in {os.getuid(), 0}:
         raise UsageError(f"{directory} belongs to somebody else, who could replace the socket: give another socket:.")
 
 
 def _remove_stale(path: Path) -> None:
-    """A killed watcher leaves its socket behind; one that is alive answers."""
+    """A killed watcher leaves its socket behind; one that is alive answers. Anything else there is left alone."""
+    if not path.is_socket():
+        return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.connect(str(path))
-        except FileNotFoundError:
-            return
         except ConnectionRefusedError:
             path.unlink(missing_ok=True)
             return

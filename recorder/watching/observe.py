@@ -22,6 +22,8 @@ from recorder.watching.figures import Figures
 
 LOOK_SECONDS = 15.0
 """How often the cluster is asked for new partitions, and for the logs' ends."""
+MISSING_SECONDS = 3.0
+"""How often while a watched topic is not there: its first record may be the one that counts."""
 
 
 class Observer:
@@ -59,7 +61,8 @@ class Observer:
 
         `places` stands behind a batch once the next one is asked for.
         """
-        if time.monotonic() - self._looked >= LOOK_SECONDS:
+        missing = len({topic for topic, _ in self._places}) < len(self._topics)
+        if time.monotonic() - self._looked >= (MISSING_SECONDS if missing else LOOK_SECONDS):
             self._try(self._look)
         if self._fetcher is None:
             return

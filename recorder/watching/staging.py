@@ -42,7 +42,8 @@ def staging(below: Path, owner: Path, *, system: Path = Path("/")) -> Iterator[P
             "This machine swaps, so raw records in memory could reach a disk: run the watcher with MemorySwapMax=0 "
             "(systemd) or --memory-swap equal to --memory (containers), or switch swap off."
         )
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would be raw records on a disk
+    # A core file would be raw records on a disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     directory = below / f"blackbox-watch-{hashlib.sha256(os.fsencode(owner.resolve())).hexdigest()[:16]}"
     shutil.rmtree(directory, ignore_errors=True)
     with reporting_write_errors(directory):

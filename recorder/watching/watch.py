@@ -108,6 +108,7 @@ class _Watcher:
         self._taking: tuple[Pending, Future[Taken | None]] | None = None
         self._captures = 0
         self._losses: list[str] = []
+        desk.watched([], self._progress, _now_ms())  # where it begins to look is noted before anybody can trigger
 
     def run(self) -> None:
         while not self._stop.is_set():

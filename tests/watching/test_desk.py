@@ -95,8 +95,13 @@ def test_what_conditions_found_is_noted_at_once_with_how_far_they_came(tmp_path:
 def test_without_finds_the_place_is_noted_every_few_seconds(tmp_path: Path) -> None:
     desk = Office(tmp_path).desk
     asked = []
+
+    def progress() -> Progress:
+        asked.append(second)
+        return NOTHING
+
     for second in range(12):
-        desk.watched([], lambda: asked.append(second) or NOTHING, T0 + second * 1_000)  # type: ignore[func-returns-value]
+        desk.watched([], progress, T0 + second * 1_000)
     assert asked == [0, 5, 10]
 
 

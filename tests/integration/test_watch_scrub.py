@@ -1,0 +1,120 @@
+"""With a policy, only what was proven clean reaches the disk; raw records stay in memory and go."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from recorder.capture.verify import failed
+from recorder.errors import ExitCode
+from recorder.kafka.local import LocalKafka
+from recorder.scrubbing.verify_clean import verify_clean
+from tests.conftest import wait_until
+from tests.integration.producing import New, produce
+from tests.integration.recording import rows
+from tests.integration.watching import watching
+
+pytestmark = pytest.mark.integration
+
+SECRET = {"WATCH_KEY": "a secret of at least thirty-two bytes"}
+POLICY = """\
+version: 1
+secret: {env: WATCH_KEY}
+domains:
+  name: {surrogate: name}
+topics:
+  - match: "MATCH"
+    key: keep
+    value:
+      id: keep
+      name: {domain: name}
+"""
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A directory of this test's own on the machine's tmpfs."""
+    shm = Path("/dev/shm")
+    if not shm.is_dir():
+        pytest.skip("no /dev/shm on this system: scrub: is refused here")
+    directory = shm / f"blackbox-test-{uuid.uuid4().hex[:8]}"
+    directory.mkdir(mode=0o700)
+    yield directory
+    assert list(directory.rglob("*")) == [], "raw records were left in memory"
+    directory.rmdir()
+
+
+def config(root: Path, topic: str, memory: Path, match: str) -> str:
+    (root / "policy.yaml").write_text(POLICY.replace("MATCH", match))
+    return (
+        f"before: 10s\nafter: 200ms\nsettle: 300ms\ntopics: {{names: [{topic}]}}\ntriggers: {{oncall: command}}\n"
+        f"scrub: {{policy: policy.yaml, staging: {memory}}}\n"
+    )
+
+
+def customers(kafka: LocalKafka, topic: str) -> None:
+    names = ("Erika Mustermann", "Max Mustermann", "Erika Mustermann")
+    produce(kafka.bootstrap, topic, [New(json.dumps({"id": i, "name": name}).encode()) for i, name in enumerate(names)])
+
+
+def test_the_capture_that_appears_is_proven_clean(kafka: LocalKafka, topic: str, tmp_path: Path, memory: Path) -> None:
+    with watching(kafka, tmp_path, config(tmp_path, topic, memory, topic), SECRET) as running:
+        (own,) = memory.iterdir()
+        assert own.stat().st_mode & 0o777 == 0o700
+        customers(kafka, topic)
+        running.trigger("oncall")
+        (capture,) = running.captures(1)
+        wait_until(lambda: list(own.iterdir()) == [], what="nothing raw is left in memory")
+        names = [json.loads(row.value or b"")["name"] for row in rows(capture, topic)]
+        assert names[0] == names[2] != names[1]
+        assert not any("Mustermann" in name for name in names)
+        assert capture.manifest.clean is not None
+        assert not failed(verify_clean(capture.root))
+        assert running.end() == ExitCode.OK
+    assert {path.name for path in (tmp_path / "captures").iterdir()} == {".watch", capture.root.name}
+
+
+def test_what_the_policy_does_not_name_never_reaches_the_disk_and_is_tried_again(
+    kafka: LocalKafka, topic: str, tmp_path: Path, memory: Path
+) -> None:
+    with watching(kafka, tmp_path, config(tmp_path, topic, memory, "other"), SECRET) as running:
+        customers(kafka, topic)
+        running.trigger("oncall")
+        wait_until(lambda: "It is tried again in 5.0 s" in running.said, what="the scrub is refused")
+        assert "does not name 1 topics of this capture" in running.said
+        assert list(tmp_path.rglob("*.parquet")) == []
+        (tmp_path / "policy.yaml").write_text(POLICY.replace("MATCH", topic))  # somebody corrects it
+        running.captures(1)
+        assert running.end() == ExitCode.OK
+
+
+def test_killed_raw_records_stay_in_memory_until_the_next_start_removes_them(
+    kafka: LocalKafka, topic: str, tmp_path: Path, memory: Path
+) -> None:
+    text = config(tmp_path, topic, memory, topic)
+    with watching(kafka, tmp_path, text, SECRET) as running:
+        (own,) = memory.iterdir()
+        running.process.kill()
+    (own / "raw").mkdir()
+    (own / "raw" / "segment").write_bytes(b"Erika Mustermann")
+    with watching(kafka, tmp_path, text, SECRET) as again:
+        assert list(own.iterdir()) == []
+        assert again.end() == ExitCode.OK
+
+
+def test_without_the_secret_or_without_memory_it_does_not_begin(
+    kafka: LocalKafka, topic: str, tmp_path: Path, memory: Path
+) -> None:
+    text = config(tmp_path, topic, memory, topic)
+    with pytest.raises(AssertionError, match="WATCH_KEY"), watching(kafka, tmp_path, text):
+        pass
+    elsewhere = text.replace(str(memory), "/proc")
+    with (
+        pytest.raises(AssertionError, match="/proc is on proc, not in memory"),
+        watching(kafka, tmp_path, elsewhere, SECRET),
+    ):
+        pass
