@@ -1,27 +1,25 @@
-"""What a recording would meet, looked at before it starts: checks that say where and what to do, and what to expect.
+"""What a recording would meet and come to, found out before it starts: asks, reads a little, changes nothing.
 
-Read only. What can't be known without more rights, or at all, is SKIPPED and says so; nothing is guessed in silence.
+What can't be known without more rights, or at all, is SKIPPED and says so; nothing is guessed in silence.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from recorder.capture.verify import Check
+from recorder.capture.verify import Check, failed
 from recorder.errors import BlackboxError, KafkaUnavailableError
 from recorder.kafka.cluster import Cluster, TopicFacts
 from recorder.kafka.connection import Connection
 from recorder.kafka.offsets import NOTHING_THAT_LATE, Place, at_time, log_ends
-from recorder.kafka.probing import Answer, Taste, answers, clock_bounds, newest_times, readable_ends, taste
+from recorder.kafka.probing import ClockBounds, answers, clock_bounds, newest_times, readable_ends, taste
+from recorder.recording import checks
 from recorder.recording.estimate import Expected, expect, weigh
 from recorder.recording.plan import Plan, make_plan, select_topics
 from recorder.recording.request import Request
-from recorder.window import format_duration, format_time
 
 CLOCK_SECONDS = 2.0
 TASTE_SECONDS = 1.0
@@ -29,12 +27,9 @@ _TASTE_BYTES = 16 << 20
 _TASTE_RECORDS = 20_000
 _TASTE_PLACES = 64
 _PLACES_PER_TOPIC = 4
-_FAR_SECONDS = 0.25
-_CLOCK_TOLERANCE_MS = 1_000
-_RATE_MS = 60_000
-_SOON_MS = 3_600_000
-_FULL = 0.8
-_LOOPBACK = ("127.", "localhost:", "[::1]:")
+_LATELY_MS = 60_000
+_LATEST_RECORDS = 1_000
+_COMMITS = "__consumer_offsets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +38,24 @@ class Diagnosis:
 
     checks: list[Check]
     expected: Expected | None = None
+
+    @property
+    def failed(self) -> bool:
+        return failed(self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A plan in figures: how many offsets of each partition lie in the window, and are to be read for it."""
+
+    ends: dict[Place, int]
+    """The high watermarks now."""
+    lasts: dict[Place, int]
+    """Where the window ends, by look-up; NOTHING_THAT_LATE where it ends with the log."""
+    inside: dict[Place, float]
+    reading: dict[Place, float]
+    window_seconds: float | None
+    wait_seconds: float
 
 
 def diagnose(
@@ -55,109 +68,116 @@ def diagnose(
 ) -> Diagnosis:
     """Look at a cluster and, with a `request`, at the recording that it asks for, to be written to `directory`.
 
-    What is wrong is a FAILED check, not an exception; only settings that no client takes raise UsageError.
+    What is wrong becomes a FAILED check; only settings that no client can take raise UsageError.
     """
-    checks: list[Check] = []
     try:
         cluster = Cluster(connection)
         cluster.names()
     except KafkaUnavailableError as error:
         return Diagnosis([Check("connection", "FAILED", connection.bootstrap, str(error))])
-    checks += check_brokers(answers(cluster))
-    checks.append(check_protocol(connection, cluster.brokers))
+    found = [*checks.check_brokers(answers(cluster)), checks.check_protocol(connection, cluster.brokers)]
     if request is None:
-        checks.append(_check_clock(cluster, {}, now_ms))
-        return Diagnosis(checks)
+        clock = checks.check_clock(_compare_clocks(cluster, {}, now_ms), connection.bootstrap, CLOCK_SECONDS)
+        return Diagnosis([*found, clock])
     try:
         chosen = select_topics(cluster.names(), request.names, request.patterns, request.excludes)
         topics = cluster.topics(chosen)
         plan = make_plan(cluster, topics, request.window, request.late_slack_ms, now_ms=now_ms())
-        window = _Window.of(cluster, plan, now_ms())
+        extent = measure(cluster, plan, now_ms())
     except BlackboxError as error:
-        return Diagnosis([*checks, Check("topics", "FAILED", connection.bootstrap, str(error))])
-    tasted = _taste(connection, plan, window.ends)
-    checks += check_rights(topics, tasted)
-    checks.append(_check_clock(cluster, topics, now_ms))
-    checks += check_time_index(plan, tasted, newest_times(cluster, plan.spans), now_ms())
-    checks += check_retention(plan, now_ms())
-    checks += check_transactions(plan, window.ends, readable_ends(cluster, plan.spans))
-    checks += check_compaction(topics)
-    expected = window.expect(tasted, cap_bytes_per_second)
-    checks += check_expected(expected, plan, tasted)
-    checks.append(check_disk(expected, directory))
-    return Diagnosis(checks, expected)
+        return Diagnosis([*found, Check("topics", "FAILED", connection.bootstrap, str(error))])
+    tasted = taste(
+        connection,
+        choose_places(plan, extent),
+        records=max(20, _TASTE_RECORDS // max(1, len(plan.spans))),
+        max_bytes=_TASTE_BYTES,
+        seconds=TASTE_SECONDS,
+    )
+    weights = weigh(tasted.messages)
+    expected = expect(
+        extent.inside,
+        extent.reading,
+        weights,
+        read_bytes_per_second=tasted.bytes_per_second,
+        cap_bytes_per_second=cap_bytes_per_second,
+        window_seconds=extent.window_seconds,
+        wait_seconds=extent.wait_seconds,
+    )
+    untasted = sorted({topic for (topic, _), count in extent.inside.items() if count and topic not in weights})
+    clock = checks.check_clock(_compare_clocks(cluster, topics, now_ms), connection.bootstrap, CLOCK_SECONDS)
+    newest = newest_times(cluster, plan.spans)
+    found += [
+        clock,
+        *checks.check_rights(topics, tasted),
+        *checks.check_time_index(plan, extent.lasts, tasted, newest, now_ms()),
+        *checks.check_retention(plan, now_ms()),
+        *checks.check_transactions(plan, extent.ends, readable_ends(cluster, plan.spans)),
+        *checks.check_compaction(topics),
+        *checks.check_expected(expected, plan, untasted),
+        checks.check_disk(expected, directory),
+    ]
+    return Diagnosis(found, expected)
 
 
-def check_brokers(found: list[Answer]) -> Iterator[Check]:
-    """One check for each broker."""
-    for answer in found:
-        where = f"broker {answer.broker} ({answer.address})"
-        if answer.problem:
-            advice = "The cluster advertises this address: it must be reachable from here, too"
-            yield Check("connection", "FAILED", where, f"{answer.problem} {advice}.")
-            continue
-        connect, reply = format_duration(answer.connect_seconds * 1000), format_duration(answer.answer_seconds * 1000)
-        detail = f"answers in {reply}, connected in {connect}"
-        if answer.answer_seconds > _FAR_SECONDS:
-            yield Check("connection", "WARNING", where, f"{detail}: far away or busy; recording nearer is faster")
-        else:
-            yield Check("connection", "PASSED", where, detail)
+def measure(cluster: Cluster, plan: Plan, now_ms: int) -> Extent:
+    """Count offsets; what a window that reaches into the future will hold is guessed from the last minute."""
+    window = plan.window
+    ends = log_ends(cluster, plan.spans)
+    live = window.to_ms is not None and window.to_ms > now_ms
+    lasts = dict.fromkeys(plan.spans, NOTHING_THAT_LATE)
+    if window.to_ms is not None and not live:
+        lasts = at_time(cluster, plan.spans, window.to_ms)
+    coming = dict.fromkeys(plan.spans, 0.0)
+    if live and window.to_ms is not None:
+        share = (window.to_ms - max(now_ms, window.from_ms or now_ms)) / _LATELY_MS
+        lately = at_time(cluster, plan.spans, now_ms - _LATELY_MS)
+        coming = {place: share * (ends[place] - at) for place, at in lately.items() if at != NOTHING_THAT_LATE}
+    inside, reading = {}, {}
+    for place, span in plan.spans.items():
+        end = ends[place] if span.end is None else span.end
+        last = end if lasts[place] == NOTHING_THAT_LATE else lasts[place]
+        more = coming.get(place, 0.0)
+        inside[place] = max(0, last - span.start) + more
+        reading[place] = max(0, (end if span.hint is None else span.hint) - span.start) + more
+    to_ms = now_ms if window.to_ms is None else window.to_ms
+    return Extent(
+        ends=ends,
+        lasts=lasts,
+        inside=inside,
+        reading=reading,
+        window_seconds=None if window.from_ms is None else (to_ms - window.from_ms) / 1000,
+        wait_seconds=max(0, to_ms - now_ms) / 1000,
+    )
 
 
-def check_protocol(connection: Connection, brokers: Mapping[int, str]) -> Check:
-    """Is what we read protected on its way?"""
-    settings = connection.settings
-    protocol = settings.get("security.protocol", "PLAINTEXT").upper()
-    mechanism = settings.get("sasl.mechanism", settings.get("sasl.mechanisms", "GSSAPI"))
-    detail = f"{protocol} with {mechanism}" if "SASL" in protocol else protocol
-    unchecked = settings.get("enable.ssl.certificate.verification", "true").lower() == "false"
-    if "PLAINTEXT" in protocol and not all(address.startswith(_LOOPBACK) for address in brokers.values()):
-        detail += ": records cross the network unencrypted; use SSL or SASL_SSL if the cluster offers it"
-    elif unchecked or settings.get("ssl.endpoint.identification.algorithm") == "none":
-        detail += ": nobody checks that the broker is who it says; give its authority in ssl.ca.location instead"
-    else:
-        return Check("security", "PASSED", connection.bootstrap, detail)
-    return Check("security", "WARNING", connection.bootstrap, detail)
+def choose_places(plan: Plan, extent: Extent) -> dict[Place, tuple[int, int]]:
+    """Which offsets to taste: of each topic its fullest partitions, the first from the start, others from further in.
+
+    A topic without records there is read at its end, which shows whether we may; of a window that is still open, what
+    came last stands for what will come.
+    """
+    each = max(1, min(_PLACES_PER_TOPIC, _TASTE_PLACES // max(1, len(plan.topics))))
+    spans: dict[Place, tuple[int, int]] = {}
+    for name, facts in plan.topics.items():
+        places = [(name, partition) for partition in facts.partitions]
+        full = sorted((place for place in places if extent.inside[place] >= 1), key=lambda place: -extent.inside[place])
+        for index, place in enumerate(full[:each] or places[:1]):
+            span, end = plan.spans[place], extent.ends[place]
+            start = span.start if span.end is not None else max(span.log_start, end - _LATEST_RECORDS)
+            length = min(int(extent.inside[place]), end - start) if span.end is not None else end - start
+            spans[place] = (start + length * index // each, start + length)
+    return spans
 
 
-def check_rights(topics: Mapping[str, TopicFacts], tasted: Taste) -> Iterator[Check]:
-    """READ is needed, tried by reading; knowing a topic's configuration is only welcome."""
-    for name, facts in topics.items():
-        problems = [text for place, text in tasted.problems.items() if place[0] == name]
-        if name in tasted.denied:
-            yield Check("rights", "FAILED", name, "we may not read it: ask for READ on the topic, or leave it out")
-        elif problems:
-            yield Check("rights", "FAILED", name, f"reading it failed: {problems[0]}")
-        elif any(place[0] == name for place in tasted.silent):
-            yield Check("rights", "WARNING", name, "no record came in time: is a broker down, or the network slow?")
-        else:
-            yield Check("rights", "PASSED", name, "we may read it")
-        if facts.effective is None:
-            unknown = "we may not read its configuration: whether it is compacted and how long it keeps records is "
-            yield Check("rights", "WARNING", name, f"{unknown}unknown (DescribeConfigs would tell)")
+def _compare_clocks(
+    cluster: Cluster, topics: Mapping[str, TopicFacts], now_ms: Callable[[], int]
+) -> ClockBounds | None:
+    stamped = [facts for facts in topics.values() if _stamped_by_brokers(facts)]
+    if _COMMITS not in topics:
+        stamped += cluster.topics([_COMMITS]).values()  # brokers stamp what groups commit
+    places = [(facts.name, partition) for facts in stamped for partition in facts.partitions]
+    return clock_bounds(cluster, places, CLOCK_SECONDS, now_ms) if places else None
 
 
-def _check_clock(cluster: Cluster, topics: Mapping[str, TopicFacts], now_ms: Callable[[], int]) -> Check:
-    where = cluster.connection.bootstrap
-    stamped = [(name, partition) for name, facts in topics.items() if _stamped(facts) for partition in facts.partitions]
-    # The brokers themselves stamp what groups commit.
-    stamped += [place for place in cluster.places("__consumer_offsets") if place not in stamped]
-    bounds = clock_bounds(cluster, stamped, CLOCK_SECONDS, now_ms) if stamped else None
-    if bounds is None:
-        return Check(
-            "clock",
-            "SKIPPED",
-            where,
-            "Kafka tells no time, and no record that a broker stamps (LogAppendTime, commits of groups) arrived "
-            f"within {CLOCK_SECONDS:.0f} s: make sure that this machine's clock is right",
-        )
-    middle, half = bounds.middle_ms, (bounds.high_ms - bounds.low_ms) / 2
-    side = "behind" if middle > 0 else "ahead of"
-    detail = f"this clock is {format_duration(abs(middle))} (± {format_duration(half)}) {side} the brokers'"
-    if abs(middle) - half <= _CLOCK_TOLERANCE_MS:
-        return Check("clock", "PASSED", where, detail)
-    return Check("clock", "WARNING", where, f"{detail}: -15m and now mean other moments there; give times as they are")
-
-
-def _stamped(facts: TopicFacts) -> bool:
-    return (facts.effective or {}).get("message.timestamp.type") == "LogAppendTime"
+def _stamped_by_brokers(facts: TopicFacts) -> bool:
+    return facts.name == _COMMITS or (facts.effective or {}).get("message.timestamp.type") == "LogAppendTime"
