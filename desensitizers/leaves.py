@@ -170,7 +170,12 @@ class LeafRule:
             self._learn(text)
         if self._learning:
             return value
-        result = self._action.rewrite([value])[0]
+        try:
+            result = self._action.rewrite([value])[0]
+        except UnfitError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a rule that fails must not release a value, nor name it
+            raise UnfitError(f"rule '{self.name}' failed ({type(error).__name__})") from None
         if isinstance(value, str) and not isinstance(result, str):
             raise UnfitError(f"rule '{self.name}' gave another type than it got")
         if self._action.uniqueness != "merges" and self.name != "pseudonym":  # a domain tells of its own pairs

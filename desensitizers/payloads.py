@@ -9,7 +9,9 @@ import hmac
 from collections.abc import Callable, Iterable, Sequence
 
 from desensitizers.errors import PolicyError, UnfitError
-from desensitizers.json.rewriter import JsonRewriter, Refusal
+from desensitizers.json.planner import PathRules
+from desensitizers.json.rewriter import JsonRewriter
+from desensitizers.json.shape import Refusal
 from desensitizers.leaves import Budget, LeafRule, LeafRules
 from desensitizers.sink import Sink
 from desensitizers.spec import PayloadSpec, RuleSpec, TopicSpec
@@ -38,7 +40,7 @@ class PayloadRule:
                 rule = RuleSpec(topic.unknown_field, topic.line, learn=False)
                 unknown = rules.make(rule, "*")
             hint = f"under {place} of topic '{topic.match}'"
-            self._json = JsonRewriter(place, self.leaves, unknown, hint, sink)
+            self._json = JsonRewriter(place, PathRules(self.leaves, unknown, hint), sink)
             self._rewrite = self._json.rewrite
         else:
             assert spec.leaf is not None  # the parser gives every scalar format one

@@ -90,6 +90,11 @@ def packed(spill: Spill, bag: str) -> Iterator[Needles]:
 _kept: list[Any] = []
 
 
+def forget() -> None:
+    """Frees what this process packed last."""
+    _kept.clear()
+
+
 def _long_blocks(spill: Spill, bag: str) -> Iterator[list[bytes]]:
     """Every item of a bag, in lists long enough to be worth a pass."""
     gathered: list[bytes] = []
@@ -114,7 +119,7 @@ def learned_in(spill: Spill, texts: str) -> Learned:
                 needle, _, domain = item.partition(_MARK)
                 if needle in present:
                     found.append((domain.decode(), needle.decode("utf-8", "surrogatepass")))
-    _kept.clear()  # rewriting needs the memory
+    forget()  # rewriting needs the memory
     return Learned(found)
 
 

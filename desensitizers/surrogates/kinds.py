@@ -21,6 +21,7 @@ Surrogate = Callable[[str], str]
 
 _INT_CEILINGS = (2**31, 2**63)
 """Numbers below these stay below, so that a surrogate fits the 32 or 64 bits the original came in."""
+_MOST_DIGITS = 30
 TEST_CARD_PREFIXES = {"3": "378282", "4": "400000", "5": "555555", "2": "222300", "6": "601111"}
 IBAN_COUNTRY = "XT"
 """From ISO 3166's user-assigned codes (XA to XZ): never a country."""
@@ -56,6 +57,8 @@ def _digits(key: bytes, _options: Options) -> Surrogate:
     spaces: dict[tuple[int, int], Permutation] = {}
 
     def surrogate(canonical: str) -> str:
+        if len(canonical) > _MOST_DIGITS:
+            raise UnfitError(f"has more than {_MOST_DIGITS} digits")
         number = int(canonical)
         sign, number = ("-", -number) if number < 0 else ("", number)
         low, high = _decade(number)

@@ -157,9 +157,15 @@ def _plan(run: Run, *, learning: bool = False) -> Plan:
     return _plans[run.name, learning]
 
 
-def forget() -> None:
-    """Frees what this process remembers of its last run."""
+def forget_plans() -> None:
+    """Frees what this process remembers of originals and their surrogates."""
     _plans.clear()
+
+
+def forget() -> None:
+    """Frees everything that this process remembers of its last run."""
+    forget_plans()
+    originals.forget()
 
 
 def _drain(plan: Plan, found: SpillWriter | None, pairs: SpillWriter) -> None:

@@ -22,7 +22,7 @@ from desensitizers.proof.spill import Spill
 from recorder.capture.manifest import MANIFEST_NAME, Manifest, Segment
 from recorder.capture.schema import HEADERS_TYPE, RECORD_SCHEMA
 from recorder.capture.writer import PartitionWriter
-from recorder.scrubbing.jobs import Frame, batches, forget
+from recorder.scrubbing.jobs import Frame, batches, forget_plans
 
 _FORMAT_NAMES = sorted({name.encode() for name in (*RECORD_SCHEMA.names, "element", "schema")}, key=len, reverse=True)
 _PARQUET_TAIL = 8  # the footer's length and the magic number
@@ -62,7 +62,7 @@ def prove(root: Path, segments: Sequence[Segment], detectors: Sequence[str], spi
 
     `spill` holds the needles; None searches with detectors alone. Raises CaptureError on torn data.
     """
-    forget()
+    forget_plans()
     rescan = Rescan(detectors)
     frame = Frame()
     leaks: list[Leak] = []

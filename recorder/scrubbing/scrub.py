@@ -14,25 +14,25 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-
-import msgspec
 
 from desensitizers.policy import Policy
 from desensitizers.proof import originals, uniqueness
 from desensitizers.proof.needles import Thresholds
 from desensitizers.proof.spill import BUCKETS, Spill
 from desensitizers.sink import Problem
-from recorder.capture.lineage import new_step, tool_version
-from recorder.capture.manifest import CleanStamp, Manifest, Partition, Segment, Topic, new_capture_id, sync_directory
+from recorder.capture.lineage import tool_version
+from recorder.capture.manifest import CleanStamp, Manifest, sync_directory
 from recorder.capture.reader import Capture
 from recorder.capture.writer import finish, reporting_write_errors
 from recorder.errors import UsageError
+from recorder.scrubbing.clean_manifest import clean_manifest
 from recorder.scrubbing.errors import ScrubError
-from recorder.scrubbing.jobs import Place, Rewritten, Run, learn, rewrite
-from recorder.scrubbing.prove import Leak, Proven, missed_canaries, prove, prove_manifest
+from recorder.scrubbing.jobs import Place, Rewritten, Run, forget, learn, rewrite
+from recorder.scrubbing.prove import missed_canaries, prove, prove_manifest
+from recorder.scrubbing.refuse import leak_sentence, refuse, refuse_leaks, refuse_unnamed_topics
 from recorder.scrubbing.stamp import HITS, sealed
 
 _T = TypeVar("_T")
@@ -76,6 +76,7 @@ def scrub(
     try:
         return _Scrub(capture, policy, work, executor, progress).run(out)
     finally:
+        forget()
         shutil.rmtree(work, ignore_errors=True)
 
 
@@ -111,7 +112,7 @@ class _Scrub:
         self._detectors = policy.spec.proof_detectors
 
     def run(self, out: Path) -> Scrubbed:
-        self._refuse_unnamed_topics()
+        refuse_unnamed_topics(self._policy.plan(), self._capture.manifest)
         self._copy.mkdir()
         if self._run.learns:
             learn_all(self._run, self._places, self._map, self._progress)
@@ -121,7 +122,7 @@ class _Scrub:
         found = self._sharpen()
         self._prove(rewritten, found)
         self._prove_unique()
-        manifest = self._manifest(rewritten)
+        manifest = clean_manifest(self._capture.manifest, self._places, rewritten)
         self._prove_manifest(manifest)
         stamped = sealed(manifest, self._stamp(rewritten, found))
         finish(self._copy, stamped)
@@ -132,16 +133,6 @@ class _Scrub:
             sync_directory(out.parent)
         assert stamped.clean is not None
         return Scrubbed(out, stamped, found, stamped.clean.counts, self._checks)
-
-    def _refuse_unnamed_topics(self) -> None:
-        plan = self._policy.plan()
-        unnamed = [topic for topic in self._capture.manifest.topics if topic.records and not plan.covers(topic.name)]
-        if unnamed:
-            lines = "\n".join(f'  - match: "{topic.name}"   # {topic.records:,} records' for topic in unnamed)
-            raise ScrubError(
-                f"The policy {self._policy.spec.file} does not name {len(unnamed)} topics of this capture, "
-                f"and what is not named does not pass. Add under topics:\n{lines}"
-            )
 
     def _rewrite(self) -> list[Rewritten]:
         jobs = [(self._run, place, self._copy) for place in self._places]
@@ -197,30 +188,10 @@ class _Scrub:
             )
         self._checks["uniqueness"] = "as many results as originals in " + (", ".join(sorted(spaces)) or "no domain")
 
-    def _manifest(self, rewritten: Sequence[Rewritten]) -> Manifest:
-        """The parent's manifest without what names people and machines, with the clean segments."""
-        parent = self._capture.manifest
-        clean: dict[tuple[str, int], list[Rewritten]] = {}
-        for place, result in zip(self._places, rewritten, strict=True):
-            clean.setdefault((place.topic, place.partition), []).append(result)
-        capture_id = new_capture_id()
-        step = new_step("scrub", capture_id, parent_id=parent.capture_id)
-        lineage = [msgspec.structs.replace(one, user=None, host=None, command=()) for one in (*parent.lineage, step)]
-        return msgspec.structs.replace(
-            parent,
-            capture_id=capture_id,
-            created_at_ms=step.at_ms,
-            topics=tuple(_clean_topic(topic, clean) for topic in parent.topics),
-            lineage=tuple(lineage),
-            notes=tuple(note for note in parent.notes if note.level != "info"),
-            tags={},
-            clean=None,
-        )
-
     def _prove_manifest(self, manifest: Manifest) -> None:
         leaks = prove_manifest(manifest, self._detectors, self._run.spill)
         if leaks:
-            raise ScrubError(_leak_sentence(leaks, Counter(leak.what for leak in leaks)))
+            raise ScrubError(leak_sentence(leaks, Counter(leak.what for leak in leaks)))
 
     def _stamp(self, rewritten: Sequence[Rewritten], found: int) -> CleanStamp:
         counts: Counter[str] = Counter()
@@ -260,45 +231,6 @@ def sharpen_all(run: Run, capture: Capture, run_all: Any) -> tuple[int, int, Thr
     return found, sum(run_all(originals.sharpen, jobs)), thresholds
 
 
-def refuse(problems: Iterable[Problem]) -> None:
-    """ScrubError when there is any problem, with the number of records and where each was met first."""
-    merged: dict[tuple[str, str, str, str], Problem] = {}
-    for problem in problems:
-        place = (problem.topic, problem.place, problem.path, problem.reason)
-        known = merged.get(place)
-        count = problem.count + (known.count if known else 0)
-        merged[place] = replace(known or problem, count=count)
-    if not merged:
-        return
-    lines = [f"  {problem}" for problem in list(merged.values())[:_SHOWN]]
-    if len(merged) > _SHOWN:
-        lines.append(f"  … and {len(merged) - _SHOWN} more")
-    records = sum(problem.count for problem in merged.values())
-    raise ScrubError(
-        f"No copy was made: the policy does not answer for {len(merged)} places ({records:,} times):\n"
-        + "\n".join(lines)
-    )
-
-
-def refuse_leaks(proofs: Sequence[Proven]) -> None:
-    """ScrubError when anything was found that should be gone."""
-    hits: Counter[str] = Counter()
-    for proof in proofs:
-        hits.update(dict(proof.hits))
-    if hits:
-        raise ScrubError(_leak_sentence([leak for proof in proofs for leak in proof.leaks], hits))
-
-
-def _leak_sentence(leaks: Sequence[Leak], hits: Counter[str]) -> str:
-    counted = ", ".join(f"{number:,} × {what}" for what, number in sorted(hits.items()))
-    lines = "\n".join(f"  {leak}" for leak in leaks[:_SHOWN])
-    return (
-        f"No copy was made: the proof found what should be gone ({counted}):\n{lines}\n"
-        "Give these places a rule that removes it (scan for free text); where an original is no secret by itself, "
-        "write learn: false at the rule that replaced it."
-    )
-
-
 def mapped(
     executor: Executor | None, function: Callable[..., _T], jobs: Sequence[tuple[Any, ...]], *, lazy: bool = False
 ) -> Iterable[_T]:
@@ -320,21 +252,4 @@ def _learns(policy: Policy, manifest: Manifest) -> bool:
         plan.for_topic(topic.name).wants_learned
         for topic in manifest.topics
         if topic.records and plan.covers(topic.name)
-    )
-
-
-def _clean_topic(topic: Topic, clean: dict[tuple[str, int], list[Rewritten]]) -> Topic:
-    return msgspec.structs.replace(
-        topic,
-        partitions=tuple(
-            _clean_partition(partition, clean.get((topic.name, partition.partition), []))
-            for partition in topic.partitions
-        ),
-    )
-
-
-def _clean_partition(partition: Partition, results: list[Rewritten]) -> Partition:
-    segments: tuple[Segment, ...] = tuple(segment for result in results for segment in result.segments)
-    return msgspec.structs.replace(
-        partition, segments=segments, payload_bytes=sum(result.payload_bytes for result in results)
     )

@@ -1,0 +1,87 @@
+"""The shape of a JSON document: what all documents have in common whose keys and structure agree, and the way to
+fill it with the strings and numbers of one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from operator import itemgetter
+from re import Pattern, compile, escape
+
+from desensitizers.leaves import Memo
+
+_NUMBER = rb"(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
+_NUMBER_RX = compile(_NUMBER)
+
+
+class Refusal(Exception):  # noqa: N818  (it is an answer to one record, not a failure of the run)
+    """This document may not pass: the path and the reason."""
+
+    def __init__(self, path: str, reason: str, *, undecodable: bool = False) -> None:
+        super().__init__(reason)
+        self.path = path
+        self.reason = reason
+        self.undecodable = undecodable
+
+    def again(self) -> Refusal:
+        """The same for the next document; raised twice, one exception would gather the tracebacks of both."""
+        return Refusal(self.path, self.reason, undecodable=self.undecodable)
+
+
+@dataclass(slots=True)
+class Shape:
+    """What to do with every document of one shape."""
+
+    refusal: Refusal | None
+    numbers: tuple[tuple[int, Pattern[bytes]], ...]
+    """Stretches outside of quotes that hold numbers, when the numbers are needed."""
+    edits: tuple[tuple[int, Memo, str], ...]
+    """Index into stretches + numbers, function, path."""
+    template: bytes | None
+    """%-format of the result; None when only strings change, so that joining the stretches is enough."""
+    slots: Callable[[list[bytes]], tuple[bytes, ...]]
+    counts: tuple[tuple[str, str], ...]
+    uses: int = 0
+
+    @classmethod
+    def refusing(cls, refusal: Refusal) -> Shape:
+        """Every document of this shape is refused."""
+        return cls(refusal, (), (), None, tuple_getter([]), ())
+
+    def values(self, parts: list[bytes]) -> list[bytes] | None:
+        """Stretches followed by numbers; None when the numbers stand elsewhere than in this shape."""
+        if not self.numbers:
+            return parts
+        values = parts.copy()
+        for index, pattern in self.numbers:
+            match = pattern.fullmatch(parts[index])
+            if match is None:
+                return None
+            values += match.groups()
+        return values
+
+
+def getter(places: list[int]) -> Callable[[list[bytes]], object]:
+    """What stands in some places: one thing, or a tuple."""
+    return itemgetter(*places) if places else lambda _parts: ()
+
+
+def tuple_getter(places: list[int]) -> Callable[[list[bytes]], tuple[bytes, ...]]:
+    """What stands in some places, always as a tuple."""
+    if len(places) == 1:
+        only = places[0]
+        return lambda values: (values[only],)
+    return itemgetter(*places) if places else lambda _values: ()
+
+
+def number_patterns(parts: list[bytes]) -> Iterator[tuple[int, Pattern[bytes]]]:
+    """For each stretch outside of quotes with numbers in it: everything else literally, the numbers as groups.
+
+    Stretches without a number are listed too when they could hold one (an empty array).
+    """
+    for index in range(0, len(parts), 2):
+        part = parts[index]
+        between = _NUMBER_RX.split(part)[::2]
+        if len(between) > 1 or b"[" in part:
+            yield index, compile(_NUMBER.join(escape(text) for text in between))

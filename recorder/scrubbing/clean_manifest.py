@@ -1,0 +1,48 @@
+"""The manifest of a clean copy: the parent's, without what names people and machines, with the clean segments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from recorder.capture.lineage import new_step
+from recorder.capture.manifest import Manifest, Partition, Segment, Topic, new_capture_id
+from recorder.scrubbing.jobs import Place, Rewritten
+
+
+def clean_manifest(parent: Manifest, places: Sequence[Place], rewritten: Sequence[Rewritten]) -> Manifest:
+    """A manifest with a new id and a step that names the parent; notes and tags that people wrote are left out."""
+    clean: dict[tuple[str, int], list[Rewritten]] = {}
+    for place, result in zip(places, rewritten, strict=True):
+        clean.setdefault((place.topic, place.partition), []).append(result)
+    capture_id = new_capture_id()
+    step = new_step("scrub", capture_id, parent_id=parent.capture_id)
+    lineage = [msgspec.structs.replace(one, user=None, host=None, command=()) for one in (*parent.lineage, step)]
+    return msgspec.structs.replace(
+        parent,
+        capture_id=capture_id,
+        created_at_ms=step.at_ms,
+        topics=tuple(_clean_topic(topic, clean) for topic in parent.topics),
+        lineage=tuple(lineage),
+        notes=tuple(note for note in parent.notes if note.level != "info"),
+        tags={},
+        clean=None,
+    )
+
+
+def _clean_topic(topic: Topic, clean: dict[tuple[str, int], list[Rewritten]]) -> Topic:
+    return msgspec.structs.replace(
+        topic,
+        partitions=tuple(
+            _clean_partition(partition, clean.get((topic.name, partition.partition), []))
+            for partition in topic.partitions
+        ),
+    )
+
+
+def _clean_partition(partition: Partition, results: list[Rewritten]) -> Partition:
+    segments: tuple[Segment, ...] = tuple(segment for result in results for segment in result.segments)
+    return msgspec.structs.replace(
+        partition, segments=segments, payload_bytes=sum(result.payload_bytes for result in results)
+    )
