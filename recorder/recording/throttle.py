@@ -13,11 +13,12 @@ from recorder.errors import UsageError
 
 BURST_SECONDS = 0.25
 """How much of a second's worth may be taken at once after a pause."""
+_SMALLEST_QUEUE_BYTES = 1 << 20  # what one request for records may bring anyway
 _BYTES_PER_MEGABIT = 125_000
 
 
 class Throttle:
-    """Lets `bytes_per_second` pass on average; None lets everything pass.
+    """Lets `bytes_per_second` pass on average.
 
     Whoever hands on what was paid for only when `pay` returns, hands on at most bytes_per_second × s plus one bucket
     in any s seconds. The bucket is a quarter of a second's worth, or the largest single payment if that is more.
@@ -25,7 +26,7 @@ class Throttle:
 
     def __init__(
         self,
-        bytes_per_second: float | None,
+        bytes_per_second: float,
         *,
         clock: Callable[[], float] = time.monotonic,
         rest: Callable[[float], object] = time.sleep,
@@ -36,6 +37,10 @@ class Throttle:
         self._paid_until = float("-inf")
         """When the last byte so far is due, in the clock's seconds."""
 
+    def queue_bytes(self, most: int) -> int:
+        """How much the client may fetch ahead: a second's worth, and never more than `most`."""
+        return min(most, max(_SMALLEST_QUEUE_BYTES, int(self._rate)))
+
     def pay(self, size: int) -> None:
         """Rest until `size` more bytes are due; `rest` may return earlier, as an event's `wait` does when it is set."""
         delay = self.delay(size)
@@ -44,8 +49,6 @@ class Throttle:
 
     def delay(self, size: int) -> float:
         """Book `size` bytes and return in how many seconds they are due."""
-        if self._rate is None:
-            return 0.0
         now = self._clock()
         self._paid_until = max(self._paid_until, now - BURST_SECONDS) + size / self._rate
         return max(0.0, self._paid_until - now)

@@ -64,10 +64,9 @@ def test_a_long_pause_saves_up_no_more_than_one_bucket() -> None:
     assert throttle.delay(1_000_000) == pytest.approx(1)
 
 
-def test_without_a_cap_nothing_rests() -> None:
-    time = FakeTime()
-    Throttle(None, clock=time.clock, rest=time.rest).pay(10**12)
-    assert time.now == 1000
+@pytest.mark.parametrize(("rate", "deep"), [(1_000, 1 << 20), (5_000_000, 5_000_000), (1e9, 64 << 20)])
+def test_the_client_fetches_ahead_a_second_at_most(rate: float, deep: int) -> None:
+    assert Throttle(rate).queue_bytes(64 << 20) == deep
 
 
 def test_megabits_are_125_000_bytes() -> None:
