@@ -27,6 +27,7 @@ class Spill:
     def __init__(self, directory: Path, key: bytes | None = None) -> None:
         self.directory = directory
         self.key = key or secrets.token_bytes(32)
+        directory.mkdir(parents=True, exist_ok=True)
 
     def __repr__(self) -> str:
         return f"Spill({str(self.directory)!r}, key hidden)"
@@ -94,7 +95,7 @@ class SpillWriter:
         if not buckets:
             return
         cipher = AESGCM(self._key)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(exist_ok=True)  # not its parents: when they were removed, the run is over
         with self._path.open("ab") as file:
             for bucket in buckets:
                 nonce = os.urandom(12)
