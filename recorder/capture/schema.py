@@ -14,7 +14,7 @@ FORMAT_VERSION = 1
 ROW_GROUP_BYTES = 4 << 20
 ROW_GROUP_RECORDS = 16_384
 SEGMENT_BYTES = 64 << 20
-PENDING_BYTES = 128 << 20
+PENDING_BYTES = 64 << 20
 SMALLEST_ROW_GROUP_BYTES = 64 << 10
 
 HEADER_TYPE = pa.struct([pa.field("key", pa.string(), nullable=False), pa.field("value", pa.binary())])

@@ -79,7 +79,11 @@ class PartitionWriter:
             room = self._row_group_bytes - self._pending_bytes
             fitting = int(np.searchsorted(filled, filled[start] + room))
             stop = min(max(fitting, start + 1), start + ROW_GROUP_RECORDS - self._pending_records, batch.num_rows)
-            self._pending.append(batch.slice(start, stop - start))
+            piece = batch.slice(start, stop - start)
+            if start and stop == batch.num_rows:
+                # It may wait long for more: a copy, because a slice would keep the whole batch in memory.
+                piece = piece.take(pa.array(np.arange(piece.num_rows)))
+            self._pending.append(piece)
             self._pending_records += stop - start
             self._pending_bytes += int(filled[stop] - filled[start])
             if self._pending_bytes >= self._row_group_bytes or self._pending_records >= ROW_GROUP_RECORDS:

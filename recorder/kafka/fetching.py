@@ -28,6 +28,14 @@ _GOES_ON = {
     KafkaError.GROUP_AUTHORIZATION_FAILED,
 }
 
+_TUNING = {
+    # What the user sets wins. A full local queue must not put the fetcher to sleep for its default second.
+    "fetch_queue_backoff_ms": 2,
+    "queued_max_messages_kbytes": 32 << 10,
+    # Compressed: in memory it may be twenty times as much.
+    "fetch_max_bytes": 8 << 20,
+}
+
 Isolation = Literal["read_committed", "read_uncommitted"]
 
 __all__ = ["Arrived", "Event", "Failed", "Fetcher", "Isolation", "Message", "OutOfRange", "ReachedEnd", "is_denied"]
@@ -81,11 +89,8 @@ class Fetcher:
             enable_partition_eof=True,
             auto_offset_reset="error",
             check_crcs=True,
-            # A full local queue must not put the fetcher to sleep for its default second.
-            fetch_queue_backoff_ms=2,
-            queued_max_messages_kbytes=64 << 10,
-            fetch_max_bytes=32 << 20,
             allow_auto_create_topics=False,
+            **{name: value for name, value in _TUNING.items() if name.replace("_", ".") not in connection.settings},
         )
         self._consumer.assign([TopicPartition(topic, partition, at) for (topic, partition), at in starts.items()])
 

@@ -24,7 +24,7 @@ from recorder.recording.tape import Tape
 
 FLUSH_MESSAGES = 2_000
 FLUSH_BYTES = 1 << 20
-PENDING_BYTES = 32 << 20
+PENDING_BYTES = 16 << 20
 """Over all partitions: many of them together hold no more than this before it is flushed."""
 STALLED_SECONDS = 60.0
 _LIVE_GRACE_MS = 500  # broker clocks: a record of the window's last moment may be appended a little later

@@ -77,9 +77,21 @@ def test_a_row_group_ends_with_the_record_that_fills_it_and_a_segment_with_its_r
 
 
 def test_writers_of_many_partitions_share_the_memory() -> None:
-    assert row_group_bytes(1) == row_group_bytes(32) == schema.ROW_GROUP_BYTES
+    assert row_group_bytes(1) == row_group_bytes(16) == schema.ROW_GROUP_BYTES
     assert row_group_bytes(320) * 320 <= schema.PENDING_BYTES
     assert row_group_bytes(100_000) == schema.SMALLEST_ROW_GROUP_BYTES
+
+
+def test_what_waits_for_more_does_not_keep_the_batch_it_came_in(tmp_path: Path) -> None:
+    partitions = [PartitionWriter(tmp_path, "t", number, row_group_bytes=1 << 20) for number in range(20)]
+    large = to_batch([record("t", value=bytes(1_000))._replace(offset=offset) for offset in range(1_100)])
+    before = pa.total_allocated_bytes()
+    for partition in partitions:
+        partition.append(pa.concat_batches([large.slice(0, 100), large.slice(100)]))
+    held = pa.total_allocated_bytes() - before
+    assert held < 20 * 300_000, held
+    for partition in partitions:
+        partition.abandon()
 
 
 def test_statistics_hold_no_payload(tmp_path: Path) -> None:
