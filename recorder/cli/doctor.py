@@ -52,8 +52,8 @@ def doctor(
 ) -> None:
     """Check, before recording, whether it will work, how long it will take and how large it will be.
 
-    Connection, rights, clock, time index, retention, open transactions, compaction, disk: each PASSED, WARNING, FAILED
-    or SKIPPED, with what to do. Reads a few records without a group; changes nothing. Exit 1 when a check failed.
+    Looks at connection, rights, clock, time index, retention, transactions, compaction and disk; says what to do.
+    Reads a few records without a group, changes nothing. Without topics: only the cluster. Exit 1 when a check failed.
 
     Example: blackbox doctor -b broker:9092 -e 'payments\\..*' --from -15m -o incident/
     """
@@ -83,8 +83,9 @@ def doctor(
         brief = form is Format.TABLE and not everything
         shown = [c for c in found.checks if not brief or c.status in {"WARNING", "FAILED"} or c.name not in PER_TOPIC]
         emit(("check", "status", "where", "detail"), ([c.name, c.status, c.where, c.detail] for c in shown), form)
-    counts = {status: sum(check.status == status for check in found.checks) for status in ("FAILED", "WARNING")}
+    count = {status: sum(check.status == status for check in found.checks) for status in ("FAILED", "WARNING")}
     if found.failed:
-        say(f"{counts['FAILED']} of {len(found.checks)} checks failed: a recording would not work as asked.")
+        say(f"{count['FAILED']} of {len(found.checks)} checks failed: a recording would not work as asked.")
         raise typer.Exit(ExitCode.FAILED)
-    say(f"A recording would work; {counts['WARNING']} of {len(found.checks)} checks have something to know.")
+    good = "A recording would work" if request else "The cluster answers"
+    say(f"{good}: no check failed, {count['WARNING']} of {len(found.checks)} have a warning.")

@@ -14,6 +14,8 @@ from recorder.errors import UsageError
 BURST_SECONDS = 0.25
 """How much of a second's worth may be taken at once after a pause."""
 _SMALLEST_QUEUE_BYTES = 1 << 20  # what one request for records may bring anyway
+_LARGEST_QUEUE_BYTES = 32 << 20
+_LARGEST_FETCH_BYTES = 8 << 20
 _BYTES_PER_MEGABIT = 125_000
 
 
@@ -37,10 +39,6 @@ class Throttle:
         self._paid_until = float("-inf")
         """When the last byte so far is due, in the clock's seconds."""
 
-    def queue_bytes(self, most: int) -> int:
-        """How much the client may fetch ahead: a second's worth, and never more than `most`."""
-        return min(most, max(_SMALLEST_QUEUE_BYTES, int(self._rate)))
-
     def pay(self, size: int) -> None:
         """Rest until `size` more bytes are due; `rest` may return earlier, as an event's `wait` does when it is set."""
         delay = self.delay(size)
@@ -52,6 +50,13 @@ class Throttle:
         now = self._clock()
         self._paid_until = max(self._paid_until, now - BURST_SECONDS) + size / self._rate
         return max(0.0, self._paid_until - now)
+
+
+def fetch_ahead(bytes_per_second: float) -> dict[str, str]:
+    """Client settings under which no more than a second's worth is fetched ahead (but what one request may bring)."""
+    deep = min(_LARGEST_QUEUE_BYTES, max(_SMALLEST_QUEUE_BYTES, int(bytes_per_second)))
+    fetch = max(_SMALLEST_QUEUE_BYTES, min(_LARGEST_FETCH_BYTES, deep // 2))
+    return {"queued.max.messages.kbytes": str(deep >> 10), "fetch.max.bytes": str(fetch)}
 
 
 def parse_megabits(megabits: float | None) -> float | None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.errors import UsageError
-from recorder.recording.throttle import BURST_SECONDS, Throttle, parse_megabits
+from recorder.recording.throttle import BURST_SECONDS, Throttle, fetch_ahead, parse_megabits
 
 
 class FakeTime:
@@ -64,9 +64,11 @@ def test_a_long_pause_saves_up_no_more_than_one_bucket() -> None:
     assert throttle.delay(1_000_000) == pytest.approx(1)
 
 
-@pytest.mark.parametrize(("rate", "deep"), [(1_000, 1 << 20), (5_000_000, 5_000_000), (1e9, 64 << 20)])
-def test_the_client_fetches_ahead_a_second_at_most(rate: float, deep: int) -> None:
-    assert Throttle(rate).queue_bytes(64 << 20) == deep
+@pytest.mark.parametrize(
+    ("rate", "queue_kb", "fetch"), [(1_000, 1024, 1 << 20), (8_192_000, 8000, 4_096_000), (1e9, 32 << 10, 8 << 20)]
+)
+def test_the_client_fetches_ahead_a_second_at_most(rate: float, queue_kb: int, fetch: int) -> None:
+    assert fetch_ahead(rate) == {"queued.max.messages.kbytes": str(queue_kb), "fetch.max.bytes": str(fetch)}
 
 
 def test_megabits_are_125_000_bytes() -> None:
