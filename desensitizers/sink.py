@@ -64,7 +64,7 @@ class Sink:
 
     def problem(self, row: int, place: str, path: str, reason: str) -> None:
         count, first = self.problems.get((place, path, reason), (0, row))
-        self.problems[place, path, reason] = (count + 1, first)
+        self.problems[place, path, reason] = (count + 1, min(first, row))
 
 
 def hash64(data: str | bytes) -> bytes:

@@ -186,7 +186,12 @@ class _Scrub:
                 "Two originals became one, or one became two; "
                 f"use a rule with more room (token, hash; keep_prefix for cards):\n{lines}"
             )
-        self._checks["uniqueness"] = "as many results as originals in " + (", ".join(sorted(spaces)) or "no domain")
+        domains = sorted({space.partition("/")[0] for space in spaces if "/" in space})
+        topics = len(spaces) - sum("/" in space for space in spaces)
+        self._checks["uniqueness"] = (
+            f"as many results as originals in every domain ({', '.join(domains) or 'none'}) "
+            f"and among the keys of {topics} topics"
+        )
 
     def _prove_manifest(self, manifest: Manifest) -> None:
         leaks = prove_manifest(manifest, self._detectors, self._run.spill)
