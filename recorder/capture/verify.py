@@ -23,9 +23,6 @@ from recorder.capture.reader import Capture, open_capture
 from recorder.capture.schema import RECORD_SCHEMA, TIMESTAMP_TYPES, payload_sizes
 from recorder.errors import CaptureError
 
-WORTH_PROCESSES_BYTES = 64 << 20
-"""Below this, starting worker processes takes longer than checking."""
-
 Status = Literal["PASSED", "FAILED", "WARNING", "SKIPPED"]
 
 Runs = npt.NDArray[np.int64]
