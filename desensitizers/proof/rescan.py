@@ -41,11 +41,21 @@ class Rescan:
         return found
 
     def texts(self, pieces: Sequence[bytes]) -> list[str]:
-        """Names of the detectors that find something in any of the pieces."""
+        """Names of the detectors that find something in a line of the pieces that is text.
+
+        Ids that happen to be decodable give noise, and in enough noise there is everything.
+        """
         import pyarrow as pa
 
-        lines = [line for piece in pieces for line in piece.split(b"\n") if line]
+        lines = [line for piece in pieces for line in piece.split(b"\n") if _is_text(line)]
         return sorted({name for _row, name in self.rows(pa.array(lines, pa.binary()))})
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        return line.decode().replace("\t", " ").isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 def _among_ids(span: str, text: str, row: int, column: Any, labels: Sequence[str] | None) -> bool:

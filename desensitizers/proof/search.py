@@ -8,6 +8,7 @@ second, streamed from anywhere. The few that remain are searched exactly.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -112,22 +113,32 @@ class Haystack:
                 candidates.add(needle)
                 weight += len(needle)
                 if weight > _EXACT_BYTES:
-                    found |= _exact(candidates, whole)
+                    found |= Exact(candidates).find(whole)
                     candidates, weight = set(), 0
-        return found | _exact(candidates, whole)
+        return found | Exact(candidates).find(whole)
 
 
-def _exact(needles: set[bytes], data: bytes) -> set[bytes]:
-    if not needles:
-        return set()
-    from daachorse import DoubleArrayAhoCorasick
+class Exact:
+    """A few needles (folded), searched at once in any number of texts."""
 
-    ordered = sorted(needles)
-    found: set[bytes] = set()
-    for start, end, number in DoubleArrayAhoCorasick(ordered).find_overlapping(data):
-        if stands(data, start, end):
-            found.add(ordered[number])
-    return found
+    def __init__(self, needles: Iterable[bytes]) -> None:
+        self._needles = sorted(needles)
+        self._automaton: Any = None
+        if self._needles:
+            from daachorse import DoubleArrayAhoCorasick
+
+            self._automaton = DoubleArrayAhoCorasick(self._needles)
+
+    def find(self, data: bytes) -> set[bytes]:
+        """Those that are in `data`, which is folded already."""
+        if self._automaton is None:
+            return set()
+        hits = self._automaton.find_overlapping(data)
+        return {self._needles[number] for start, end, number in hits if stands(data, start, end)}
+
+    def any_in(self, pieces: Iterable[bytes]) -> bool:
+        """Whether one of them is in one of the pieces, in upper or lower case."""
+        return any(self.find(fold(piece)) for piece in pieces)
 
 
 def _windows(padded: bytes, width: int) -> Iterator[tuple[int, Places]]:

@@ -17,7 +17,7 @@ from desensitizers.proof.needles import ROW
 from desensitizers.proof.originals import NEEDLES, packed
 from desensitizers.proof.peel import layers
 from desensitizers.proof.rescan import Rescan
-from desensitizers.proof.search import BLOCK_BYTES, Haystack, Needles
+from desensitizers.proof.search import BLOCK_BYTES, Exact, Haystack, Needles
 from desensitizers.proof.spill import Spill
 from recorder.capture.manifest import MANIFEST_NAME, Manifest, Segment
 from recorder.capture.schema import HEADERS_TYPE, RECORD_SCHEMA
@@ -25,6 +25,7 @@ from recorder.capture.writer import PartitionWriter
 from recorder.scrubbing.jobs import Frame, batches, forget_plans
 
 _FORMAT_NAMES = sorted({name.encode() for name in (*RECORD_SCHEMA.names, "element", "schema")}, key=len, reverse=True)
+_SHOWN = 10
 _PARQUET_TAIL = 8  # the footer's length and the magic number
 
 
@@ -75,10 +76,12 @@ def prove(root: Path, segments: Sequence[Segment], detectors: Sequence[str], spi
         for batch in batches(root, segment):
             frame.add(batch)
             leaks += _detect(rescan, batch, hits)
-            for block in _blocks(batch):
+            for place, block in _blocks(batch):
                 searched += len(block)
                 below = layers(block)
-                hits.update(rescan.texts(below[1:]))
+                for name in rescan.texts(below[1:]):
+                    hits[name] += 1
+                    leaks.append(_leak(name, batch, 0, f"{place}, encoded, here or in the records after"))
                 if spill is not None:
                     for layer in below:
                         haystack.add(layer)
@@ -138,17 +141,17 @@ def missed_canaries(directory: Path, spill: Spill) -> list[Canary]:
     needles = {normal(canary.text): canary for canary in planted}
     found: set[bytes] = set()
     for batch in batches(directory, writer.segments[0]):
-        for block in _blocks(batch):
+        for _place, block in _blocks(batch):
             found |= Haystack(layers(block)).find([Needles(list(needles))])
     return [canary for needle, canary in needles.items() if needle not in found]
 
 
-def _blocks(batch: pa.RecordBatch) -> Iterator[bytes]:
-    """Every payload of a batch, one a line, so that a whole payload stands between two line ends."""
-    for column in _columns(batch).values():
+def _blocks(batch: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
+    """(place, every payload there) of a batch; one a line, so that a whole payload stands between two line ends."""
+    for place, column in _columns(batch).items():
         rows = [row for row in column.to_pylist() if row]
         if rows:
-            yield ROW.join((b"", *rows, b""))
+            yield place, ROW.join((b"", *rows, b""))
 
 
 def _columns(batch: pa.RecordBatch) -> dict[str, Any]:
@@ -170,7 +173,7 @@ def _detect(rescan: Rescan, batch: pa.RecordBatch, hits: Counter[str]) -> Iterat
             continue
         hits.update(name for _row, name in found)
         rows = [row for row, length in enumerate(lengths) for _ in range(length)] if "header" in place else None
-        for row, name in found[:10]:
+        for row, name in found[:_SHOWN]:
             yield _leak(name, batch, rows[row] if rows else row, place)
 
 
@@ -185,27 +188,27 @@ def _leak(what: str, batch: pa.RecordBatch, row: int, place: str) -> Leak:
 
 
 def _locate(root: Path, segment: Segment, needles: Iterable[bytes]) -> Iterator[Leak]:
-    """Where some of the needles stand: once in a while slow, because it is only run to explain a failure."""
-    wanted = [Needles(sorted(needles))]
+    """Where some of the needles stand, the first few times."""
+    wanted = Exact(needles)
     found = 0
     for batch in batches(root, segment):
         lengths = batch.column("headers").value_lengths().to_pylist()
         for place, column in _columns(batch).items():
             whole = [payload or b"" for payload in column.to_pylist()]
-            if not Haystack(layers(ROW.join((b"", *whole, b"")))).find(wanted):
+            if not wanted.any_in(layers(ROW.join((b"", *whole, b"")))):
                 continue
             rows = [row for row, length in enumerate(lengths) for _ in range(length)] if "header" in place else None
             for row, payload in enumerate(whole):
-                if Haystack(layers(ROW + payload + ROW)).find(wanted):
+                if wanted.any_in(layers(ROW + payload + ROW)):
                     yield _leak("original", batch, rows[row] if rows else row, place + _path(payload, wanted))
                     found += 1
-                    if found >= 10:
+                    if found >= _SHOWN:
                         return
     if not found:
         yield Leak("original", segment.path, -1, -1, "name or footer")
 
 
-def _path(payload: bytes, wanted: list[Needles]) -> str:
+def _path(payload: bytes, wanted: Exact) -> str:
     """`` customer.note``: the first leaf of a JSON payload that holds one of the needles."""
     try:
         document = json.loads(payload)
@@ -218,9 +221,8 @@ def _path(payload: bytes, wanted: list[Needles]) -> str:
             stack += [(f"{path}.{name}" if path else name, below) for name, below in value.items()]
         elif isinstance(value, list):
             stack += [(f"{path}[*]", below) for below in value]
-        elif Haystack(layers(ROW + json.dumps(value, ensure_ascii=False).encode() + ROW)).find(wanted):
-            held = Haystack(layers(path.encode())).find(wanted)
-            return " (a key holds it)" if held else f" {path}"
+        elif wanted.any_in(layers(ROW + json.dumps(value, ensure_ascii=False).encode() + ROW)):
+            return " (a key holds it)" if wanted.any_in(layers(path.encode())) else f" {path}"
     return " (a key)"
 
 

@@ -57,3 +57,8 @@ def test_alike_is_what_has_the_same_label() -> None:
     column = pa.array(ids, pa.binary())
     assert RESCAN.rows(column, ["ce_id"] * 100) == []
     assert RESCAN.rows(column, ["card" if number == 50 else "ce_id" for number in range(100)]) == [(50, "card")]
+
+
+def test_decoded_noise_is_not_taken_for_text() -> None:
+    assert RESCAN.texts([b"anna@firma.de\n", b"x\n"]) == ["email"]
+    assert RESCAN.texts([b"\xf1\x02anna@firma.de", b"\x00anna@firma.de"]) == []
