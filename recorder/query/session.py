@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -88,12 +88,14 @@ class Session:
 
             def run(work: Callable[[], T]) -> T:
                 with self._explaining(sql):
-                    return _interruptibly(thread.submit(work), cursor)
+                    return thread.submit(work).result()
 
+            opened: list[pa.RecordBatchReader] = []
             try:
-                reader, schema = run(lambda: _start(cursor, sql, parameters, batch_rows))
+                reader, schema = run(lambda: _start(cursor, sql, parameters, batch_rows, opened))
                 yield Result(schema, _batches(reader, schema, run))
             finally:
+                _stop(thread, cursor, opened)
                 with self._lock:
                     self._running.discard(cursor)
                 cursor.close()
@@ -155,7 +157,11 @@ class Session:
 
 
 def _start(
-    cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any] | None, batch_rows: int
+    cursor: duckdb.DuckDBPyConnection,
+    sql: str,
+    parameters: Mapping[str, Any] | None,
+    batch_rows: int,
+    opened: list[pa.RecordBatchReader],
 ) -> tuple[pa.RecordBatchReader, pa.Schema]:
     check(cursor, sql)
     relation = cursor.sql(sql, params=dict(parameters) if parameters else None)
@@ -164,6 +170,7 @@ def _start(
         relation = relation.project(_projection(relation.columns, types))
         types = [str(kind) for kind in relation.types]
     reader = relation.to_arrow_reader(batch_rows)
+    opened.append(reader)
     return reader, _schema(reader.schema, types)
 
 
@@ -177,15 +184,19 @@ def _batches(reader: pa.RecordBatchReader, schema: pa.Schema, run: Run) -> Itera
         yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _interruptibly(future: Future[T], cursor: duckdb.DuckDBPyConnection) -> T:
-    """The future's result; Ctrl-C stops the query that it waits for."""
-    try:
-        return future.result()
-    except KeyboardInterrupt:
-        # More than once: an interrupt that comes before the query has begun is lost.
-        while not wait([future], timeout=0.05).done:
-            cursor.interrupt()
-        raise
+def _stop(thread: ThreadPoolExecutor, cursor: duckdb.DuckDBPyConnection, opened: list[pa.RecordBatchReader]) -> None:
+    """End the query, whatever it does just now and wherever Ctrl-C struck."""
+
+    def close() -> None:
+        for reader in opened:
+            reader.close()
+
+    # Closing waits for what DuckDB computes ahead, which only an interrupt ends; and one that comes before a query
+    # has begun is lost.
+    closed = thread.submit(close)
+    while not closed.done():
+        cursor.interrupt()
+        wait([closed], timeout=0.05)
 
 
 def _projection(names: list[str], types: list[str]) -> str:
