@@ -11,7 +11,24 @@ from typing import Annotated
 
 import typer
 
-from recorder.cli import cat, demo, info, inspect, local, ls, record, replay, scrub, sql, timing, verify, verify_clean
+from recorder.cli import (
+    cat,
+    demo,
+    doctor,
+    info,
+    inspect,
+    local,
+    ls,
+    record,
+    replay,
+    scrub,
+    sql,
+    timing,
+    trigger,
+    verify,
+    verify_clean,
+    watch,
+)
 from recorder.cli.output import VERBOSITY, complain
 from recorder.errors import BlackboxError, ExitCode
 
@@ -57,6 +74,9 @@ VERBS = (
     verify_clean.verify_clean,
     replay.replay,
     timing.timing,
+    doctor.doctor,
+    watch.watch,
+    trigger.trigger,
 )
 for verb in VERBS:
     app.command()(verb)

@@ -44,6 +44,12 @@ def record(
             help="How far past the window's end to look for late records; 'all': to the log's end.",
         ),
     ] = "5m",
+    max_mbps: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N", help="Read at most N megabits (125 kB) of keys and values a second.", show_default=False
+        ),
+    ] = None,
     form: OutputFormat = Format.TABLE,
 ) -> None:
     """Record a window of topics into a new capture: every record, every field, every missing offset explained.
@@ -57,6 +63,7 @@ def record(
     from recorder.kafka.connection import connect
     from recorder.recording import record as recording
     from recorder.recording.request import Request, parse_slack, parse_window
+    from recorder.recording.throttle import parse_megabits
 
     request = Request(
         window=parse_window(from_, to, tz),
@@ -64,6 +71,7 @@ def record(
         patterns=regex or (),
         excludes=exclude or (),
         late_slack_ms=parse_slack(late_slack),
+        max_bytes_per_second=parse_megabits(max_mbps),
         from_text=from_ or "",
         to_text=to,
         command=("blackbox", *sys.argv[1:]),

@@ -52,6 +52,11 @@ class Arrived:
     def next_offset(self) -> int:
         return (self.messages[-1].offset() or 0) + 1
 
+    @property
+    def bytes(self) -> int:
+        """Of keys and values."""
+        return sum(map(len, self.messages)) + sum(map(len, filter(None, map(Message.key, self.messages))))
+
 
 @dataclass(frozen=True, slots=True)
 class ReachedEnd:

@@ -21,6 +21,7 @@ from recorder.kafka.offsets import Place, log_ends, log_starts
 from recorder.recording.columns import to_batch
 from recorder.recording.pipeline import Pipeline
 from recorder.recording.tape import Tape
+from recorder.recording.throttle import Throttle
 
 FLUSH_MESSAGES = 2_000
 FLUSH_BYTES = 1 << 20
@@ -44,6 +45,7 @@ class Reading:
     """Told how many offsets were passed; with 0, that the reading goes on."""
     transaction_seconds: float
     """How long to wait behind an open transaction."""
+    throttle: Throttle | None = None
     notes: list[Note] = field(default_factory=list)
     _open: set[Place] = field(default_factory=set)
     _position: dict[Place, int] = field(default_factory=dict)
@@ -77,6 +79,8 @@ class Reading:
         self._last_event = time.monotonic()
         while self._open and not self.stopped():
             for event in fetcher.poll():
+                if self.throttle and isinstance(event, Arrived):
+                    self.throttle.pay(event.bytes)
                 self._last_event = time.monotonic()
                 self._take(event, fetcher)
             self.advanced(0)

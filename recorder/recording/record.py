@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from recorder.recording.plan import Plan, make_plan, select_topics
 from recorder.recording.read import Reading
 from recorder.recording.request import Request
 from recorder.recording.tape import Tape
+from recorder.recording.throttle import Throttle, fetch_ahead
 
 PROGRESS_SECONDS = 0.1
 _AFTER_INTERRUPT_SECONDS = 1.0
@@ -56,6 +57,8 @@ def record(
     writing fails.
     """
     writer.refuse_existing(directory)
+    if cap := request.max_bytes_per_second:
+        connection = replace(connection, settings=fetch_ahead(cap) | connection.settings)
     cluster = Cluster(connection)
     started_ms = _now_ms()
     chosen = select_topics(cluster.names(), request.names, request.patterns, request.excludes)
@@ -90,7 +93,11 @@ def _record(
     to_ms = plan.window.to_ms
     with without_collector(), Pipeline() as pipeline:
         meter = _Meter(plan.offsets, tapes, progress)
-        reading = Reading(cluster, tapes, pipeline, checkpoint, stop.is_set, meter.advance, request.transaction_seconds)
+        cap = request.max_bytes_per_second
+        throttle = Throttle(cap, rest=stop.wait) if cap else None
+        reading = Reading(
+            cluster, tapes, pipeline, checkpoint, stop.is_set, meter.advance, request.transaction_seconds, throttle
+        )
         reading.run(to_ms if to_ms is not None and to_ms > started_ms else None, _now_ms)
     interrupted = stop.is_set()
     explain_holes(cluster, tapes, plan.topics, within_seconds=_AFTER_INTERRUPT_SECONDS if interrupted else None)

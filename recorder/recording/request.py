@@ -26,6 +26,8 @@ class Request:
     """How far beyond the window's end (by time) to look for late records; None: up to the log's end."""
     transaction_seconds: float = 10.0
     """How long to wait behind an open transaction before the records that it hides are given up as unread."""
+    max_bytes_per_second: float | None = None
+    """A cap on how fast keys and values are read."""
     from_text: str = ""
     to_text: str = ""
     command: Sequence[str] = ()
