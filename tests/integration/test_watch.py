@@ -17,7 +17,7 @@ import pytest
 
 from recorder.capture.reader import Capture
 from recorder.errors import ExitCode
-from recorder.kafka.local import LocalKafka
+from recorder.kafka.local import LocalKafka, local_kafka
 from recorder.watching.local_socket import CallError
 from recorder.watching.settings import load_settings
 from recorder.watching.state import Pending
@@ -327,6 +327,24 @@ def test_a_capture_that_is_broken_off_leaves_nothing(kafka: LocalKafka, topic: s
     taken = take(settings, pending, None, stop)
     assert taken is not None and taken.manifest.records == 1
     assert take(settings, pending, None, stop) == taken  # as after a crash before it was noted
+
+
+def test_while_brokers_are_away_it_waits_and_then_goes_on(tmp_path: Path) -> None:
+    with local_kafka() as own:
+        create_topic(own.bootstrap, "orders")
+        create_topic(own.bootstrap, "control")
+        text = config("orders", "oncall: command\n  control: {topic: control}")
+        with watching(own, tmp_path, text) as running:
+            produce(own.bootstrap, "orders", [New(b"v")])
+            own.brokers[0].kill()
+            running.trigger("oncall")
+            wait_until(lambda: "It is tried again in" in running.said, what="the capture failed", seconds=60)
+            own.brokers[0].start()
+            own.wait_ready()
+            produce(own.bootstrap, "control", [New()])
+            assert len(running.captures(2)) == 2
+            assert values(running.captures(1, of="oncall-")[0], "orders") == [b"v"]
+            assert running.end() == ExitCode.OK
 
 
 def test_two_watchers_never_share_a_place(kafka: LocalKafka, topic: str, tmp_path: Path) -> None:
