@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from recorder.cli.options import CapturePath, OutputFormat
-from recorder.cli.output import Format, complain, emit, emit_text, say
+from recorder.cli.output import Format, complain, emit, emit_lines, emit_text, say
 from recorder.errors import UsageError
 
 ROWS_SHOWN = 1_000
@@ -50,7 +50,7 @@ def sql(
     """
     from recorder.capture.reader import open_capture
     from recorder.query import Session
-    from recorder.query.results import check_output, export, first, head, write_csv, write_json, write_ndjson
+    from recorder.query.results import check_output, csv_text, export, first, head, json_text, ndjson_text
 
     # A DuckDB at work does not hear a signal, Python does: ended by SIGTERM, it still tidies up, as by Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -71,8 +71,8 @@ def sql(
             if shown.cut:
                 complain(f"Cut: the first {len(shown.rows):,} rows. --limit N shows more, 0 all; -o FILE writes all.")
         else:
-            write = {Format.CSV: write_csv, Format.JSON: write_json, Format.NDJSON: write_ndjson}[form]
-            write(first(result, limit), sys.stdout.buffer)
+            as_text = {Format.CSV: csv_text, Format.JSON: json_text, Format.NDJSON: ndjson_text}[form]
+            emit_lines(as_text(first(result, limit)))
 
 
 def _statement(statement: str | None, file: Path | None) -> str:

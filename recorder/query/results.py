@@ -26,6 +26,7 @@ from recorder.query.session import Result
 
 Convert = Callable[[Any], Any]
 
+_ROW_GROUP_BYTES = 16 << 20
 _NUMBERS = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -58,71 +59,68 @@ def first(result: Result, limit: int | None) -> Result:
     return Result(result.schema, _take(result.batches, limit)) if limit else result
 
 
-def write_csv(result: Result, stream: BinaryIO) -> int:
-    """CSV with a header; text is quoted, null is nothing at all. Returns the number of rows."""
+def csv_text(result: Result) -> Iterator[str]:
+    """CSV with a header, in pieces that a newline parts; text is quoted, null is nothing at all."""
     schema = pa.schema([pa.field(field.name, _csv_type(field.type)) for field in result.schema])
-    count = 0
-    _append_csv(pa.RecordBatch.from_pylist([], schema=schema), stream, header=True)
+    yield _csv(pa.RecordBatch.from_pylist([], schema=schema), header=True)
     for batch in result.batches:
         columns = [
             column if field.type == column.type else _csv_text(column)
             for column, field in zip(batch.columns, schema, strict=True)
         ]
-        _append_csv(pa.RecordBatch.from_arrays(columns, schema=schema), stream, header=False)
-        count += batch.num_rows
-    return count
+        yield _csv(pa.RecordBatch.from_arrays(columns, schema=schema), header=False)
 
 
-def write_ndjson(result: Result, stream: BinaryIO) -> int:
-    """One JSON object a line. Returns the number of rows."""
-    count = 0
+def ndjson_text(result: Result) -> Iterator[str]:
+    """One JSON object a row, in pieces of many rows that a newline parts."""
     for lines in _json_rows(result):
-        stream.write(b"".join(line + b"\n" for line in lines))
-        count += len(lines)
-    return count
+        yield b"\n".join(lines).decode()
 
 
-def write_json(result: Result, stream: BinaryIO) -> int:
-    """One JSON array of objects, one a line. Returns the number of rows."""
-    count = 0
+def json_text(result: Result) -> Iterator[str]:
+    """One JSON array with an object a row, in pieces that a newline parts."""
+    opening = "["
     for lines in _json_rows(result):
-        stream.write((b",\n " if count else b"[") + b",\n ".join(lines))
-        count += len(lines)
-    stream.write(b"]\n" if count else b"[]\n")
-    return count
+        yield opening + b",\n ".join(lines).decode()
+        opening = ","
+    yield "]" if opening == "," else "[]"
 
 
-def write_parquet(result: Result, stream: BinaryIO) -> int:
-    """Parquet (zstd) with the result's own types. Returns the number of rows."""
-    count = 0
-    with pq.ParquetWriter(stream, result.schema, compression="zstd") as writer:
+def _write_parquet(result: Result, file: BinaryIO) -> None:
+    """Parquet (zstd) with the result's own types."""
+    with pq.ParquetWriter(file, result.schema, compression="zstd") as writer:
         waiting: list[pa.RecordBatch] = []
         size = 0
         for batch in result.batches:
             waiting.append(batch)
-            count += batch.num_rows
             size += batch.nbytes
-            if size >= 16 << 20:
+            if size >= _ROW_GROUP_BYTES:
                 writer.write_table(pa.Table.from_batches(waiting, result.schema))
                 waiting, size = [], 0
         if waiting:
             writer.write_table(pa.Table.from_batches(waiting, result.schema))
-    return count
 
 
-WRITERS: dict[str, Callable[[Result, BinaryIO], int]] = {
-    ".parquet": write_parquet,
-    ".csv": write_csv,
-    ".json": write_json,
-    ".ndjson": write_ndjson,
+def _write_text(form: Callable[[Result], Iterator[str]]) -> Callable[[Result, BinaryIO], None]:
+    def write(result: Result, file: BinaryIO) -> None:
+        file.writelines(piece.encode() + b"\n" for piece in form(result))
+
+    return write
+
+
+_WRITERS: dict[str, Callable[[Result, BinaryIO], None]] = {
+    ".parquet": _write_parquet,
+    ".csv": _write_text(csv_text),
+    ".json": _write_text(json_text),
+    ".ndjson": _write_text(ndjson_text),
 }
 """By the extension of the file's name."""
 
 
 def check_output(path: Path, *, capture: Path) -> None:
     """UsageError unless a result can be written to `path`: a known extension, nothing there yet, not in the capture."""
-    if path.suffix not in WRITERS:
-        raise UsageError(f"{path}: the extension says how to write, use one of {', '.join(WRITERS)}.")
+    if path.suffix not in _WRITERS:
+        raise UsageError(f"{path}: the extension says how to write, use one of {', '.join(_WRITERS)}.")
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} exists already: choose another name with -o, or remove it first.")
     if path.resolve().is_relative_to(capture.resolve()):
@@ -134,9 +132,17 @@ def check_output(path: Path, *, capture: Path) -> None:
 def export(result: Result, path: Path) -> int:
     """Write to `path` (checked by `check_output`): it appears whole or not at all. Returns the number of rows."""
     temporary = path.with_name(path.name + ".tmp")
+    count = 0
+
+    def counted() -> Iterator[pa.RecordBatch]:
+        nonlocal count
+        for batch in result.batches:
+            count += batch.num_rows
+            yield batch
+
     try:
         with temporary.open("xb") as file:
-            count = WRITERS[path.suffix](result, file)
+            _WRITERS[path.suffix](Result(result.schema, counted()), file)
         temporary.replace(path)
     except FileExistsError:
         raise UsageError(f"{temporary} is in the way (another export, or one that was killed): remove it.") from None
@@ -157,11 +163,10 @@ def _take(batches: Iterator[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBa
             return
 
 
-def _append_csv(batch: pa.RecordBatch, stream: BinaryIO, *, header: bool) -> None:
-    # Through memory, because a writer on the stream itself would close it.
+def _csv(batch: pa.RecordBatch, *, header: bool) -> str:
     buffer = BytesIO()
     pa_csv.write_csv(batch, buffer, pa_csv.WriteOptions(include_header=header))
-    stream.write(buffer.getbuffer())
+    return buffer.getvalue().decode().removesuffix("\n")
 
 
 def _csv_type(kind: pa.DataType) -> pa.DataType:

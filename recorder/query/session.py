@@ -181,7 +181,8 @@ def _batches(reader: pa.RecordBatchReader, schema: pa.Schema, run: Run) -> Itera
             pa.ExtensionArray.from_storage(field.type, column) if field.type == pa.json_() else column
             for field, column in zip(schema, batch.columns, strict=True)
         ]
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        if batch.num_rows:
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _stop(thread: ThreadPoolExecutor, cursor: duckdb.DuckDBPyConnection, opened: list[pa.RecordBatchReader]) -> None:

@@ -69,6 +69,19 @@ def test_wrong_sql_is_a_usage_error_with_the_place(capture: Capture) -> None:
     assert blackbox(capture.root).returncode == 2
 
 
+@pytest.mark.parametrize("form", ["ndjson", "json", "csv", "table"])
+def test_a_reader_that_leaves_is_no_error(capture: Capture, form: str) -> None:
+    sql = "SELECT repeat('x', 1000) FROM range(100000)"
+    command = [sys.executable, "-c", PROGRAM, "sql", str(capture.root), sql, "--format", form, "--limit", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_interrupts_at_once_and_leaves_nothing(capture: Capture, tmp_path: Path, number: int) -> None:
     sql = "SELECT a.range + b.range AS x FROM range(100000000000) a, range(1000) b WHERE x < 0 OR a.range < 100"

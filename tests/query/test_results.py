@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,7 +13,7 @@ import pytest
 from recorder.capture.reader import Capture
 from recorder.errors import BlackboxError, UsageError
 from recorder.query import Session
-from recorder.query.results import check_output, export, first, head, write_csv, write_json, write_ndjson
+from recorder.query.results import check_output, csv_text, export, first, head, json_text, ndjson_text
 from tests.builders import T0, make_capture, record
 
 TORTURE = """
@@ -42,11 +41,9 @@ def session(capture: Capture) -> Iterator[Session]:
 
 
 def test_ndjson_is_exact(session: Session) -> None:
-    stream = BytesIO()
     with session.stream(TORTURE) as result:
-        assert write_ndjson(result, stream) == 1
-    text = stream.getvalue().decode()
-    assert text.count("\n") == 1
+        [text] = ndjson_text(result)
+    assert "\n" not in text
     assert '"exact":1.10,' in text
     assert '"doc":{"n":1.10,"big":123456789012345678901234567890}' in text
     row = json.loads(text)
@@ -77,26 +74,22 @@ def test_ndjson_is_exact(session: Session) -> None:
 
 @pytest.mark.parametrize("rows", [0, 1, 5_000])
 def test_json_is_one_array(session: Session, rows: int) -> None:
-    stream = BytesIO()
     with session.stream(f"FROM range({rows}) t(a)") as result:
-        write_json(result, stream)
-    assert json.loads(stream.getvalue()) == [{"a": a} for a in range(rows)]
+        text = "\n".join(json_text(result))
+    assert json.loads(text) == [{"a": a} for a in range(rows)]
 
 
 def test_csv_tells_null_from_empty_and_reads_back(session: Session) -> None:
-    stream = BytesIO()
     with session.stream("SELECT * FROM (VALUES (1, 'a,\"b\"\n', NULL), (NULL, '', 'x')) t(n, s, u)") as result:
-        assert write_csv(result, stream) == 2
-    text = stream.getvalue().decode()
-    assert text.endswith('\n,"","x"\n')
+        text = "\n".join(csv_text(result))
+    assert text.endswith('\n,"","x"')
     assert list(csv.reader(text.splitlines(keepends=True))) == [["n", "s", "u"], ["1", 'a,"b"\n', ""], ["", "", "x"]]
 
 
 def test_csv_of_anything(session: Session) -> None:
-    stream = BytesIO()
     with session.stream(TORTURE) as result:
-        write_csv(result, stream)
-    [row] = csv.DictReader(stream.getvalue().decode().splitlines(keepends=True))
+        text = "\n".join(csv_text(result))
+    [row] = csv.DictReader(text.splitlines(keepends=True))
     assert row["exact"] == "1.10"
     assert row["ms"] == "2026-11-03T14:02:00.123Z"
     assert row["raw"] == "\\xff"
