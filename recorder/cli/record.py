@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +20,12 @@ from recorder.cli.options import (
     Zone,
 )
 from recorder.cli.output import Format, complain, emit_object, progress, say
-from recorder.errors import ExitCode
+from recorder.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from recorder.kafka.connection import Connection
+    from recorder.recording.record import Progress
+    from recorder.recording.request import Request
 
 
 def record(
@@ -50,12 +55,32 @@ def record(
             metavar="N", help="Read at most N megabits (125 kB) of keys and values a second.", show_default=False
         ),
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on until Ctrl-C, or --to; from now on unless --from says otherwise.")
+    ] = False,
+    rotate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION|SIZE",
+            help="With --follow: begin a new capture every 10m, or every 1GB.",
+            show_default=False,
+        ),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION|SIZE",
+            help="With --rotate: remove captures beyond the last 2h, or 20GB.",
+            show_default=False,
+        ),
+    ] = None,
     form: OutputFormat = Format.TABLE,
 ) -> None:
     """Record a window of topics into a new capture: every record, every field, every missing offset explained.
 
     The window may lie in the past, in the future, or straddle now; --from beginning takes all there is.
     Reads only: joins no group, commits nothing, creates nothing. Ctrl-C seals what was read.
+    With --follow, captures adjoin by offset below -o DIR; the same command goes on where they end.
 
     Example: blackbox record -b broker:9092 -e 'payments\\..*' --from 2026-11-03T14:02Z --to 2026-11-03T14:09Z
     """
@@ -65,6 +90,9 @@ def record(
     from recorder.recording.request import Request, parse_slack, parse_window
     from recorder.recording.throttle import parse_megabits
 
+    if (rotate or keep) and not follow:
+        raise UsageError("--rotate and --keep belong to --follow: add it.")
+    from_ = from_ or ("now" if follow else None)
     request = Request(
         window=parse_window(from_, to, tz),
         names=topic or (),
@@ -78,6 +106,9 @@ def record(
     )
     connection = connect(bootstrap_server, properties or (), command_config)
     directory = output or request.default_directory()
+    if follow:
+        _follow(connection, request, directory, rotate, keep, form)
+        return
     with stopping() as stop, progress("record", None) as bar:
 
         def show(now: recording.Progress) -> None:
@@ -107,3 +138,35 @@ def record(
     if manifest.losses:
         raise typer.Exit(ExitCode.LOSS)
     say(f"Look at it:  blackbox info {directory}  ·  blackbox inspect {directory}")
+
+
+def _follow(
+    connection: Connection, request: Request, directory: Path, rotate: str | None, keep: str | None, form: Format
+) -> None:
+    from recorder.cli.interrupt import stopping
+    from recorder.watching.follow import follow
+    from recorder.watching.rotation import parse_limit
+
+    with stopping() as stop, progress("follow", None) as bar:
+
+        def show(now: Progress) -> None:
+            bar.show(completed=now.offsets, note=f"{now.records:,} records")
+
+        done = follow(
+            connection,
+            request,
+            directory,
+            rotate=parse_limit(rotate, "--rotate") if rotate else None,
+            keep=parse_limit(keep, "--keep") if keep else None,
+            stop=stop,
+            tell=say,
+            progress=show,
+        )
+    if form is not Format.TABLE:
+        found = {"directory": str(directory), "captures": done.captures, "records": done.records}
+        emit_object({**found, "losses": list(done.losses)}, form)
+    say(f"Recorded {done.records:,} records in {done.captures} captures below {directory}")
+    for loss in done.losses:
+        complain(f"  loss: {loss}")
+    if done.losses:
+        raise typer.Exit(ExitCode.LOSS)

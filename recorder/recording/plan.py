@@ -7,7 +7,7 @@ grow with the offset: one record from a clock that runs ahead, long before the w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from recorder.capture.selection import compile_pattern, require_known
@@ -70,17 +70,25 @@ def select_topics(
 
 
 def make_plan(
-    cluster: Cluster, topics: dict[str, TopicFacts], window: Window, late_slack_ms: int | None, *, now_ms: int
+    cluster: Cluster,
+    topics: dict[str, TopicFacts],
+    window: Window,
+    late_slack_ms: int | None,
+    *,
+    now_ms: int,
+    starts_at: Mapping[Place, int] | None = None,
+    live: bool = False,
 ) -> Plan:
-    """Look up a window's offsets. Ends stay open when the window reaches beyond `now_ms`."""
+    """Look up a window's offsets, but for `starts_at`. Ends stay open when it reaches beyond `now_ms`, or is `live`."""
     places = [(name, partition) for name, facts in topics.items() for partition in facts.partitions]
-    live = window.to_ms is not None and window.to_ms > now_ms
+    live = live if window.to_ms is None else window.to_ms > now_ms
     ends = log_ends(cluster, places)
     lows = log_starts(cluster, places)
     starts = dict(lows)
     if window.from_ms is not None:
         found = at_time(cluster, places, window.from_ms)
         starts = {place: ends[place] if at == NOTHING_THAT_LATE else at for place, at in found.items()}
+    starts |= {place: at for place, at in (starts_at or {}).items() if place in starts}
     hints: dict[Place, int] = {}
     if window.to_ms is not None and not live and late_slack_ms is not None:
         found = at_time(cluster, places, window.to_ms + late_slack_ms)

@@ -30,6 +30,7 @@ from recorder.recording.throttle import Throttle, fetch_ahead
 
 PROGRESS_SECONDS = 0.1
 _AFTER_INTERRUPT_SECONDS = 1.0
+_FOR_EVER_MS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,15 @@ def record(
     cluster = Cluster(connection)
     started_ms = _now_ms()
     chosen = select_topics(cluster.names(), request.names, request.patterns, request.excludes)
-    plan = make_plan(cluster, cluster.topics(chosen), request.window, request.late_slack_ms, now_ms=started_ms)
+    plan = make_plan(
+        cluster,
+        cluster.topics(chosen),
+        request.window,
+        request.late_slack_ms,
+        now_ms=started_ms,
+        starts_at=request.starts,
+        live=request.live,
+    )
     writer.create_directory(directory)
     cut = row_group_bytes(len(plan.spans))
     tapes = {place: Tape(directory, place, plan, cut) for place in plan.spans}
@@ -98,8 +107,9 @@ def _record(
         reading = Reading(
             cluster, tapes, pipeline, checkpoint, stop.is_set, meter.advance, request.transaction_seconds, throttle
         )
-        reading.run(to_ms if to_ms is not None and to_ms > started_ms else None, _now_ms)
-    interrupted = stop.is_set()
+        until_ms = to_ms if to_ms is not None else _FOR_EVER_MS if request.live else None
+        reading.run(until_ms if until_ms is not None and until_ms > started_ms else None, _now_ms)
+    interrupted = stop.is_set() and not request.live
     explain_holes(cluster, tapes, plan.topics, within_seconds=_AFTER_INTERRUPT_SECONDS if interrupted else None)
     for tape in tapes.values():
         tape.writer.seal()

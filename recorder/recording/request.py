@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from recorder.capture.selection import compile_pattern
 from recorder.errors import UsageError
+from recorder.kafka.offsets import Place
 from recorder.window import TIME_FORMS, Window, format_time, parse_duration, parse_time
 
 DEFAULT_SLACK_MS = 300_000
@@ -28,6 +29,10 @@ class Request:
     """How long to wait behind an open transaction before the records that it hides are given up as unread."""
     max_bytes_per_second: float | None = None
     """A cap on how fast keys and values are read."""
+    starts: Mapping[Place, int] | None = None
+    """Offsets to begin at; a partition that is not named begins at the window's start."""
+    live: bool = False
+    """Go on until the window's end (for ever where it has none), or until `stop` is set, which is no interruption."""
     from_text: str = ""
     to_text: str = ""
     command: Sequence[str] = ()
