@@ -5,6 +5,7 @@ A job carries a `Run`, which a worker process turns into a compiled plan once an
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
@@ -84,6 +85,7 @@ def learn(run: Run, place: Place) -> tuple[Problem, ...]:
         texts.extend(text.encode("utf-8", "surrogatepass") for text in plan.findings.texts)
         plan.findings.texts.clear()
     _close(found, texts)
+    pa.default_memory_pool().release_unused()
     plan.findings.texts = None
     return tuple(problems)
 
@@ -152,14 +154,15 @@ _plans: dict[tuple[str, bool], Plan] = {}
 def _plan(run: Run, *, learning: bool = False) -> Plan:
     """This process's plan of the run; a process works for one pass of one run at a time."""
     if (run.name, learning) not in _plans:
-        _plans.clear()
+        forget_plans()
         _plans[run.name, learning] = run.policy.plan(learning=learning)
     return _plans[run.name, learning]
 
 
 def forget_plans() -> None:
-    """Frees what this process remembers of originals and their surrogates."""
+    """Frees what this process remembers of originals and their surrogates (in cycles, so somebody must look)."""
     _plans.clear()
+    gc.collect()
 
 
 def forget() -> None:
