@@ -166,7 +166,7 @@ def test_what_retention_took_between_two_captures_is_a_named_loss(
     row = tmp_path / "row"
     produce(kafka.bootstrap, topic, numbered(0, 5))
     with following(kafka, row, topic, rotate=Limit(ms=200)):
-        wait_until(lambda: len(finished(row)) >= 1, what="a capture")
+        wait_until(lambda: finished(row) and len(values(row, topic)) == 5, what="captures that hold the first five")
     produce(kafka.bootstrap, topic, numbered(5, 10))
     delete_records(kafka.bootstrap, topic, 8)
     with following(kafka, row, topic, rotate=Limit(ms=200)) as running:
