@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from dataclasses import replace
 from typing import ClassVar
 
@@ -22,8 +21,9 @@ from recorder.query import Session
 from recorder.query.pages import Filter
 from recorder.query.timeline import Place, Timeline
 from recorder.tui.jump import JUMP_FORMS, parse_jump
-from recorder.tui.lines import is_dead_letter, matcher
+from recorder.tui.lines import matcher
 from recorder.tui.loading import Failed, Finding, Loader, RecordRead, RowsRead, Searched, TimelineRead
+from recorder.tui.moves import to_dead_letter, to_slice
 from recorder.tui.screens.help import HelpScreen
 from recorder.tui.screens.sql import Chosen, SqlScreen
 from recorder.tui.widgets.detail import Detail
@@ -212,24 +212,17 @@ class BrowseScreen(Screen[None]):
             self._look_for(Filter(key=self._record[1].key))
 
     def action_dead_letter(self, direction: int) -> None:
-        dead = self._kept.only(lambda stream: is_dead_letter(stream.topic))
         place = self._place()
-        if place is None or not len(dead):
+        position = None if place is None else to_dead_letter(self._kept, place, direction)
+        if position is None:
             self.query_one(Status).complain("No dead letters here: no topic in view is called so and holds records.")
-            return
-        position = dead.position_of(place)
-        here = dead.places(position, 1) == [place]
-        position += (1 if here else 0) if direction > 0 else -1
-        self._go(self._kept.position_of(dead.places(max(0, min(position, len(dead) - 1)), 1)[0]))
+        else:
+            self._go(position)
 
     def action_slice(self, direction: int) -> None:
         place, edges = self._place(), self.query_one(TimeStrip).edges
-        if place is None or not edges:
-            return
-        at = bisect_right(edges, place.effective_ms) - 1 + direction
-        position = self._kept.position_at(edges[max(0, min(at, len(edges) - 1))])
-        cursor = self.query_one(RecordTable).cursor
-        self._go(min(position, cursor - 1) if direction < 0 else position)
+        if place is not None and edges:
+            self._go(to_slice(self._kept, place, direction, edges))
 
     def action_step(self, records: int) -> None:
         self.query_one(RecordTable).action_move(records)
