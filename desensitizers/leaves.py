@@ -18,8 +18,8 @@ from desensitizers.rules.base import Action, Context, Scalar
 from desensitizers.sink import PROOF_ONLY, Findings
 from desensitizers.spec import ExtractSpec, Leaf, RuleSpec
 
-REMEMBERED = 250_000
-"""Answers that all rules of a plan keep together, at least; at most twice as many, which is about 100 MB."""
+REMEMBERED = 200_000
+"""Answers that all rules of a plan keep together, at least; at most twice as many, which is about 70 MB."""
 _REMEMBERED_TEXTS = 1_000
 _INTEGER = re.compile(rb"-?\d+")
 

@@ -19,7 +19,7 @@ from desensitizers.proof.needles import stands
 SHORT, LONG = 6, 8
 BLOCK_BYTES = 8 << 20
 """What a haystack should hold: it takes about five times as much while it is searched."""
-_TABLE_BITS = 24
+_TABLE_BITS = 23
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(64 - _TABLE_BITS)
 _MASK = {SHORT: np.uint64((1 << 48) - 1), LONG: np.uint64((1 << 64) - 1)}
