@@ -17,7 +17,9 @@ def scrub(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the clean copy goes; must not exist.")],
     jobs: Annotated[
         int | None,
-        typer.Option("-j", "--jobs", min=1, help="Worker processes; by default one a processor.", show_default=False),
+        typer.Option(
+            "-j", "--jobs", min=1, help="Worker processes; by default one for every two processors.", show_default=False
+        ),
     ] = None,
     form: OutputFormat = Format.TABLE,
 ) -> None:

@@ -31,7 +31,9 @@ def verify_clean(
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option("-j", "--jobs", min=1, help="Worker processes; by default one a processor.", show_default=False),
+        typer.Option(
+            "-j", "--jobs", min=1, help="Worker processes; by default one for every two processors.", show_default=False
+        ),
     ] = None,
     form: OutputFormat = Format.TABLE,
 ) -> None:

@@ -17,13 +17,16 @@ _MOST = 8
 
 @contextmanager
 def workers(segment_bytes: int, wanted: int | None = None) -> Iterator[Executor | None]:
-    """A process pool for work on so many bytes, of `wanted` or as many processes as there are processors."""
+    """A process pool for work on so many bytes: `wanted` processes, or one for every two processors.
+
+    A process takes up to about 350 MB; a machine of two processors stays below 600 MB by default.
+    """
     with _terminating():
         yield from _pool(segment_bytes, wanted)
 
 
 def _pool(segment_bytes: int, wanted: int | None) -> Iterator[Executor | None]:
-    count = wanted or min(_MOST, os.cpu_count() or 1)
+    count = wanted or min(_MOST, max(1, (os.cpu_count() or 1) // 2))
     if count < 2 or (wanted is None and segment_bytes < WORTH_PROCESSES_BYTES):
         yield None
         return
