@@ -40,7 +40,7 @@ class PayloadRule:
                 rule = RuleSpec(topic.unknown_field, topic.line, learn=False)
                 unknown = rules.make(rule, "*")
             hint = f"under {place} of topic '{topic.match}'"
-            self._json = JsonRewriter(place, PathRules(self.leaves, unknown, hint), sink)
+            self._json = JsonRewriter(place, PathRules(self.leaves, unknown, hint, learning=rules.learning), sink)
             self._rewrite = self._json.rewrite
         else:
             assert spec.leaf is not None  # the parser gives every scalar format one

@@ -18,8 +18,14 @@ _STEP_MARKS = (EACH, "\x1f")
 class PathRules:
     """The rules of one payload by path, and what happens to leaves that no path names."""
 
-    def __init__(self, rules: Iterable[tuple[str, LeafRule]], unknown: LeafRule | None, hint: str) -> None:
-        """`unknown` None refuses what no path names, with `hint` as the end of the cure."""
+    def __init__(
+        self, rules: Iterable[tuple[str, LeafRule]], unknown: LeafRule | None, hint: str, *, learning: bool = False
+    ) -> None:
+        """`unknown` None refuses what no path names, with `hint` as the end of the cure.
+
+        `learning` rules only look: the documents stay as they are.
+        """
+        self.learning = learning
         rules = list(rules)
         self._paths = [path for path, _rule in rules]
         self._rules = [rule for _path, rule in rules]
