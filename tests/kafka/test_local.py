@@ -104,10 +104,10 @@ def test_of_three_brokers_one_may_die_and_come_back() -> None:
 
 @integration
 def test_takes_other_ports_when_its_own_were_just_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    free_ports = local._free_ports
+    free_ports = local.free_ports
     with socket.create_server(("127.0.0.1", 0)) as taken:
         offers = [[taken.getsockname()[1], *free_ports(1)]]
-        monkeypatch.setattr(local, "_free_ports", lambda count: offers.pop() if offers else free_ports(count))
+        monkeypatch.setattr(local, "free_ports", lambda count: offers.pop() if offers else free_ports(count))
         with local_kafka() as cluster:
             assert cluster.brokers[0].port != taken.getsockname()[1]
     assert not offers
@@ -118,8 +118,8 @@ def test_says_which_port_is_taken_when_all_are(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(local, "_PORT_ATTEMPTS", 2)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        free_ports = local._free_ports
-        monkeypatch.setattr(local, "_free_ports", lambda count: [port, *free_ports(1)])
+        free_ports = local.free_ports
+        monkeypatch.setattr(local, "free_ports", lambda count: [port, *free_ports(1)])
         with pytest.raises(PortTakenError, match=f"127.0.0.1:{port}"), local_kafka():
             pass
 

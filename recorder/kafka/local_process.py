@@ -1,9 +1,14 @@
-"""One broker process of a local Kafka: started, killed as a power cut would, stopped in order, started again."""
+"""A server process on 127.0.0.1: started, killed as a power cut would, stopped in order, started again.
+
+A keeper beside it ends it when the program that started it is gone (see `local_keeper`).
+"""
 
 from __future__ import annotations
 
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,19 +19,22 @@ from typing import Literal
 from recorder.kafka import local_keeper
 
 _STOP_SECONDS = 30.0
+# Below the ports that systems hand out to outgoing connections (Linux from 32768, macOS from 49152): a client that
+# reconnects to a server that is down could else be given the server's own port, and connect to itself.
+_PORTS = range(20_000, 32_000)
+# Class archives are made with these: a Java with other ones would ignore them.
+JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 Lifetime = Literal["temporary", "program", "detached"]
 """Ends with this program and its directory goes too; ends with this program; goes on after it."""
 
 
-@dataclass
-class Broker:
-    """A broker on 127.0.0.1; `pid` is that of its Java process, new after each start."""
+@dataclass(kw_only=True)
+class LocalProcess:
+    """A Java server; `pid` is that of the process, new after each start."""
 
-    node_id: int
     port: int
     log_path: Path
-    data_dir: Path
     command: Sequence[str] = field(repr=False)
     lifetime: Lifetime = "program"
     home: Path = field(default=Path("-"), repr=False)
@@ -38,7 +46,7 @@ class Broker:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start the process on the same port and data; returns at once (`LocalKafka.wait_ready` waits)."""
+        """Start the process on the same port and data; returns at once, before it answers."""
         if self.running:
             return
         if self.lifetime == "detached":
@@ -75,6 +83,10 @@ class Broker:
             return []
         return telling_lines(self.log_path.read_text(errors="replace"))[-count:]
 
+    def log_end(self) -> str:
+        """Where its log is and how it ends, as the second half of an error message."""
+        return f"its log {self.log_path} ends with:\n" + "\n".join(self.last_lines())
+
     def _end(self, how: signal.Signals) -> None:
         if self._process is None or self._process.poll() is not None:
             return
@@ -89,3 +101,23 @@ class Broker:
 def telling_lines(output: str) -> list[str]:
     """What a Java program said, without blank lines and the frames of its stack traces."""
     return [line for line in output.splitlines() if line.strip() and not line.startswith("\t")]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on which nobody listens now; all held open until all are found, so that they differ."""
+    chance = random.SystemRandom()
+    held: list[socket.socket] = []
+    try:
+        while len(held) < count:
+            candidate = socket.socket()
+            held.append(candidate)
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                candidate.bind(("127.0.0.1", chance.choice(_PORTS)))
+                candidate.listen()
+            except OSError:
+                held.pop().close()
+        return [taken.getsockname()[1] for taken in held]
+    finally:
+        for taken in held:
+            taken.close()
