@@ -51,7 +51,10 @@ class LocalKafka:
     cluster_id: str
     brokers: tuple[Broker, ...]
     secured: Mapping[str, str] = field(default_factory=dict)
-    """With `Security`: the brokers' addresses by security protocol (SASL_SSL, SSL); `bootstrap` is the plain one."""
+    """With `Security`: the brokers' addresses by security protocol (SASL_SSL, SSL); `bootstrap` is the plain one.
+
+    With doors: DOOR, where each door leads to.
+    """
 
     def wait_ready(self, seconds: float = _START_SECONDS) -> None:
         """Return once every broker that was started answers a metadata request and is known to the others.
@@ -91,8 +94,12 @@ def local_kafka(
     directory: Path | None = None,
     cluster_id: str | None = None,
     security: Security | None = None,
+    doors: Sequence[int] = (),
 ) -> Iterator[LocalKafka]:
     """Run a cluster of `brokers` combined brokers and controllers for the length of the `with` block.
+
+    `doors` are ports, one for each broker, at which the caller passes connections on to another listener of it (at
+    `secured["DOOR"]`): clients that come in by a door are sent to doors only.
 
     Logs and data go to `directory`, which is kept and can be started from again; without one, to a temporary
     directory that is removed at the end, also when this process is killed. Raises `LocalKafkaError`.
@@ -108,6 +115,7 @@ def local_kafka(
             cluster_id=cluster_id or new_cluster_id(),
             lifetime=lifetime,
             security=security,
+            doors=doors,
         )
         try:
             yield cluster
@@ -139,6 +147,7 @@ def start_cluster(
     cluster_id: str,
     lifetime: Lifetime,
     security: Security | None = None,
+    doors: Sequence[int] = (),
 ) -> LocalKafka:
     """Format and start brokers under `home` and wait until they are ready; tries other ports when one was taken."""
     try:
@@ -146,10 +155,10 @@ def start_cluster(
         check_space(home)
         for _ in range(_PORT_ATTEMPTS - 1):
             try:
-                return _start_once(installation, home, brokers, cluster_id, lifetime, security)
+                return _start_once(installation, home, brokers, cluster_id, lifetime, security, doors)
             except PortTakenError:
                 continue
-        return _start_once(installation, home, brokers, cluster_id, lifetime, security)
+        return _start_once(installation, home, brokers, cluster_id, lifetime, security, doors)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise no_space(home) from error
@@ -172,8 +181,9 @@ def _start_once(
     cluster_id: str,
     lifetime: Lifetime,
     security: Security | None,
+    doors: Sequence[int],
 ) -> LocalKafka:
-    protocols = PROTOCOLS if security else ()
+    protocols = (*(PROTOCOLS if security else ()), *(("DOOR",) if doors else ()))
     ports = free_ports((2 + len(protocols)) * brokers)
     pairs = list(zip(ports[:brokers], ports[brokers : 2 * brokers], strict=True))
     secured = [dict(zip(protocols, ports[2 * brokers + node :: brokers], strict=True)) for node in range(brokers)]
@@ -188,6 +198,7 @@ def _start_once(
                 data_dir=_own(home, node) / "data",
                 security=security,
                 secured=secured[node - 1],
+                door=doors[node - 1] if doors else None,
             ),
             port=pairs[node - 1][0],
             lifetime=lifetime,

@@ -20,7 +20,9 @@ appender.out.layout.pattern = %d %p %m (%c)%n%throwable
 _FIXED = {
     "process.roles": "broker,controller",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL",
+    "listener.security.protocol.map": (
+        "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,DOOR:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL"
+    ),
     "inter.broker.listener.name": "PLAINTEXT",
     # A mistyped topic name is an error, as in production.
     "auto.create.topics.enable": "false",
@@ -62,10 +64,12 @@ def server_properties(
     data_dir: Path,
     security: Security | None = None,
     secured: Mapping[str, int] | None = None,
+    door: int | None = None,
 ) -> str:
     """The properties file of broker `node_id` (from 1); `ports` holds (client port, controller port) by node.
 
-    With `security`, the broker listens also at the ports `secured` (by protocol).
+    With `security`, the broker listens also at the ports `secured` (by listener name); what comes in by the listener
+    DOOR is told the port `door`.
     """
     nodes = len(ports)
     client, controller = ports[node_id - 1]
@@ -75,7 +79,7 @@ def server_properties(
     settings = _FIXED | {
         "node.id": str(node_id),
         "listeners": _addresses(listeners | {"CONTROLLER": controller}),
-        "advertised.listeners": _addresses(listeners),
+        "advertised.listeners": _addresses(listeners | ({"DOOR": door} if door else {})),
         "controller.quorum.voters": ",".join(
             f"{node}@127.0.0.1:{port}" for node, (_, port) in enumerate(ports, start=1)
         ),
