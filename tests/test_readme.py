@@ -14,7 +14,7 @@ from recorder.cli.main import app, main
 from tests.builders import T0, make_capture
 
 README = Path(__file__).parent.parent / "README.md"
-OFFLINE = {"info", "ls", "cat", "sql", "verify"}
+OFFLINE = {"info", "ls", "cat", "sql", "cut", "verify"}
 
 
 def commands() -> Iterator[list[str]]:
@@ -58,5 +58,6 @@ def test_a_command_that_needs_no_broker_runs(
     )
     with pytest.raises(SystemExit) as end:
         main(words)
-    assert end.value.code == 0, capsys.readouterr().err
-    assert capsys.readouterr().out
+    said = capsys.readouterr()
+    assert end.value.code == 0, said.err
+    assert said.out or said.err

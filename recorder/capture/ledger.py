@@ -5,12 +5,15 @@ Rows of missing offsets are numpy columns, not Python objects: a compacted topic
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from recorder.capture.manifest import Gap, GapReason
+
+if TYPE_CHECKING:
+    from recorder.capture.known import Known
 
 Offsets = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -22,10 +25,14 @@ _FIRST, _LAST, _MISSING, _REASON = range(4)
 
 
 class Ledger:
-    """Accounts for the offsets of one partition from `start` to `position`, in order."""
+    """Accounts for the offsets of one partition from `start` to `position`, in order.
 
-    def __init__(self, start: int) -> None:
+    Holes are explained later, or at once by what is `known` of them from other captures' ledgers.
+    """
+
+    def __init__(self, start: int, known: Known | None = None) -> None:
         self.start = start
+        self._known = known
         self.position = start
         """The next offset that nothing is known of."""
         self._rows: list[Offsets] = []  # each (n, 4): first, last, missing, reason code
@@ -44,7 +51,7 @@ class Ledger:
         filtered = offsets[~kept]
         rows = np.concatenate(
             (
-                _rows(expected[hole], offsets[hole] - 1, _UNKNOWN),
+                self._holes(expected[hole], offsets[hole] - 1),
                 _rows(filtered, filtered, _CODE["filtered"]),
             )
         )
@@ -54,8 +61,8 @@ class Ledger:
     def advance(self, position: int, reason: GapReason | None = None) -> None:
         """Nothing lies between the current position and `position`: for `reason`, or a hole to be explained."""
         if position > self.position:
-            code = _UNKNOWN if reason is None else _CODE[reason]
-            self._append(_rows(np.array([self.position]), np.array([position - 1]), code))
+            first, last = np.array([self.position]), np.array([position - 1])
+            self._append(self._holes(first, last) if reason is None else _rows(first, last, _CODE[reason]))
             self.position = position
 
     def holes(self) -> Offsets:
@@ -98,6 +105,9 @@ class Ledger:
             Gap(first_offset=first, last_offset=last, missing=missing, reason=REASONS[code])
             for first, last, missing, code in _coalesce(rows).tolist()
         )
+
+    def _holes(self, first: Offsets, last: Offsets) -> Offsets:
+        return _rows(first, last, _UNKNOWN) if self._known is None else self._known.explain(first, last)
 
     def _append(self, rows: Offsets) -> None:
         if len(rows):

@@ -75,6 +75,13 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
         return sum(gap.missing for gap in self.gaps if gap.reason == reason)
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """A topic's cluster, and its name there."""
+
+    cluster_id: str | None
+    name: str
+
+
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """A topic as it stood in the source cluster; `config` holds the settings that differ from the defaults."""
 
@@ -83,6 +90,9 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     partitions: tuple[Partition, ...]
     config: dict[str, str] | None = None
     """None: the source did not let us read it."""
+
+    origin: Origin | msgspec.UnsetType = msgspec.UNSET
+    """Where it came from, in a capture merged from several clusters or under another name than there."""
 
     @property
     def records(self) -> int:
@@ -106,7 +116,15 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """The cluster that the records came from. Never its addresses: they are not evidence and may be secret."""
 
     cluster_id: str | None
+    """None: unknown, or several, and each topic's `origin` says which."""
     brokers: int
+
+
+class Parent(msgspec.Struct, frozen=True, kw_only=True):
+    """A capture that another was made from, and the SHA-256 of its manifest, which names all its files."""
+
+    capture_id: str
+    manifest_sha256: str
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +138,16 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
     host: str | None = None
     command: tuple[str, ...] = ()
+    parents: tuple[Parent, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Of a cut or a merge: exactly what it was made from."""
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """A clean capture that was proven: its id and its stamp's digest and date."""
+
+    capture_id: str
+    digest: str
+    stamped_at_ms: Timestamp
 
 
 class CleanStamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +160,8 @@ class CleanStamp(msgspec.Struct, frozen=True, kw_only=True):
     checks: dict[str, str]
     digest: str = ""
     """SHA-256 over the manifest with this field empty: an altered manifest does not verify."""
+    proofs: tuple[Proof, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Of a cut or a merge: the proven captures that every one of its records was taken from, unchanged."""
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,6 +198,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def records(self) -> int:
         return sum(topic.records for topic in self.topics)
+
+    @property
+    def cluster_ids(self) -> tuple[str, ...]:
+        """Every cluster that records came from, as far as known, sorted."""
+        found = {self.source.cluster_id} | {
+            topic.origin.cluster_id for topic in self.topics if isinstance(topic.origin, Origin)
+        }
+        return tuple(sorted(one for one in found if one is not None))
 
     @property
     def losses(self) -> tuple[Note, ...]:

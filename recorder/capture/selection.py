@@ -33,14 +33,16 @@ def typed_selection(
     *,
     names: Sequence[str] = (),
     patterns: Sequence[str] = (),
+    excludes: Sequence[str] = (),
     partitions: Sequence[int] = (),
-    keys: Sequence[str] = (),
+    keys: Sequence[str | bytes] = (),
     from_text: str | None = None,
     to_text: str | None = None,
     tz: str | None = None,
 ) -> Selection:
     """A selection from what was typed; relative times count from the capture's last moment. Raises UsageError."""
-    topics = select_topics(manifest, names, patterns) if names or patterns else manifest.topics
+    some = bool(names or patterns or excludes)
+    topics = select_topics(manifest, names, patterns, excludes) if some else manifest.topics
     known = {partition.partition for topic in topics for partition in topic.partitions}
     for number in partitions:
         if number not in known:
@@ -48,25 +50,31 @@ def typed_selection(
     end_ms = last_moment(manifest)
     times = [None if text is None else parse_time(text, now_ms=end_ms, tz=tz) for text in (from_text, to_text)]
     return Selection(
-        topics=tuple(topic.name for topic in topics) if names or patterns else (),
+        topics=tuple(topic.name for topic in topics) if some else (),
         partitions=tuple(partitions),
-        keys=tuple(key.encode("utf-8", "surrogateescape") for key in keys),
+        keys=tuple(key if isinstance(key, bytes) else key.encode("utf-8", "surrogateescape") for key in keys),
         window=Window(*times),
     )
 
 
-def select_topics(manifest: Manifest, names: Sequence[str], patterns: Sequence[str]) -> tuple[Topic, ...]:
-    """Topics named literally or matched whole by a pattern, all when neither is given. Raises UsageError for none."""
+def select_topics(
+    manifest: Manifest, names: Sequence[str], patterns: Sequence[str], excludes: Sequence[str] = ()
+) -> tuple[Topic, ...]:
+    """Topics named literally or matched whole by a pattern, all when neither is given, but not those that an exclude
+    matches whole. Raises UsageError for none.
+    """
     known = [topic.name for topic in manifest.topics]
     for name in names:
         require_known(name, known, "this capture")
     expressions = [compile_pattern(pattern) for pattern in patterns]
+    unwanted = [compile_pattern(pattern) for pattern in excludes]
     chosen = tuple(
         topic
         for topic in manifest.topics
-        if not (names or patterns) or topic.name in names or any(e.fullmatch(topic.name) for e in expressions)
+        if (not (names or patterns) or topic.name in names or any(e.fullmatch(topic.name) for e in expressions))
+        and not any(e.fullmatch(topic.name) for e in unwanted)
     )
-    if not chosen and patterns:
+    if not chosen and (patterns or excludes):
         raise UsageError(f"No topic of this capture matches: it holds {', '.join(known) or 'no topics'}.")
     return chosen
 

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from recorder.capture.manifest import Asked, Manifest, Partition, Topic
 from recorder.window import format_duration, format_time
 
 Rows = list[list[Any]]
 
-_PAST_TENSE = {"record": "recorded", "scrub": "scrubbed"}
+_PAST_TENSE = {"record": "recorded", "scrub": "scrubbed", "merge": "merged"}
 
 
 def facts(manifest: Manifest) -> dict[str, str]:
@@ -28,7 +30,7 @@ def facts(manifest: Manifest) -> dict[str, str]:
         "size": f"{format_bytes(sum(p.payload_bytes for p in partitions))} of payload in "
         f"{format_bytes(sum(s.bytes for s in segments))} on disk, {len(segments)} segments",
         "offsets": _offsets_text(partitions),
-        "source": f"cluster {manifest.source.cluster_id or 'unknown'}, {manifest.source.brokers} brokers",
+        "source": f"{_clusters(manifest.cluster_ids)}, {manifest.source.brokers} brokers",
     }
     for step in manifest.lineage:
         who = f" by {step.user}" if step.user else ""
@@ -112,8 +114,15 @@ def format_bytes(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def _clusters(known: Sequence[str]) -> str:
+    return f"clusters {', '.join(known)}" if len(known) > 1 else f"cluster {known[0] if known else 'unknown'}"
+
+
 def _state(manifest: Manifest) -> str:
-    clean = "clean (scrubbed and proven)" if manifest.clean else "raw: may hold personal data"
+    clean = "raw: may hold personal data"
+    if manifest.clean is not None:
+        own = isinstance(manifest.clean.proofs, msgspec.UnsetType)
+        clean = "clean (scrubbed and proven)" if own else "clean (of what was scrubbed and proven)"
     ended = {"end": "complete", "interrupt": "ended by interrupt", "unfinished": "unfinished"}[manifest.finished_by]
     losses = len(manifest.losses)
     return f"{ended}, {clean}" + (f", {losses} losses" if losses else "")

@@ -13,6 +13,7 @@ import typer
 
 from recorder.cli import (
     cat,
+    cut,
     demo,
     doctor,
     info,
@@ -69,6 +70,7 @@ VERBS = (
     cat.cat,
     inspect.inspect,
     sql.sql,
+    cut.cut,
     verify.verify,
     scrub.scrub,
     verify_clean.verify_clean,

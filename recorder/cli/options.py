@@ -71,3 +71,9 @@ Zone = Annotated[
     ),
 ]
 OutputFormat = Annotated[Format, typer.Option("--format", help="How to write the result.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "-j", "--jobs", min=1, help="Worker processes; by default one for every two processors.", show_default=False
+    ),
+]

@@ -1,4 +1,4 @@
-"""A condition on records, in SQL: which of the records that have just arrived does an expression hold for?
+"""An expression over records at hand, in SQL: a value for each, or, for a condition, whether it holds.
 
 The expression sees the columns that a query over a capture sees, in a DuckDB that can read nothing else: no file, no
 network, no extension, and nothing is ever spilled to disk.
@@ -21,14 +21,16 @@ MEMORY_LIMIT = "256MiB"
 _ARRIVED = "arrived"
 
 
-class Condition:
-    """A boolean SQL expression over the columns of the view `records`; used by one thread at a time.
+class Expression:
+    """An SQL expression over the columns of the view `records`, that gives `kind`; used by one thread at a time.
 
-    Raises UsageError for an expression that is wrong, is not boolean or holds a subquery.
+    `otherwise` is its value, in SQL, where it is NULL or fails. Raises UsageError for an expression that is wrong,
+    gives something else or holds a subquery.
     """
 
-    def __init__(self, expression: str) -> None:
+    def __init__(self, expression: str, *, kind: str, otherwise: str) -> None:
         self.expression = expression
+        self._kind = kind
         self._connection = duckdb.connect(
             config={
                 "allow_community_extensions": False,
@@ -45,17 +47,16 @@ class Condition:
             self._connection.execute(statement)
         self._connection.execute("set lock_configuration = true")
         columns = ", ".join(f"{sql} as {quoted(name)}" for name, sql in COLUMNS.items())
-        # An expression that fails on one odd record must not blind the condition for the others of its batch.
+        # An expression that fails on one odd record must not blind it for the others of its batch.
         self._query = (
-            f"select coalesce(try(({expression}\n)), false) as holds from (select {columns} from {_ARRIVED} raw)"
+            f"select coalesce(try(({expression}\n)), {otherwise}) as found from (select {columns} from {_ARRIVED} raw)"
         )
         self._check()
 
-    def holds(self, batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
-        """For each record of a batch (RECORD_SCHEMA): does the expression hold? NULL and errors mean no."""
+    def values(self, batch: pa.RecordBatch) -> pa.Array:
+        """The expression's value for each record of a batch (RECORD_SCHEMA), never null."""
         self._connection.register(_ARRIVED, pa.Table.from_batches([batch]))
-        found = self._connection.sql(self._query).to_arrow_table().column("holds")
-        return np.asarray(found.to_numpy(), np.bool_)
+        return self._connection.sql(self._query).to_arrow_table().column("found").combine_chunks()
 
     def close(self) -> None:
         self._connection.close()
@@ -66,9 +67,21 @@ class Condition:
             check(self._connection, self._query)
             relation = self._connection.sql(self._query)
             kind = str(relation.types[0])
-            if kind != "BOOLEAN" or len(relation.columns) != 1:
-                raise UsageError(f"The condition {self.expression!r} gives {kind}, not true or false.")
+            if kind != self._kind or len(relation.columns) != 1:
+                wanted = "true or false" if self._kind == "BOOLEAN" else self._kind
+                raise UsageError(f"The condition {self.expression!r} gives {kind}, not {wanted}.")
             relation.to_arrow_table()
         except duckdb.Error as error:
             reason = visible(str(error).strip()).splitlines()[0]
             raise UsageError(f"The condition {self.expression!r} can't be evaluated: {reason}") from None
+
+
+class Condition(Expression):
+    """A boolean expression: NULL and errors mean no."""
+
+    def __init__(self, expression: str) -> None:
+        super().__init__(expression, kind="BOOLEAN", otherwise="false")
+
+    def holds(self, batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+        """For each record of a batch (RECORD_SCHEMA): does the expression hold?"""
+        return np.asarray(self.values(batch).to_numpy(zero_copy_only=False), np.bool_)

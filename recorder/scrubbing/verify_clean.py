@@ -16,6 +16,8 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from desensitizers.detectors import PROOF_DEFAULT
 from desensitizers.policy import Policy
 from desensitizers.proof.spill import Spill
@@ -86,14 +88,23 @@ def _check_stamp(capture: Capture) -> Check:
         return Check("stamp", "FAILED", where, "there is none: this capture was never scrubbed, or not to the end")
     if not is_intact(capture.manifest):
         return Check("stamp", "FAILED", where, "its digest is not the manifest's: the manifest was altered")
-    return Check("stamp", "PASSED", where, f"policy {stamp.policy_sha256[:12]}, {stamp.tool}")
+    detail = f"policy {stamp.policy_sha256[:12]}, {stamp.tool}"
+    if not isinstance(stamp.proofs, msgspec.UnsetType):
+        detail += f"; its records are those of proven captures: {', '.join(one.capture_id for one in stamp.proofs)}"
+    return Check("stamp", "PASSED", where, detail)
 
 
 def _check_parent(capture: Capture, parent: Capture, policy: Policy) -> Check:
-    steps = capture.manifest.lineage
-    if not steps or steps[-1].parent_id != parent.manifest.capture_id:
-        return Check("parent", "FAILED", str(parent.root), "is not the capture that this one was made from")
     stamp = capture.manifest.clean
+    steps = capture.manifest.lineage
+    # A cut or a merge holds what scrubs before it made; only these had originals to remove.
+    derived = stamp is not None and not isinstance(stamp.proofs, msgspec.UnsetType)
+    made_from = {step.parent_id for step in (steps if derived else steps[-1:]) if not derived or step.verb == "scrub"}
+    if parent.manifest.capture_id not in made_from:
+        return Check("parent", "FAILED", str(parent.root), "is not the capture that this one was made from")
+    if len(made_from) > 1:
+        others = f"{len(made_from) - 1} other captures were scrubbed for it: check against each"
+        return Check("parent", "WARNING", str(parent.root), others)
     if stamp is not None and stamp.policy_sha256 != policy.sha256:
         return Check("parent", "WARNING", policy.spec.file, "the policy was changed since this copy was made")
     return Check("parent", "PASSED", str(parent.root), "this copy was made from it by this policy")
