@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 
 from confluent_kafka.admin import AdminClient
 
-from recorder.kafka.local import LocalKafka, local_kafka
-from recorder.kafka.local_broker import Broker
+from recorder.kafka.local import Broker, LocalKafka, local_kafka
 from tests.conftest import wait_until
 from tests.faults.door import Door
 from tests.faults.writing import silent
