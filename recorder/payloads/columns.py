@@ -1,0 +1,192 @@
+"""Whole columns of payloads: each payload's frame off, one group per schema, each group decoded as one.
+
+`decode` gives typed groups for views (their types differ from schema to schema, merging is for the query);
+`decode_json` gives one JSON text column for everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recorder.payloads import spread, wire
+from recorder.payloads.choices import Choice
+from recorder.payloads.codec import NEED_SCHEMA, Codec, Format
+from recorder.payloads.decoder import Decoder
+from recorder.payloads.reasons import PayloadError, Reason, Side
+from recorder.payloads.rows import combined
+from recorder.payloads.schemas import Schema
+from recorder.payloads.spread import Bools, Ints
+
+
+class Group(NamedTuple):
+    """Payloads of one schema (or of none) within a column.
+
+    `rows` are their positions in the column, ascending; `values` has `codec.field()`'s type, null where unreadable;
+    without a `codec` all are unreadable and `values` is of type null. `reasons` holds codes, null where all is well.
+    """
+
+    rows: Ints
+    schema: Schema | None
+    codec: Codec | None
+    values: pa.Array
+    reasons: pa.Array
+
+
+class JsonColumn(NamedTuple):
+    """JSON text (null where unreadable, null or empty), reason codes and schema ids (null without), row by row."""
+
+    json: pa.Array
+    reasons: pa.Array
+    schema_ids: pa.Array
+
+
+def decode(decoder: Decoder, payloads: pa.Array | pa.ChunkedArray, headers: pa.Array | None = None) -> Iterator[Group]:
+    """Typed groups of a binary column; null and empty payloads are in none. `headers` as in a capture's segment."""
+    array = combined(payloads)
+    for group in _groups(decoder, array, headers):
+        if decoder.tally is not None:
+            decoder.tally.add_column(decoder.topic, decoder.side, group.reasons)
+        yield group
+
+
+def decode_json(decoder: Decoder, payloads: pa.Array | pa.ChunkedArray, headers: pa.Array | None = None) -> JsonColumn:
+    """JSON text of every decodable payload, whatever its format; text becomes a JSON string, bytes an object."""
+    array = combined(payloads)
+    texts: list[str | None] = []
+    reasons: list[str | None] = []
+    ids: list[int | None] = []
+    every = combined(headers).to_pylist() if headers is not None else [()] * len(array)
+    for payload, named in zip(array.to_pylist(), every, strict=True):
+        decoded = decoder.decode(payload, [(item["key"], item["value"]) for item in named])
+        texts.append(decoded.json if decoded.readable else None)
+        reasons.append(None if decoded.reason is None else str(decoded.reason))
+        ids.append(decoded.schema.id if decoded.schema is not None else None)
+    return JsonColumn(pa.array(texts, pa.string()), pa.array(reasons, pa.string()), pa.array(ids, pa.int64()))
+
+
+def _groups(decoder: Decoder, array: pa.Array, headers: pa.Array | None) -> Iterator[Group]:
+    ids, starts, ends = wire.ids_of(array)
+    left = ends > starts
+    choice = decoder.choice
+    needs_schema = choice is None or (choice.schema is None and choice.format in NEED_SCHEMA)
+    if needs_schema:
+        for content, rows in _in_headers(decoder.side, headers, left):
+            left[rows] = False
+            try:
+                frame = wire.read_header(content)
+            except PayloadError as error:
+                yield _unreadable(rows, None, error.reason)
+                continue
+            yield from _framed(decoder, array, frame, rows, starts[rows])
+        for id in np.unique(ids[left & (ids >= 0)]).tolist():
+            rows = np.flatnonzero(left & (ids == id))
+            left[rows] = False
+            yield from _framed(decoder, array, wire.Frame(id), rows, starts[rows] + wire.PREFIX_SIZE)
+    rows = np.flatnonzero(left)
+    if choice is None:
+        yield from _each_as_it_is(decoder, array, rows)
+    elif needs_schema and len(rows):
+        yield _unreadable(rows, None, Reason.NO_SCHEMA)
+    elif len(rows):
+        yield from _chosen(decoder, choice, array, rows, ids)
+
+
+def _framed(decoder: Decoder, array: pa.Array, frame: wire.Frame, rows: Ints, starts: Ints) -> Iterator[Group]:
+    """Rows of one schema id or GUID; `starts` is where their bodies begin. Protobuf: one group a message type."""
+    schema = decoder.codecs.book.find(frame.key)
+    if schema is None:
+        yield _unreadable(rows, None, Reason.UNKNOWN_SCHEMA_ID)
+        return
+    ends = spread.spans(array)[1][rows]
+    if schema.kind != "protobuf":
+        yield _group(decoder, schema, None, rows, spread.cut(array.buffers()[2], starts, ends))
+        return
+    kinds: dict[bytes, tuple[list[int], list[int]]] = {}
+    broken: list[int] = []
+    bodies = spread.cut(array.buffers()[2], starts, ends).to_pylist() if not frame.in_header else [b""] * len(rows)
+    for at, body in enumerate(bodies):
+        try:
+            taken, rest = wire.take_indexes(frame, body)
+        except PayloadError:
+            broken.append(at)
+            continue
+        places, skips = kinds.setdefault(taken.indexes, ([], []))
+        places.append(at)
+        skips.append(len(body) - len(rest))
+    if broken:
+        yield _unreadable(rows[broken], schema, Reason.TRUNCATED_FRAME)
+    for raw, (places, skips) in kinds.items():
+        indexes = wire.read_indexes(raw or b"\0")[0]
+        cut = spread.cut(array.buffers()[2], starts[places] + np.array(skips), ends[places])
+        yield _group(decoder, schema, indexes, rows[places], cut)
+
+
+def _group(decoder: Decoder, schema: Schema, indexes: tuple[int, ...] | None, rows: Ints, bodies: pa.Array) -> Group:
+    try:
+        codec = decoder.codecs.of(schema, indexes)
+    except PayloadError as error:
+        return _unreadable(rows, schema, error.reason)
+    return Group(rows, schema, codec, *codec.column(bodies))
+
+
+def _chosen(decoder: Decoder, choice: Choice, array: pa.Array, rows: Ints, ids: Ints) -> Iterator[Group]:
+    """Bare bodies as the choice says; with a schema from a file those that fail so are tried behind a frame."""
+    if choice.schema is None:
+        codec = decoder.codecs.plain(choice.format)
+        yield Group(rows, None, codec, *codec.column(array.take(pa.array(rows))))
+        return
+    group = _group(decoder, choice.schema, None, rows, array.take(pa.array(rows)))
+    retry = ~spread.valid(group.values) & (ids[rows] >= 0)
+    if not retry.any() or group.codec is None:
+        yield group
+        return
+    framed = rows[retry]
+    rest = pa.array(np.flatnonzero(~retry))
+    if len(rest):
+        yield Group(rows[~retry], group.schema, group.codec, group.values.take(rest), group.reasons.take(rest))
+    again = [decoder.decode(payload) for payload in array.take(pa.array(framed)).to_pylist()]
+    bodies = [decoded.body if decoded.readable else decoded.payload for decoded in again]
+    yield _group(decoder, choice.schema, None, framed, pa.array(bodies, pa.binary()))
+
+
+def _each_as_it_is(decoder: Decoder, array: pa.Array, rows: Ints) -> Iterator[Group]:
+    """Unframed rows without a choice: JSON where it is JSON, else text, else bytes."""
+    payloads = array.take(pa.array(rows)).to_pylist()
+    kinds: dict[Format, list[int]] = {}
+    doubts: list[str | None] = []
+    for at, payload in enumerate(payloads):
+        decoded = decoder.unframed(payload)
+        kinds.setdefault(decoded.codec.format if decoded.codec else "hex", []).append(at)
+        doubts.append(None if decoded.reason is None else str(decoded.reason))
+    for format, places in kinds.items():
+        codec = decoder.codecs.plain(format)
+        values = codec.column(pa.array([payloads[at] for at in places], pa.binary())).values
+        yield Group(rows[places], None, codec, values, pa.array([doubts[at] for at in places], pa.string()))
+
+
+def _unreadable(rows: Ints, schema: Schema | None, reason: Reason) -> Group:
+    return Group(rows, schema, None, pa.nulls(len(rows)), pa.array([str(reason)] * len(rows), pa.string()))
+
+
+def _in_headers(side: Side, headers: pa.Array | None, left: Bools) -> list[tuple[bytes, Ints]]:
+    """(header value, rows) for the rows whose headers name a schema; the last of the name counts."""
+    if headers is None:
+        return []
+    lists = combined(headers)
+    entries = lists.flatten()
+    named = spread.bools(
+        pc.and_(pc.equal(entries.field("key"), wire.HEADER_NAMES[side]), entries.field("value").is_valid())
+    )
+    found: dict[bytes, list[int]] = {}
+    if named.any():
+        parents = np.asarray(pc.list_parent_indices(lists))[named].tolist()
+        contents = entries.field("value").filter(pa.array(named)).to_pylist()
+        for row, content in dict(zip(parents, contents, strict=True)).items():
+            if left[row]:
+                found.setdefault(content, []).append(row)
+    return [(content, np.array(rows, np.int64)) for content, rows in found.items()]

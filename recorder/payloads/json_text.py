@@ -1,0 +1,141 @@
+"""JSON payloads: what is in doubt (duplicate keys, numbers beyond 64 bits, NaN) is said, and the text stays the text.
+
+A tree keeps neither spelling nor duplicates, so encoding is exact only for compact text as most libraries write it;
+`Decoded.exact` tells for one payload.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from recorder.payloads import fields
+from recorder.payloads.codec import Column, Format, Read
+from recorder.payloads.reasons import PayloadError, Reason
+from recorder.payloads.values import Value, plain, special, to_json
+
+SIZE_LIMIT = 128 << 20
+_BITS_64 = 1 << 64
+_HALF = 1 << 63
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+
+
+class JsonCodec:
+    """JSON text in UTF-8; its column is JSON text too (`json` metadata)."""
+
+    format: Format = "json"
+    exact = False
+
+    def decode(self, body: bytes) -> Read:
+        value, doubt = read(body)
+        return Read(value, doubt)
+
+    def encode(self, value: Value, like: bytes | None = None) -> bytes:
+        """Compact; indented or spaced after separators when `like` is."""
+        try:
+            text = msgspec.json.encode(plain(value))
+        except (TypeError, ValueError, OverflowError, UnicodeEncodeError, RecursionError):
+            try:
+                text = json.dumps(plain(value), separators=(",", ":"), allow_nan=False).encode()
+            except (TypeError, ValueError, RecursionError) as error:
+                raise PayloadError(Reason.MISMATCH, f"{error!s:.200}") from error
+        if like is not None and b": " in like[:4096] and b"\n" not in like[:4096]:
+            spaced = msgspec.json.format(text, indent=0)
+            return spaced if msgspec.json.format(like, indent=0) == like else text
+        return text
+
+    def field(self) -> pa.Field:
+        return fields.json_field("value")
+
+    def column(self, bodies: pa.Array) -> Column:
+        texts: list[str | None] = []
+        reasons: list[str | None] = []
+        for body in bodies.to_pylist():
+            text, reason = (None, None) if body is None else as_text(body)
+            texts.append(text)
+            reasons.append(reason)
+        return Column(pa.array(texts, pa.string()), pa.array(reasons, pa.string()))
+
+
+def as_text(body: bytes) -> tuple[str | None, Reason | None]:
+    """(JSON text, reason): the text as it was sent, except where only another spelling is JSON (NaN)."""
+    try:
+        value, doubt = read(body)
+    except PayloadError as error:
+        return None, error.reason
+    return (body.decode() if doubt in (None, Reason.DUPLICATE_KEYS) else to_json(value)), doubt
+
+
+def read(body: bytes) -> tuple[Any, Reason | None]:
+    """(tree, doubt). Raises PayloadError."""
+    if len(body) > SIZE_LIMIT:
+        raise PayloadError(Reason.TOO_LARGE, f"{len(body):,} bytes of JSON")
+    try:
+        value = msgspec.json.decode(body)
+        again = msgspec.json.encode(value)
+        # The same text again: no key was there twice. Else spaces may differ, or the careful way has to tell.
+        same = again == body or again == msgspec.json.format(body, indent=-1)
+    except RecursionError as error:
+        raise PayloadError(Reason.TOO_DEEP) from error
+    except UnicodeDecodeError as error:
+        raise PayloadError(Reason.INVALID_UTF8, f"at byte {error.start}") from error
+    except (msgspec.DecodeError, ValueError):
+        return _careful(body)
+    return (value, None) if same and not _LONG_NUMBER.search(body) else _careful(body)
+
+
+def _careful(body: bytes) -> tuple[Any, Reason | None]:
+    """The same with the standard library, which tells of duplicates and of every number's spelling."""
+    doubts: list[Reason] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(items)
+        if len(found) != len(items):
+            doubts.append(Reason.DUPLICATE_KEYS)
+        return found
+
+    def whole(text: str) -> int | str:
+        if len(text) > 4000:  # Python refuses to parse more digits, and is slow before that
+            doubts.append(Reason.BEYOND_64_BITS)
+            return text
+        number = int(text)
+        if not -_HALF <= number < _BITS_64:
+            doubts.append(Reason.BEYOND_64_BITS)
+        return number
+
+    def real(text: str) -> float | str:
+        number = float(text)
+        if math.isfinite(number):
+            return number
+        doubts.append(Reason.BEYOND_64_BITS)
+        return text
+
+    def constant(text: str) -> str:
+        doubts.append(Reason.NOT_A_NUMBER)
+        return special(float(text))
+
+    try:
+        text = body.decode("utf-8-sig")
+        value = json.loads(text, object_pairs_hook=pairs, parse_int=whole, parse_float=real, parse_constant=constant)
+    except UnicodeDecodeError as error:
+        raise PayloadError(Reason.INVALID_UTF8, f"at byte {error.start}") from error
+    except RecursionError as error:
+        raise PayloadError(Reason.TOO_DEEP) from error
+    except ValueError as error:
+        raise PayloadError(Reason.MALFORMED, f"not JSON: {error!s:.100}") from error
+    try:
+        msgspec.json.encode(value)
+    except UnicodeEncodeError:  # half a surrogate pair, escaped
+        doubts.append(Reason.INVALID_UTF8)
+        value = json.loads(
+            json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        )
+    except RecursionError as error:
+        raise PayloadError(Reason.TOO_DEEP) from error
+    order = (Reason.INVALID_UTF8, Reason.NOT_A_NUMBER, Reason.DUPLICATE_KEYS, Reason.BEYOND_64_BITS)
+    return value, next((doubt for doubt in order if doubt in doubts), None)

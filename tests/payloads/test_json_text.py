@@ -1,0 +1,77 @@
+"""JSON payloads: the text stays the text, and what a parser would lose in silence is said."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorder.payloads.json_text import JsonCodec, as_text
+from recorder.payloads.reasons import Reason
+
+CODEC = JsonCodec()
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=10)
+TREES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(TREES)
+def test_compact_json_comes_back_exactly(tree: Any) -> None:
+    body = CODEC.encode(tree)
+    value, doubt = CODEC.decode(body)
+    assert (value, doubt, CODEC.encode(value, body)) == (tree, None, body)
+
+
+@given(TREES, st.sampled_from([None, 2]))
+def test_any_spelling_reads_the_same_and_keeps_its_text(tree: Any, indent: int | None) -> None:
+    body = json.dumps(tree, indent=indent).encode()
+    assert CODEC.decode(body).value == tree
+    assert as_text(body) == (body.decode(), None)
+
+
+@pytest.mark.parametrize(
+    ("body", "text", "reason"),
+    [
+        (b'{"a":1,"a":2}', '{"a":1,"a":2}', Reason.DUPLICATE_KEYS),
+        (b'[{"a":1.50,"a":2}]', '[{"a":1.50,"a":2}]', Reason.DUPLICATE_KEYS),
+        (b"[123456789012345678901]", "[123456789012345678901]", Reason.BEYOND_64_BITS),
+        (b"18446744073709551615", "18446744073709551615", None),
+        (b"18446744073709551616", "18446744073709551616", Reason.BEYOND_64_BITS),
+        (b"-9223372036854775809", "-9223372036854775809", Reason.BEYOND_64_BITS),
+        (b"[1e400]", '["1e400"]', Reason.BEYOND_64_BITS),
+        (b"1" * 5000, '"' + "1" * 5000 + '"', Reason.BEYOND_64_BITS),
+        (b"[NaN,-Infinity]", '["NaN","-Infinity"]', Reason.NOT_A_NUMBER),
+        (b'"\\ud800"', '"\ufffd"', Reason.INVALID_UTF8),
+        (b'"\xff"', None, Reason.INVALID_UTF8),
+        (b"{", None, Reason.MALFORMED),
+        (b"", None, Reason.MALFORMED),
+        (b'{"a":1} x', None, Reason.MALFORMED),
+        (b"[" * 100_000, None, Reason.TOO_DEEP),
+        (b'{"a":0.10}', '{"a":0.10}', None),
+    ],
+)
+def test_doubts_and_failures_are_named(body: bytes, text: str | None, reason: Reason | None) -> None:
+    assert as_text(body) == (text, reason)
+
+
+def test_ten_megabytes_are_read() -> None:
+    body = json.dumps({"a": "x" * 10_000_000, "b": [1.5] * 1000}).encode()
+    assert as_text(body) == (body.decode(), None)
+
+
+@given(st.binary(max_size=40))
+def test_no_bytes_break_it(body: bytes) -> None:
+    text, reason = as_text(body)
+    assert (text is None) <= (reason is not None)
+    if text is not None:
+        json.loads(text)
