@@ -60,13 +60,15 @@ def doctor(
     from recorder.kafka.connection import connect
     from recorder.recording.checks import PER_TOPIC
     from recorder.recording.doctor import diagnose
-    from recorder.recording.request import Request, parse_slack, parse_window
+    from recorder.recording.request import Request, parse_slack
     from recorder.recording.throttle import parse_megabits
 
     request = None
     if topic or regex:
-        request = Request(
-            window=parse_window(from_, to, tz),
+        request = Request.typed(
+            [from_],
+            [to],
+            tz=tz,
             names=topic or (),
             patterns=regex or (),
             excludes=exclude or (),

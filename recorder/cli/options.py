@@ -20,16 +20,28 @@ Bootstrap = Annotated[
         envvar="KAFKA_BOOTSTRAP_SERVERS",
         help="The Kafka cluster to connect to.",
         show_default=False,
+        rich_help_panel="Connection",
     ),
 ]
 Properties = Annotated[
     list[str] | None,
-    typer.Option("-X", metavar="KEY=VALUE", help="A client setting of librdkafka; may repeat.", show_default=False),
+    typer.Option(
+        "-X",
+        metavar="KEY=VALUE",
+        help="A client setting of librdkafka; may repeat.",
+        show_default=False,
+        rich_help_panel="Connection",
+    ),
 ]
 CommandConfig = Annotated[
     Path | None,
     typer.Option(
-        "-F", "--command-config", metavar="FILE", help="A Java-style client.properties file.", show_default=False
+        "-F",
+        "--command-config",
+        metavar="FILE",
+        help="A Java-style client.properties file.",
+        show_default=False,
+        rich_help_panel="Connection",
     ),
 ]
 Topics = Annotated[

@@ -12,7 +12,6 @@ from recorder.cli.options import (
     Bootstrap,
     CommandConfig,
     Excludes,
-    From,
     OutputFormat,
     Patterns,
     Properties,
@@ -27,14 +26,43 @@ if TYPE_CHECKING:
     from recorder.recording.record import Progress
     from recorder.recording.request import Request
 
+_WINDOW, _LIVE = "Window", "Going on"
+
 
 def record(
     bootstrap_server: Bootstrap = None,
     topic: Topics = None,
     regex: Patterns = None,
     exclude: Excludes = None,
-    from_: From = None,
-    to: Annotated[str, typer.Option(metavar="TIME", help="End of the window (exclusive), or 'end'.")] = "end",
+    from_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="[TOPIC[/PARTITION]=]WHERE",
+            help="Start of the window: a time, 'beginning' or offset:N; with TOPIC=, of that one alone. May repeat.",
+            show_default=False,
+            rich_help_panel=_WINDOW,
+        ),
+    ] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[TOPIC[/PARTITION]=]WHERE",
+            help="Its end (exclusive): a time, 'end' (which is the default) or offset:N. May repeat.",
+            show_default=False,
+            rich_help_panel=_WINDOW,
+        ),
+    ] = None,
+    last: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Instead of --from: the last N records of each partition.",
+            show_default=False,
+            rich_help_panel=_WINDOW,
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Where to write the capture.", show_default=False),
@@ -47,6 +75,7 @@ def record(
         typer.Option(
             metavar="DURATION|all",
             help="How far past the window's end to look for late records; 'all': to the log's end.",
+            rich_help_panel=_WINDOW,
         ),
     ] = "5m",
     max_mbps: Annotated[
@@ -56,7 +85,12 @@ def record(
         ),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Go on until Ctrl-C, or --to; from now on unless --from says otherwise.")
+        bool,
+        typer.Option(
+            "--follow",
+            help="Go on until Ctrl-C, or --to; from now on unless --from says otherwise.",
+            rich_help_panel=_LIVE,
+        ),
     ] = False,
     rotate: Annotated[
         str | None,
@@ -64,6 +98,7 @@ def record(
             metavar="DURATION|SIZE",
             help="With --follow: begin a new capture every 10m, or every 1GB.",
             show_default=False,
+            rich_help_panel=_LIVE,
         ),
     ] = None,
     keep: Annotated[
@@ -72,13 +107,15 @@ def record(
             metavar="DURATION|SIZE",
             help="With --rotate: remove captures beyond the last 2h, or 20GB.",
             show_default=False,
+            rich_help_panel=_LIVE,
         ),
     ] = None,
     form: OutputFormat = Format.TABLE,
 ) -> None:
     """Record a window of topics into a new capture: every record, every field, every missing offset explained.
 
-    The window may lie in the past, in the future, or straddle now; --from beginning takes all there is.
+    The window may lie in the past, in the future, or straddle now; --from beginning takes all there is, --from
+    payments.audit=offset:1200 says it for one topic. Times: RFC 3339, epoch milliseconds, -15m, now.
     Reads only: joins no group, commits nothing, creates nothing. Ctrl-C seals what was read.
     With --follow, captures adjoin by offset below -o DIR; the same command goes on where they end.
 
@@ -87,21 +124,24 @@ def record(
     from recorder.cli.interrupt import stopping
     from recorder.kafka.connection import connect
     from recorder.recording import record as recording
-    from recorder.recording.request import Request, parse_slack, parse_window
+    from recorder.recording.request import Request, parse_slack
     from recorder.recording.throttle import parse_megabits
 
     if (rotate or keep) and not follow:
         raise UsageError("--rotate and --keep belong to --follow: add it.")
-    from_ = from_ or ("now" if follow else None)
-    request = Request(
-        window=parse_window(from_, to, tz),
+    starts = list(from_ or ())
+    if follow and last is None and all("=" in start for start in starts):
+        starts.append("now")
+    request = Request.typed(
+        starts,
+        to or [],
+        tz=tz,
+        last=last,
         names=topic or (),
         patterns=regex or (),
         excludes=exclude or (),
         late_slack_ms=parse_slack(late_slack),
         max_bytes_per_second=parse_megabits(max_mbps),
-        from_text=from_ or "",
-        to_text=to,
         command=("blackbox", *sys.argv[1:]),
     )
     connection = connect(bootstrap_server, properties or (), command_config)

@@ -29,12 +29,12 @@ def log_ends(cluster: Cluster, places: Iterable[Place], *, partial: bool = False
     return _ask(cluster, dict.fromkeys(places, _LATEST), partial=partial)
 
 
-def at_time(cluster: Cluster, places: Iterable[Place], timestamp_ms: int) -> dict[Place, int]:
-    """The offset of the first record at or after a time; NOTHING_THAT_LATE (−1) where there is none.
+def at_time(cluster: Cluster, times: Mapping[Place, int]) -> dict[Place, int]:
+    """The offset of the first record at or after a time (ms) in each place; NOTHING_THAT_LATE (−1) where there is none.
 
     Exact for a window's start (all before it is older), not for its end: later records may be older again.
     """
-    return _ask(cluster, dict.fromkeys(places, OffsetSpec.for_timestamp(min(max(timestamp_ms, 0), 2**63 - 1))))
+    return _ask(cluster, {place: OffsetSpec.for_timestamp(min(max(at, 0), 2**63 - 1)) for place, at in times.items()})
 
 
 def _ask(cluster: Cluster, questions: Mapping[Place, Any], *, partial: bool = False) -> dict[Place, int]:

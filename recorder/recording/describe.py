@@ -11,10 +11,12 @@ from recorder.capture.schema import FORMAT_VERSION
 from recorder.errors import KafkaUnavailableError
 from recorder.kafka.cluster import Cluster, TopicFacts
 from recorder.kafka.offsets import Place
+from recorder.kafka.probing import newest_times
 from recorder.recording.plan import Plan
 from recorder.recording.tape import Tape
-from recorder.window import format_duration, format_time
+from recorder.window import Window, format_duration, format_time
 
+_TOPICS_HINTED = 5
 _NEAR_THE_EDGE = 0.8  # of the slack: beyond it, later records may well have been missed
 
 
@@ -85,14 +87,17 @@ def manifest_of(
 
 def notes_of(cluster: Cluster, plan: Plan, tapes: dict[Place, Tape], started_ms: int) -> Iterator[Note]:
     """What the recording noticed about the window: deleted starts, late records, changed topics, missing rights."""
+    yield from plan.notes
     yield from _start_notes(plan)
     yield from _late_notes(plan, tapes, started_ms)
     yield from _topic_notes(cluster, plan)
+    if not any(tape.records for tape in tapes.values()):
+        yield from _empty_notes(cluster, plan)
 
 
 def _start_notes(plan: Plan) -> Iterator[Note]:
     for (topic, partition), span in plan.spans.items():
-        if plan.window.from_ms is not None and span.log_start > 0 and span.start == span.log_start:
+        if span.window.from_ms is not None and span.log_start > 0 and span.start == span.log_start:
             yield Note(
                 level="warning",
                 text=f"its log begins at offset {span.log_start}, inside the window or after its start: "
@@ -103,7 +108,7 @@ def _start_notes(plan: Plan) -> Iterator[Note]:
 
 
 def _late_notes(plan: Plan, tapes: dict[Place, Tape], started_ms: int) -> Iterator[Note]:
-    to_ms, slack = plan.window.to_ms, plan.late_slack_ms
+    slack = plan.late_slack_ms
     for (topic, partition), tape in tapes.items():
         late, latest_ms = tape.late
         if not late:
@@ -113,12 +118,41 @@ def _late_notes(plan: Plan, tapes: dict[Place, Tape], started_ms: int) -> Iterat
         if near:
             text += f", near the late slack of {format_duration(slack or 0)}: record again with --late-slack all"
         yield Note(level="warning" if near else "info", text=text, topic=topic, partition=partition)
-    if to_ms is not None and slack and to_ms < started_ms < to_ms + slack:
+    ends = {span.window.to_ms for span in plan.spans.values()}
+    recent = max((end for end in ends if end is not None and slack and end < started_ms < end + slack), default=None)
+    if recent is not None:
         yield Note(
             level="info",
-            text=f"the window ended {format_duration(started_ms - to_ms)} before the recording began: records of the "
+            text=f"the window ended {format_duration(started_ms - recent)} before the recording began: records of the "
             f"window that arrive after {format_time(started_ms)} are not in it",
         )
+
+
+def _empty_notes(cluster: Cluster, plan: Plan) -> Iterator[Note]:
+    """Nothing was recorded: where are the records then? Most often the window was meant otherwise."""
+    try:
+        cluster.names()
+    except KafkaUnavailableError:
+        return
+    newest: dict[str, int] = {}
+    for (topic, _), at in newest_times(cluster, plan.spans).items():
+        newest[topic] = max(at, newest.get(topic, at))
+    nearest = sorted(newest.items(), key=lambda item: -item[1])[:_TOPICS_HINTED]
+    for topic, at in nearest:
+        yield Note(
+            level="info", text=f"0 records: its newest record is from {_seen_from(plan.window, at)}", topic=topic
+        )
+    if not newest:
+        yield Note(level="info", text="0 records: the topics are empty, or their newest records are unknown")
+
+
+def _seen_from(window: Window, at_ms: int) -> str:
+    when = format_time(at_ms)
+    if window.from_ms is not None and at_ms < window.from_ms:
+        return f"{when}, {format_duration(window.from_ms - at_ms)} before the window"
+    if window.to_ms is not None and at_ms >= window.to_ms:
+        return f"{when}, {format_duration(at_ms - window.to_ms)} after the window"
+    return when
 
 
 def _topic_notes(cluster: Cluster, plan: Plan) -> Iterator[Note]:

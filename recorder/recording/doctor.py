@@ -82,7 +82,7 @@ def diagnose(
     try:
         chosen = select_topics(cluster.names(), request.names, request.patterns, request.excludes)
         topics = cluster.topics(chosen)
-        plan = make_plan(cluster, topics, request.window, request.late_slack_ms, now_ms=now_ms())
+        plan = make_plan(cluster, topics, request, now_ms=now_ms())
         extent = measure(cluster, plan, now_ms())
     except BlackboxError as error:
         return Diagnosis([*found, Check("topics", "FAILED", connection.bootstrap, str(error))])
@@ -126,11 +126,11 @@ def measure(cluster: Cluster, plan: Plan, now_ms: int) -> Extent:
     live = window.to_ms is not None and window.to_ms > now_ms
     lasts = dict.fromkeys(plan.spans, NOTHING_THAT_LATE)
     if window.to_ms is not None and not live:
-        lasts = at_time(cluster, plan.spans, window.to_ms)
+        lasts = at_time(cluster, dict.fromkeys(plan.spans, window.to_ms))
     coming = dict.fromkeys(plan.spans, 0.0)
     if live and window.to_ms is not None:
         share = (window.to_ms - max(now_ms, window.from_ms or now_ms)) / _LATELY_MS
-        lately = at_time(cluster, plan.spans, now_ms - _LATELY_MS)
+        lately = at_time(cluster, dict.fromkeys(plan.spans, now_ms - _LATELY_MS))
         coming = {place: share * (ends[place] - at) for place, at in lately.items() if at != NOTHING_THAT_LATE}
     inside, reading = {}, {}
     for place, span in plan.spans.items():

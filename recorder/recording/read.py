@@ -48,6 +48,8 @@ class Reading:
     throttle: Throttle | None = None
     notes: list[Note] = field(default_factory=list)
     _open: set[Place] = field(default_factory=set)
+    _live: dict[Place, int] = field(default_factory=dict)
+    """Partitions whose window is still open, and when (epoch ms) it will be over."""
     _position: dict[Place, int] = field(default_factory=dict)
     _pending: dict[Place, list[Message]] = field(default_factory=dict)
     _pending_bytes: dict[Place, int] = field(default_factory=dict)
@@ -56,17 +58,18 @@ class Reading:
     """Partitions that stand at the end of what is readable, and since when (monotonic seconds)."""
     _last_event: float = 0.0
 
-    def run(self, live_until_ms: int | None, now_ms: Callable[[], int]) -> None:
-        """Read until every partition is finished, the window is over, or `stopped`."""
+    def run(self, now_ms: Callable[[], int]) -> None:
+        """Read until every partition is finished, its window is over, or `stopped`."""
         self._position = {place: tape.ledger.position for place, tape in self.tapes.items()}
         self._open = {
             place for place, tape in self.tapes.items() if tape.end is None or tape.ledger.position < tape.end
         }
+        self._live = {place: until for place in self._open if (until := self.tapes[place].until_ms) is not None}
         starts = {place: self._position[place] for place in self._open}
         if starts:
             try:
                 with Fetcher(self.cluster.connection, starts, "read_committed") as fetcher:
-                    self._loop(fetcher, live_until_ms, now_ms)
+                    self._loop(fetcher, now_ms)
             except KafkaUnavailableError as error:
                 # What was read is worth keeping; what was not is named below.
                 self.notes.append(Note(level="loss", text=str(error)))
@@ -75,7 +78,7 @@ class Reading:
         for place in self._open:
             self.tapes[place].cut_short(self._position[place])
 
-    def _loop(self, fetcher: Fetcher, live_until_ms: int | None, now_ms: Callable[[], int]) -> None:
+    def _loop(self, fetcher: Fetcher, now_ms: Callable[[], int]) -> None:
         self._last_event = time.monotonic()
         while self._open and not self.stopped():
             for event in fetcher.poll():
@@ -84,10 +87,9 @@ class Reading:
                 self._last_event = time.monotonic()
                 self._take(event, fetcher)
             self.advanced(0)
-            if live_until_ms is not None and now_ms() >= live_until_ms + _LIVE_GRACE_MS:
-                live_until_ms = None
-                self._close_window(fetcher)
-            if live_until_ms is None and self._give_up(fetcher):
+            if self._live and now_ms() >= min(self._live.values()) + _LIVE_GRACE_MS:
+                self._close_windows(fetcher, now_ms() - _LIVE_GRACE_MS)
+            if self._live.keys() < self._open and self._give_up(fetcher):
                 return
 
     def _take(self, event: Event, fetcher: Fetcher) -> None:
@@ -171,14 +173,16 @@ class Reading:
         else:
             fetcher.restart(place, begins)
 
-    def _close_window(self, fetcher: Fetcher) -> None:
-        """The window's end has come: what the log holds now is what there is to read."""
-        ends = log_ends(self.cluster, self._open, partial=True)
+    def _close_windows(self, fetcher: Fetcher, now_ms: int) -> None:
+        """The end of windows has come: what the log holds now is what there is to read."""
+        over = [place for place, until_ms in self._live.items() if until_ms <= now_ms]
+        ends = log_ends(self.cluster, over, partial=True)
         self._last_event = time.monotonic()
-        self._at_end = dict.fromkeys(self._at_end, self._last_event)
+        self._at_end |= dict.fromkeys(self._at_end.keys() & over, self._last_event)
         self._flush_all()
         self.pipeline.wait()
-        for place in list(self._open):
+        for place in over:
+            del self._live[place]
             if place not in ends:
                 self._lose(
                     place, fetcher, "the end of its log is unknown: the topic was deleted, or its leader is gone"
@@ -192,6 +196,8 @@ class Reading:
         """True when nothing more can be expected: all wait behind open transactions, or the brokers are gone."""
         now = time.monotonic()
         for place, since in list(self._at_end.items()):
+            if place in self._live:
+                continue
             if self._is_over(place):
                 self._finish(place, fetcher)
             elif now - since > self.transaction_seconds:
@@ -199,7 +205,7 @@ class Reading:
                 self._lose(
                     place, fetcher, f"an open transaction hides the records from offset {first} on: record again later"
                 )
-        if now - self._last_event > STALLED_SECONDS and self._open - self._at_end.keys():
+        if now - self._last_event > STALLED_SECONDS and self._open - self._at_end.keys() - self._live.keys():
             heard = self.cluster.connection.errors
             why = f": {heard[-1]}" if heard else ""
             self.notes.append(Note(level="loss", text=f"no broker answered for {STALLED_SECONDS:.0f} s{why}"))
@@ -241,4 +247,5 @@ class Reading:
     def _drop(self, place: Place, fetcher: Fetcher) -> None:
         fetcher.drop(place)
         self._at_end.pop(place, None)
+        self._live.pop(place, None)
         self._open.discard(place)

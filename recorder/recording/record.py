@@ -30,7 +30,6 @@ from recorder.recording.throttle import Throttle, fetch_ahead
 
 PROGRESS_SECONDS = 0.1
 _AFTER_INTERRUPT_SECONDS = 1.0
-_FOR_EVER_MS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +62,7 @@ def record(
     cluster = Cluster(connection)
     started_ms = _now_ms()
     chosen = select_topics(cluster.names(), request.names, request.patterns, request.excludes)
-    plan = make_plan(
-        cluster,
-        cluster.topics(chosen),
-        request.window,
-        request.late_slack_ms,
-        now_ms=started_ms,
-        starts_at=request.starts,
-        live=request.live,
-    )
+    plan = make_plan(cluster, cluster.topics(chosen), request, now_ms=started_ms)
     writer.create_directory(directory)
     cut = row_group_bytes(len(plan.spans))
     tapes = {place: Tape(directory, place, plan, cut) for place in plan.spans}
@@ -99,7 +90,6 @@ def _record(
     facts = Facts.of(cluster, plan, request.from_text, request.to_text, request.command, started_ms)
     checkpoint = partial(_checkpoint, directory, facts, tapes)
     checkpoint()
-    to_ms = plan.window.to_ms
     with without_collector(), Pipeline() as pipeline:
         meter = _Meter(plan.offsets, tapes, progress)
         cap = request.max_bytes_per_second
@@ -107,8 +97,7 @@ def _record(
         reading = Reading(
             cluster, tapes, pipeline, checkpoint, stop.is_set, meter.advance, request.transaction_seconds, throttle
         )
-        until_ms = to_ms if to_ms is not None else _FOR_EVER_MS if request.live else None
-        reading.run(until_ms if until_ms is not None and until_ms > started_ms else None, _now_ms)
+        reading.run(_now_ms)
     interrupted = stop.is_set() and not request.live
     explain_holes(cluster, tapes, plan.topics, within_seconds=_AFTER_INTERRUPT_SECONDS if interrupted else None)
     for tape in tapes.values():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
 from recorder.capture.selection import compile_pattern
 from recorder.errors import UsageError
 from recorder.kafka.offsets import Place
-from recorder.window import TIME_FORMS, Window, format_time, parse_duration, parse_time
+from recorder.recording.edges import FORMS, Edge, Edges, parse_edges
+from recorder.window import Window, format_time, parse_duration
 
 DEFAULT_SLACK_MS = 300_000
 
@@ -20,6 +22,7 @@ class Request:
     """What to record. `names` are literal, `patterns` and `excludes` match whole topic names; UsageError for none."""
 
     window: Window
+    """By time, for what `from_edges` and `to_edges` (None: everything) do not say otherwise."""
     names: Sequence[str] = ()
     patterns: Sequence[str] = ()
     excludes: Sequence[str] = ()
@@ -29,8 +32,12 @@ class Request:
     """How long to wait behind an open transaction before the records that it hides are given up as unread."""
     max_bytes_per_second: float | None = None
     """A cap on how fast keys and values are read."""
+    from_edges: Edges | None = None
+    to_edges: Edges | None = None
+    last: int | None = None
+    """Begin so many records before the window's end, in each partition, instead of at a start."""
     starts: Mapping[Place, int] | None = None
-    """Offsets to begin at; a partition that is not named begins at the window's start."""
+    """Offsets to begin at, whatever else is said; a partition that is not named begins at the window's start."""
     live: bool = False
     """Go on until the window's end (for ever where it has none), or until `stop` is set, which is no interruption."""
     from_text: str = ""
@@ -43,21 +50,40 @@ class Request:
         for pattern in (*self.patterns, *self.excludes):
             compile_pattern(pattern)
 
+    @classmethod
+    def typed(
+        cls, from_texts: Sequence[str], to_texts: Sequence[str], *, tz: str | None, last: int | None = None, **rest: Any
+    ) -> Self:
+        """From a window as typed, each end of which may be said once for all topics, and for some by name.
+
+        Raises UsageError.
+        """
+        if last is not None and from_texts:
+            raise UsageError("--last and --from both say where to begin: give one of them.")
+        if last is None and not from_texts:
+            raise UsageError(f"Say where the window starts: --from {FORMS}, or --from beginning; or --last N.")
+        starts = Edges() if last is not None else parse_edges(from_texts, "--from", tz)
+        ends = parse_edges(to_texts, "--to", tz)
+        if ends.default is None:
+            ends = replace(ends, default=Edge())
+        return cls(
+            Window((starts.default or Edge()).time_ms, (ends.default or Edge()).time_ms),
+            from_edges=starts,
+            to_edges=ends,
+            last=last,
+            from_text=", ".join(from_texts) if last is None else f"the last {last:,} records of each partition",
+            to_text=", ".join(to_texts) or "end",
+            **rest,
+        )
+
+    def edges(self) -> tuple[Edges, Edges]:
+        """Where the windows of all partitions start and end."""
+        return self.from_edges or Edges(Edge(self.window.from_ms)), self.to_edges or Edges(Edge(self.window.to_ms))
+
     def default_directory(self) -> Path:
         """A directory name that tells the window's start, for when none was given."""
         start = self.window.from_ms if self.window.from_ms is not None else time.time_ns() // 1_000_000
         return Path("capture-" + format_time(start).split(".")[0].replace("-", "").replace(":", "") + "Z")
-
-
-def parse_window(from_text: str | None, to_text: str, tz: str | None) -> Window:
-    """The window as typed: ``beginning`` and ``end`` are open ends. Raises UsageError."""
-    if from_text is None:
-        raise UsageError(f"Say where the window starts: --from {TIME_FORMS}, or --from beginning.")
-    now_ms = time.time_ns() // 1_000_000
-    return Window(
-        None if from_text in {"beginning", "earliest"} else parse_time(from_text, now_ms=now_ms, tz=tz),
-        None if to_text in {"end", "latest"} else parse_time(to_text, now_ms=now_ms, tz=tz),
-    )
 
 
 def parse_slack(text: str) -> int | None:

@@ -15,7 +15,7 @@ from recorder.capture.ledger import Ledger
 from recorder.capture.manifest import GapReason, Partition
 from recorder.capture.writer import PartitionWriter
 from recorder.kafka.offsets import Place
-from recorder.recording.plan import Plan
+from recorder.recording.plan import FOR_EVER_MS, Plan
 
 _MINUTES_MS, _WEEK_MS = 300_000, 604_800_000
 SURE_RECORDS = 2_000
@@ -36,14 +36,17 @@ class Tape:
         self.beyond = 0
         """How many records in a row, up to now, lay beyond the window's end and slack."""
         self.hint = span.hint
-        self._window = plan.window
-        to_ms, slack = plan.window.to_ms, plan.late_slack_ms
-        self._over_ms = None if to_ms is None or slack is None or span.end is None else to_ms + slack
+        self.until_ms = span.until_ms
+        """When a window that is still open will be over."""
+        self._window = span.window
+        to_ms, slack = span.window.to_ms, plan.late_slack_ms
+        self._over_ms = None if to_ms is None or slack is None or span.until_ms is not None else to_ms + slack
         self._late_until_ms = 0 if to_ms is None else to_ms + (_WEEK_MS if slack is None else max(slack, _MINUTES_MS))
         self._newest_ms = -(2**63)
         self._late_records = 0
         self._latest_ms = 0
         self._headers_lost: list[int] = []
+        self.advance(max(span.start, span.log_start), "expired")
 
     def append(self, batch: pa.RecordBatch, headers_lost: list[int]) -> bool:
         """Take what arrived (RECORD_SCHEMA) and the offsets whose headers could not be read; True when a segment was
@@ -72,7 +75,7 @@ class Tape:
 
     def cut_short(self, position: int) -> None:
         """Reading ends at `position`: what of the partition was still to be read is booked as unread."""
-        if self.end is None or (self.beyond and position >= (self.hint or 0)):
+        if self.end is None or self.until_ms == FOR_EVER_MS or (self.beyond and position >= (self.hint or 0)):
             self.end = position
         elif self.hint is not None and position < self.hint:
             self.end = min(self.end, self.hint)

@@ -15,7 +15,8 @@ from tests.builders import T0, make_capture
 from tests.cli.running import run, without_rights
 
 FAILED, USAGE = ExitCode.FAILED, ExitCode.USAGE
-GOOD = ["-b", "127.0.0.1:1", "-t", "orders", "--from", "-5m"]
+HERE = ["-b", "127.0.0.1:1", "-t", "orders"]
+GOOD = [*HERE, "--from", "-5m"]
 
 
 @pytest.fixture
@@ -40,11 +41,17 @@ def no_cluster_in_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         (["-b", "127.0.0.1:1", "--from", "-5m"], USAGE, "No topics chosen"),
         (["-b", "127.0.0.1:1", "-t", "orders"], USAGE, "Say where the window starts: --from"),
         ([*GOOD, "--to", "-10m"], USAGE, "ends before it starts"),
-        ([*GOOD, "--to", "-5m", "--from", "2026-11-03T14:02Z", "--to", "2026-11-03T14:02Z"], USAGE, "is empty"),
-        ([*GOOD, "--from", "2026-11-03T14:02"], USAGE, "has no time zone: .*--tz"),
-        ([*GOOD, "--from", "2026-11-03T14:02", "--tz", "Berlin"], USAGE, "'Berlin' is not a time zone"),
-        ([*GOOD, "--from", "yesterday"], USAGE, "'yesterday' is not a time"),
-        ([*GOOD, "--from", "1793714520"], USAGE, "too small for epoch milliseconds"),
+        ([*HERE, "--from", "2026-11-03T14:02Z", "--to", "2026-11-03T14:02Z"], USAGE, "is empty"),
+        ([*HERE, "--from", "2026-11-03T14:02"], USAGE, "has no time zone: .*--tz"),
+        ([*HERE, "--from", "2026-11-03T14:02", "--tz", "Berlin"], USAGE, "'Berlin' is not a time zone"),
+        ([*HERE, "--from", "yesterday"], USAGE, "'yesterday' is not a time"),
+        ([*HERE, "--from", "1793714520"], USAGE, "too small for epoch milliseconds"),
+        ([*HERE, "--from", "end"], USAGE, "--from can't be 'end'"),
+        ([*HERE, "--from", "offset:-1"], USAGE, "'offset:-1' is not an offset: write for example --from offset:1200"),
+        ([*HERE, "--from", "a=offset:x"], USAGE, "'offset:x' is not an offset"),
+        ([*GOOD, "--from", "-1h"], USAGE, "--from is given twice for all topics"),
+        ([*GOOD, "--from", "a=-1h", "--from", "a=-2h"], USAGE, "--from is given twice for a: give it once"),
+        ([*GOOD, "--last", "5"], USAGE, "--last and --from both say where to begin"),
         ([*GOOD, "--to", "tomorrow"], USAGE, "'tomorrow' is not a time"),
         ([*GOOD, "--late-slack", "some"], USAGE, "'some' is not a duration"),
         ([*GOOD, "-e", "pay("], USAGE, r"'pay\(' is not a regular expression"),

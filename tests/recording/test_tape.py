@@ -24,9 +24,20 @@ TIMES = st.integers(90, 215) | st.sampled_from([-(2**63), -1, 2**63 - 1, 10**15]
 
 
 def tape(
-    root: Path, *, start: int = 0, end: int | None = 10**6, hint: int | None = None, slack: int | None = SLACK
+    root: Path,
+    *,
+    start: int = 0,
+    end: int | None = 10**6,
+    hint: int | None = None,
+    slack: int | None = SLACK,
+    log_start: int = 0,
 ) -> Tape:
-    plan = Plan({}, {("t", 0): Span(start, end, hint, 0)}, WINDOW, slack)
+    plan = Plan(
+        {},
+        {("t", 0): Span(start, end, hint, log_start, WINDOW, None if end is not None else WINDOW.to_ms)},
+        WINDOW,
+        slack,
+    )
     return Tape(root, ("t", 0), plan, ROW_GROUP_BYTES)
 
 
@@ -64,6 +75,18 @@ def test_where_the_window_is_over_depends_on_the_records_alone(times: list[int],
         described = one.describe()
         assert described.records == len(kept)
         assert described.end_offset - described.start_offset == len(kept) + sum(gap.missing for gap in described.gaps)
+
+
+def test_what_the_log_no_longer_holds_has_expired(tmp_path: Path) -> None:
+    one = tape(tmp_path, start=5, end=20, log_start=8)
+    one.append(to_batch(rows([150] * 4, start=8)), [])
+    one.cut_short(20)
+    one.writer.seal()
+    described = one.describe()
+    assert (described.start_offset, described.records, described.missing("expired")) == (5, 4, 3)
+    gone = tape(tmp_path, start=5, end=7, log_start=8)
+    gone.writer.seal()
+    assert (gone.describe().end_offset, gone.describe().missing("expired")) == (7, 2)
 
 
 def test_late_is_what_comes_after_the_windows_end_clocks_far_ahead_aside(tmp_path: Path) -> None:
