@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import compress, count, islice, pairwise
+from operator import ne, or_
 from types import TracebackType
 from typing import Literal, Self
 
@@ -110,10 +111,10 @@ class Fetcher:
     def poll(self) -> Iterator[Event]:
         """What arrived within a tenth of a second, in order for each partition."""
         batch = self._consumer.consume(BATCH_MESSAGES, WAIT_SECONDS)
-        errors = list(map(Message.error, batch))
-        if not any(error is not None for error in errors):  # count(None) would compare, which KafkaError can't
+        if not any(map(Message.error, batch)):  # an error counts as true
             yield from _runs(batch)
             return
+        errors = list(map(Message.error, batch))
         begin = 0
         for index, error in enumerate(errors):
             if error is not None:
@@ -139,12 +140,14 @@ def is_denied(error: KafkaError) -> bool:
 
 
 def _runs(batch: list[Message]) -> Iterator[Arrived]:
-    begin = 0
-    for (topic, partition), run in groupby(zip(map(Message.topic, batch), map(Message.partition, batch), strict=True)):
+    if not batch:
+        return
+    topics, partitions = list(map(Message.topic, batch)), list(map(Message.partition, batch))
+    differs = map(or_, map(ne, topics, islice(topics, 1, None)), map(ne, partitions, islice(partitions, 1, None)))
+    for begin, end in pairwise((0, *compress(count(1), differs), len(batch))):
+        topic, partition = topics[begin], partitions[begin]
         assert topic is not None and partition is not None  # only errors lack them
-        end = begin + sum(1 for _ in run)
         yield Arrived((topic, partition), batch[begin:end])
-        begin = end
 
 
 def _event(message: Message, error: KafkaError) -> Event | None:

@@ -23,7 +23,8 @@ from recorder.recording.pipeline import Pipeline
 from recorder.recording.tape import Tape
 from recorder.recording.throttle import Throttle
 
-FLUSH_MESSAGES = 2_000
+FLUSH_MESSAGES = 250
+"""So many of a partition become columns at once, while the processor still has them in its cache."""
 FLUSH_BYTES = 1 << 20
 PENDING_BYTES = 16 << 20
 """Over all partitions: many of them together hold no more than this before it is flushed."""
@@ -86,6 +87,7 @@ class Reading:
                     self.throttle.pay(event.bytes)
                 self._last_event = time.monotonic()
                 self._take(event, fetcher)
+                del event  # its messages' memory is good for the next ones
             self.advanced(0)
             if self._live and now_ms() >= min(self._live.values()) + _LIVE_GRACE_MS:
                 self._close_windows(fetcher, now_ms() - _LIVE_GRACE_MS)
