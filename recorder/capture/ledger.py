@@ -35,7 +35,9 @@ class Ledger:
         self._known = known
         self.position = start
         """The next offset that nothing is known of."""
-        self._rows: list[Offsets] = []  # each (n, 4): first, last, missing, reason code
+        # Each (n, 4): first, last, missing, reason code. The fresh ones are those that `settle` did not give yet.
+        self._settled: list[Offsets] = []
+        self._fresh: list[Offsets] = []
 
     def saw(self, offsets: Offsets, kept: Flags) -> None:
         """The broker gave these offsets (increasing, from `position` on); those not `kept` were filtered out.
@@ -95,7 +97,13 @@ class Ledger:
                 _rows(starts[between], ends[between], _CODE[rest]),
             )
         )
-        self._rows = [_coalesce(explained[np.argsort(explained[:, _FIRST], kind="stable")])]
+        self._settled, self._fresh = [_coalesce(explained[np.argsort(explained[:, _FIRST], kind="stable")])], []
+
+    def starts_of(self, reason: GapReason) -> list[int]:
+        """The first offset of each gap of this reason."""
+        rows = self._all()
+        starts: list[int] = rows[rows[:, _REASON] == _CODE[reason], _FIRST].tolist()
+        return starts
 
     def gaps(self) -> tuple[Gap, ...]:
         """The ledger as the manifest keeps it; holes that nobody explained are `unexplained`."""
@@ -109,16 +117,35 @@ class Ledger:
     def _holes(self, first: Offsets, last: Offsets) -> Offsets:
         return _rows(first, last, _UNKNOWN) if self._known is None else self._known.explain(first, last)
 
+    def settle(self) -> Offsets:
+        """The rows since the last call, (n, 4); from those of all calls another ledger can be `restore`d."""
+        fresh = _joined(self._fresh)
+        self._fresh = []
+        _add(self._settled, fresh)
+        return fresh
+
+    def restore(self, position: int, rows: Offsets) -> None:
+        """Go on where another ledger stood at `position`, with the next of the `rows` that it settled."""
+        self._fresh = []
+        _add(self._settled, rows)
+        self.position = position
+
     def _append(self, rows: Offsets) -> None:
-        if len(rows):
-            self._rows.append(_coalesce(rows))
-            if len(self._rows) > 256:
-                self._rows = [_coalesce(np.concatenate(self._rows))]
+        _add(self._fresh, _coalesce(rows))
 
     def _all(self) -> Offsets:
-        if len(self._rows) != 1:
-            self._rows = [_coalesce(np.concatenate(self._rows))] if self._rows else [np.empty((0, 4), np.int64)]
-        return self._rows[0]
+        return _joined([*self._settled, *self._fresh])
+
+
+def _add(pieces: list[Offsets], rows: Offsets) -> None:
+    if len(rows):
+        pieces.append(rows)
+        if len(pieces) > 256:
+            pieces[:] = [_joined(pieces)]
+
+
+def _joined(pieces: list[Offsets]) -> Offsets:
+    return _coalesce(np.concatenate(pieces)) if pieces else np.empty((0, 4), np.int64)
 
 
 def _rows(first: Offsets, last: Offsets, code: int) -> Offsets:

@@ -19,6 +19,7 @@ from recorder.errors import CaptureError
 
 MANIFEST_NAME = "manifest.json"
 CHECKPOINT_NAME = "checkpoint.json"
+JOURNAL_NAME = "checkpoint.log"
 
 GapReason = Literal["expired", "aborted", "control", "compacted", "filtered", "unread", "unexplained"]
 FinishedBy = Literal["end", "interrupt", "unfinished"]
@@ -232,6 +233,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
                     )
                 )
         return tuple(found)
+
+    @property
+    def resumable(self) -> bool:
+        """The recording ended before all was read, and may go on (FORMAT.md 18)."""
+        ended_early = self.finished_by == "interrupt" or any(p.missing("unread") for _, p in self.topic_partitions())
+        return ended_early and self.clean is None
 
     def topic_partitions(self) -> Iterator[tuple[Topic, Partition]]:
         return ((topic, partition) for topic in self.topics for partition in topic.partitions)

@@ -144,7 +144,8 @@ def open_capture(path: str | Path) -> Capture:
     except FileNotFoundError:
         if (root / CHECKPOINT_NAME).exists():
             raise CaptureError(
-                f"{root} is an unfinished recording: it has no {MANIFEST_NAME} yet. Record the window again."
+                f"{root} is an unfinished recording: it has no {MANIFEST_NAME} yet. "
+                f"Wait for it, or go on with it: blackbox record --resume {root}."
             ) from None
         raise CaptureError(f"{root} is not a capture: it has no {MANIFEST_NAME}.") from None
     except OSError as error:

@@ -13,7 +13,7 @@ from recorder.window import format_duration, format_time
 
 Rows = list[list[Any]]
 
-_PAST_TENSE = {"record": "recorded", "scrub": "scrubbed", "merge": "merged"}
+_PAST_TENSE = {"record": "recorded", "resume": "resumed", "scrub": "scrubbed", "merge": "merged"}
 
 
 def facts(manifest: Manifest) -> dict[str, str]:
@@ -32,10 +32,13 @@ def facts(manifest: Manifest) -> dict[str, str]:
         "offsets": _offsets_text(partitions),
         "source": f"{_clusters(manifest.cluster_ids)}, {manifest.source.brokers} brokers",
     }
+    times_done = Counter[str]()
     for step in manifest.lineage:
+        times_done[step.verb] += 1
+        again = f" {times_done[step.verb]}" if times_done[step.verb] > 1 else ""
         who = f" by {step.user}" if step.user else ""
         where = f" on {step.host}" if step.host else ""
-        lines[_PAST_TENSE.get(step.verb, step.verb)] = f"{format_time(step.at_ms)}{who}{where} with {step.tool}"
+        lines[_PAST_TENSE.get(step.verb, step.verb) + again] = f"{format_time(step.at_ms)}{who}{where} with {step.tool}"
     for number, note in enumerate(manifest.notes, start=1):
         lines[f"{note.level} {number}"] = note.sentence()
     return lines

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from recorder.capture.manifest import CHECKPOINT_NAME, LOSS_REASONS, MANIFEST_NAME, Partition, Segment
+from recorder.capture.manifest import CHECKPOINT_NAME, JOURNAL_NAME, LOSS_REASONS, MANIFEST_NAME, Partition, Segment
 from recorder.capture.reader import Capture, open_capture
 from recorder.capture.schema import RECORD_SCHEMA, TIMESTAMP_TYPES, payload_sizes
 from recorder.errors import CaptureError
@@ -183,14 +183,15 @@ def _check_files(capture: Capture) -> Iterator[Check]:
     """Files that nobody named are reported; missing ones show when their segment is read."""
     named = {segment.path for _, partition in capture.manifest.topic_partitions() for segment in partition.segments}
     named |= {MANIFEST_NAME}
+    ignored = {CHECKPOINT_NAME, JOURNAL_NAME} if capture.manifest.resumable else set()
     whole = True
     for path in sorted(capture.root.rglob("*")):
         name = path.relative_to(capture.root).as_posix()
         if path.is_symlink():
             yield Check("files", "FAILED", name, "is a link: a capture holds only files of its own")
-        elif path.is_dir() or name in named:
+        elif path.is_dir() or name in named | ignored:
             continue
-        elif name == CHECKPOINT_NAME or name.endswith(".tmp"):
+        elif name in {CHECKPOINT_NAME, JOURNAL_NAME} or name.endswith(".tmp"):
             yield Check("files", "WARNING", name, "left over from writing; it may be removed")
             continue
         else:

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from recorder.capture.ledger import Ledger
 from recorder.capture.manifest import (
     CHECKPOINT_NAME,
+    JOURNAL_NAME,
     MANIFEST_NAME,
     Manifest,
     Partition,
@@ -62,7 +63,8 @@ class PartitionWriter:
         self.topic = topic
         self.partition = partition
         self.segments: list[Segment] = []
-        self.payload_bytes = 0
+        self.payloads: list[int] = []
+        """Bytes of keys and values in each of the segments."""
         self._row_group_bytes = row_group_bytes
         self._pending_bytes = 0
         self._options = writer_options(key_bloom_filter=key_bloom_filter)
@@ -109,8 +111,13 @@ class PartitionWriter:
         self._flush()
         if self._open is not None:
             self.segments.append(self._open.seal())
-            self.payload_bytes += self._open.payload_bytes
+            self.payloads.append(self._open.payload_bytes)
             self._open = None
+
+    def restore(self, segment: Segment, payload_bytes: int) -> None:
+        """Take a segment for written that an earlier writer sealed, before anything is appended."""
+        self.segments.append(segment)
+        self.payloads.append(payload_bytes)
 
     def describe(self, ledger: Ledger, **facts: Any) -> Partition:
         """The manifest's entry for what is sealed, with the ledger's account and further `facts` of Partition."""
@@ -128,7 +135,7 @@ class PartitionWriter:
         segments = tuple(self.segments)
         return {
             "records": sum(segment.records for segment in segments),
-            "payload_bytes": self.payload_bytes,
+            "payload_bytes": sum(self.payloads),
             "min_timestamp_ms": min((segment.min_timestamp_ms for segment in segments), default=None),
             "max_timestamp_ms": max((segment.max_timestamp_ms for segment in segments), default=None),
             "segments": segments,
@@ -232,17 +239,15 @@ def create_directory(path: Path) -> None:
         raise CaptureError(f"Can't create {path}: {error.strerror}.") from error
 
 
-def write_checkpoint(root: Path, manifest: Manifest) -> None:
-    """Note what is sealed so far; call it after a seal, never before."""
-    with reporting_write_errors(root / CHECKPOINT_NAME):
-        write_atomically(root / CHECKPOINT_NAME, encode(manifest))
-
-
 def finish(root: Path, manifest: Manifest) -> None:
-    """Make the directory a capture: the manifest appears whole, or not at all; then the checkpoint goes."""
+    """Make the directory a capture: the manifest appears whole, or not at all; then the checkpoint goes, unless
+    the recording may be resumed.
+    """
     with reporting_write_errors(root / MANIFEST_NAME):
         write_atomically(root / MANIFEST_NAME, encode(manifest))
-        (root / CHECKPOINT_NAME).unlink(missing_ok=True)
+        if not manifest.resumable:
+            for name in (CHECKPOINT_NAME, JOURNAL_NAME):
+                (root / name).unlink(missing_ok=True)
 
 
 @contextmanager

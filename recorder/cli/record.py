@@ -22,6 +22,7 @@ from recorder.cli.output import Format, complain, emit_object, progress, say
 from recorder.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from recorder.capture.manifest import Manifest
     from recorder.kafka.connection import Connection
     from recorder.recording.record import Progress
     from recorder.recording.request import Request
@@ -30,6 +31,7 @@ _WINDOW, _LIVE = "Window", "Going on"
 
 
 def record(
+    context: typer.Context,
     bootstrap_server: Bootstrap = None,
     topic: Topics = None,
     regex: Patterns = None,
@@ -110,6 +112,14 @@ def record(
             rich_help_panel=_LIVE,
         ),
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Go on with a recording that was killed or interrupted, as it was asked for.",
+            show_default=False,
+        ),
+    ] = None,
     form: OutputFormat = Format.TABLE,
 ) -> None:
     """Record a window of topics into a new capture: every record, every field, every missing offset explained.
@@ -118,6 +128,7 @@ def record(
     payments.audit=offset:1200 says it for one topic. Times: RFC 3339, epoch milliseconds, -15m, now.
     Reads only: joins no group, commits nothing, creates nothing. Ctrl-C seals what was read.
     With --follow, captures adjoin by offset below -o DIR; the same command goes on where they end.
+    What was cut off goes on where it ended: blackbox record -b broker:9092 --resume DIR
 
     Example: blackbox record -b broker:9092 -e 'payments\\..*' --from 2026-11-03T14:02Z --to 2026-11-03T14:09Z
     """
@@ -127,6 +138,10 @@ def record(
     from recorder.recording.request import Request, parse_slack
     from recorder.recording.throttle import parse_megabits
 
+    if resume is not None:
+        _only_connection_flags(context)
+        _resume(connect(bootstrap_server, properties or (), command_config), resume, form)
+        return
     if (rotate or keep) and not follow:
         raise UsageError("--rotate and --keep belong to --follow: add it.")
     starts = list(from_ or ())
@@ -155,6 +170,34 @@ def record(
             bar.show(completed=now.offsets, total=now.total, note=f"{now.records:,} records")
 
         manifest = recording.record(connection, request, directory, progress=show, stop=stop)
+    _report(manifest, directory, form)
+
+
+def _resume(connection: Connection, directory: Path, form: Format) -> None:
+    from recorder.cli.interrupt import stopping
+    from recorder.recording.resume import is_finished, resume
+
+    if is_finished(directory):
+        say(f"{directory} is finished: nothing is left to resume.")
+    with stopping() as stop, progress("resume", None) as bar:
+
+        def show(now: Progress) -> None:
+            bar.show(completed=now.offsets, total=now.total, note=f"{now.records:,} records")
+
+        command = ("blackbox", *sys.argv[1:])
+        manifest = resume(connection, directory, command=command, progress=show, stop=stop)
+    _report(manifest, directory, form)
+
+
+def _only_connection_flags(context: typer.Context) -> None:
+    allowed = {"bootstrap_server", "properties", "command_config", "resume", "form"}
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if name not in allowed and source is not None and source.name == "COMMANDLINE":
+            raise UsageError("--resume goes on with what was asked for then: give only connection flags with it.")
+
+
+def _report(manifest: Manifest, directory: Path, form: Format) -> None:
     if form is not Format.TABLE:
         emit_object(
             {
@@ -173,7 +216,7 @@ def record(
     for loss in manifest.losses:
         complain(f"  loss: {loss.sentence()}")
     if manifest.finished_by == "interrupt":
-        complain("Interrupted: what was read until then is sealed.")
+        complain(f"Interrupted: what was read until then is sealed. Go on:  blackbox record --resume {directory}")
         raise typer.Exit(ExitCode.INTERRUPTED)
     if manifest.losses:
         raise typer.Exit(ExitCode.LOSS)

@@ -29,7 +29,7 @@ class Facts:
     window: Asked
     source: Source
     topics: tuple[TopicFacts, ...]
-    step: Step
+    steps: tuple[Step, ...]
 
     @classmethod
     def of(
@@ -49,7 +49,7 @@ class Facts:
             ),
             source=Source(cluster_id=cluster.cluster_id, brokers=len(cluster.brokers)),
             topics=tuple(plan.topics.values()),
-            step=new_step("record", capture_id, command=command),
+            steps=(new_step("record", capture_id, command=command),),
         )
 
 
@@ -80,7 +80,7 @@ def manifest_of(
             )
             for topic in facts.topics
         ),
-        lineage=(facts.step,),
+        lineage=facts.steps,
         notes=tuple(notes),
     )
 
@@ -89,6 +89,11 @@ def notes_of(cluster: Cluster, plan: Plan, tapes: dict[Place, Tape], started_ms:
     """What the recording noticed about the window: deleted starts, late records, changed topics, missing rights."""
     yield from plan.notes
     yield from _start_notes(plan)
+    for (topic, partition), tape in tapes.items():
+        for offset in tape.ledger.starts_of("expired"):
+            if offset >= plan.spans[topic, partition].log_start:
+                text = f"retention deleted from offset {offset} on while it was being read"
+                yield Note(level="warning", text=text, topic=topic, partition=partition)
     yield from _late_notes(plan, tapes, started_ms)
     yield from _topic_notes(cluster, plan)
     if not any(tape.records for tape in tapes.values()):

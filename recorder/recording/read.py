@@ -7,7 +7,7 @@ the reader stands at the end of what is readable (a transaction marker or a comp
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -19,6 +19,7 @@ from recorder.kafka.cluster import Cluster
 from recorder.kafka.fetching import Arrived, Event, Failed, Fetcher, Message, OutOfRange, ReachedEnd, is_denied
 from recorder.kafka.offsets import Place, log_ends, log_starts
 from recorder.recording.columns import to_batch
+from recorder.recording.journal import Sealed
 from recorder.recording.pipeline import Pipeline
 from recorder.recording.tape import Tape
 from recorder.recording.throttle import Throttle
@@ -39,8 +40,8 @@ class Reading:
     cluster: Cluster
     tapes: dict[Place, Tape]
     pipeline: Pipeline
-    sealed: Callable[[], None]
-    """Called in the writer thread after a segment was sealed."""
+    sealed: Callable[[Iterable[Sealed]], None]
+    """Told what was sealed, in the thread that writes just then."""
     stopped: Callable[[], bool]
     advanced: Callable[[int], None]
     """Told how many offsets were passed; with 0, that the reading goes on."""
@@ -76,6 +77,7 @@ class Reading:
                 self.notes.append(Note(level="loss", text=str(error)))
         self._flush_all()
         self.pipeline.wait()
+        self.sealed(self.tapes[place].rest() for place in self._open)
         for place in self._open:
             self.tapes[place].cut_short(self._position[place])
 
@@ -166,10 +168,6 @@ class Reading:
             return
         self._move(place, begins)
         self.pipeline.add(partial(self.tapes[place].advance, begins, "expired"))
-        self.notes.append(
-            Note(level="warning", text=f"retention deleted from offset {at} on while it was being read",
-                 topic=place[0], partition=place[1])
-        )  # fmt: skip
         if self._is_over(place):
             self._finish(place, fetcher)
         else:
@@ -228,21 +226,23 @@ class Reading:
             self._flush(place)
 
     def _append(self, tape: Tape, batch: pa.RecordBatch, lost: list[int]) -> None:
-        if tape.append(batch, lost):
-            self.sealed()
+        if lines := tape.append(batch, lost):
+            self.sealed(lines)
 
     def _finish(self, place: Place, fetcher: Fetcher) -> None:
         self._flush(place)
-        tape = self.tapes[place]
-        assert tape.end is not None
-        self.pipeline.add(partial(tape.advance, tape.end))
+        self.pipeline.add(partial(self._seal, self.tapes[place]))
         self._drop(place, fetcher)
+
+    def _seal(self, tape: Tape) -> None:
+        self.sealed([tape.finish()])
 
     def _lose(self, place: Place, fetcher: Fetcher, text: str) -> None:
         """End the reading of a partition before its end, and say why."""
         self.notes.append(Note(level="loss", text=text, topic=place[0], partition=place[1]))
         self._flush(place)
         self.pipeline.wait()
+        self.sealed([self.tapes[place].rest()])
         self.tapes[place].cut_short(self._position[place])
         self._drop(place, fetcher)
 

@@ -6,23 +6,25 @@ import gc
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from recorder.capture import writer
 from recorder.capture.limits import allow_open_files
-from recorder.capture.manifest import Manifest
-from recorder.capture.schema import row_group_bytes
+from recorder.capture.manifest import Manifest, Note
+from recorder.capture.schema import SEGMENT_BYTES, row_group_bytes
+from recorder.errors import CaptureError
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import Connection
 from recorder.kafka.offsets import Place
+from recorder.recording.checkpoint import Checkpoint, write_checkpoint
 from recorder.recording.describe import Facts, manifest_of, notes_of
 from recorder.recording.holes import explain_holes
+from recorder.recording.journal import Journal
 from recorder.recording.pipeline import Pipeline
-from recorder.recording.plan import Plan, make_plan, select_topics
+from recorder.recording.plan import make_plan, select_topics
 from recorder.recording.read import Reading
 from recorder.recording.request import Request
 from recorder.recording.tape import Tape
@@ -64,45 +66,91 @@ def record(
     chosen = select_topics(cluster.names(), request.names, request.patterns, request.excludes)
     plan = make_plan(cluster, cluster.topics(chosen), request, now_ms=started_ms)
     writer.create_directory(directory)
-    cut = row_group_bytes(len(plan.spans))
-    tapes = {place: Tape(directory, place, plan, cut) for place in plan.spans}
-    allow_open_files(len(tapes))
+    tapes: dict[Place, Tape] = {}
     try:
-        return _record(cluster, request, plan, tapes, directory, started_ms, stop or threading.Event(), progress)
-    except BaseException:
-        for tape in tapes.values():
-            tape.writer.abandon()
-        if not any(tape.writer.segments for tape in tapes.values()):
+        with Journal(directory) as journal:
+            facts = Facts.of(cluster, plan, request.from_text, request.to_text, request.command, started_ms)
+            checkpoint = Checkpoint.of(facts, plan, request)
+            write_checkpoint(directory, checkpoint)
+            tapes |= tapes_of(directory, checkpoint)
+            return run(cluster, checkpoint, tapes, journal, directory, stop or threading.Event(), progress)
+    except BaseException as error:
+        sealed = sum(sum(tape.writer.payloads) for tape in tapes.values())
+        # Less than a segment is sooner read again than resumed; unless room on the disk is what was missing.
+        if not sealed or (sealed < SEGMENT_BYTES and not isinstance(error, CaptureError)):
             shutil.rmtree(directory, ignore_errors=True)
         raise
 
 
-def _record(
+def tapes_of(directory: Path, checkpoint: Checkpoint) -> dict[Place, Tape]:
+    """A tape at its start for every partition of the plan."""
+    plan = checkpoint.plan
+    cut = row_group_bytes(len(plan.spans))
+    allow_open_files(len(plan.spans))
+    return {place: Tape(directory, place, plan, cut) for place in plan.spans}
+
+
+def run(
     cluster: Cluster,
-    request: Request,
-    plan: Plan,
+    checkpoint: Checkpoint,
     tapes: dict[Place, Tape],
+    journal: Journal,
     directory: Path,
-    started_ms: int,
     stop: threading.Event,
     progress: Callable[[Progress], None] | None,
+    *,
+    notes: Sequence[Note] = (),
+    gone: Collection[str] = (),
 ) -> Manifest:
-    facts = Facts.of(cluster, plan, request.from_text, request.to_text, request.command, started_ms)
-    checkpoint = partial(_checkpoint, directory, facts, tapes)
-    checkpoint()
+    """Read on from where the tapes stand, explain what is missing, and write the manifest, with `notes` in it.
+
+    Tapes that stand at their end already are only explained, and those of topics that are `gone` are not.
+    """
+    try:
+        return _run(cluster, checkpoint, tapes, journal, directory, stop, progress, notes, gone)
+    except BaseException as error:
+        for tape in tapes.values():
+            tape.writer.abandon()
+        if isinstance(error, CaptureError) and any(tape.writer.segments for tape in tapes.values()):
+            raise CaptureError(f"{error} Go on once that is mended: blackbox record --resume {directory}.") from error
+        raise
+
+
+def _run(
+    cluster: Cluster,
+    checkpoint: Checkpoint,
+    tapes: dict[Place, Tape],
+    journal: Journal,
+    directory: Path,
+    stop: threading.Event,
+    progress: Callable[[Progress], None] | None,
+    notes: Sequence[Note],
+    gone: Collection[str],
+) -> Manifest:
+    facts, plan, cap = checkpoint.facts, checkpoint.plan, checkpoint.max_bytes_per_second
     with without_collector(), Pipeline() as pipeline:
         meter = _Meter(plan.offsets, tapes, progress)
-        cap = request.max_bytes_per_second
-        throttle = Throttle(cap, rest=stop.wait) if cap else None
+        meter.advance(sum(tape.ledger.position - tape.ledger.start for tape in tapes.values()))
         reading = Reading(
-            cluster, tapes, pipeline, checkpoint, stop.is_set, meter.advance, request.transaction_seconds, throttle
+            cluster,
+            tapes,
+            pipeline,
+            journal.add,
+            stop.is_set,
+            meter.advance,
+            checkpoint.transaction_seconds,
+            Throttle(cap, rest=stop.wait) if cap else None,
         )
         reading.run(_now_ms)
-    interrupted = stop.is_set() and not request.live
-    explain_holes(cluster, tapes, plan.topics, within_seconds=_AFTER_INTERRUPT_SECONDS if interrupted else None)
-    for tape in tapes.values():
-        tape.writer.seal()
-    notes = (*notes_of(cluster, plan, tapes, started_ms), *reading.notes)
+    interrupted = stop.is_set() and not checkpoint.live
+    explain_holes(
+        cluster,
+        {place: tape for place, tape in tapes.items() if place[0] not in gone},
+        plan.topics,
+        within_seconds=_AFTER_INTERRUPT_SECONDS if interrupted else None,
+    )
+    journal.sync()
+    notes = (*notes_of(cluster, plan, tapes, facts.started_ms), *notes, *reading.notes)
     manifest = manifest_of(
         facts,
         {place: tape.describe() for place, tape in tapes.items()},
@@ -124,11 +172,6 @@ def without_collector() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def _checkpoint(directory: Path, facts: Facts, tapes: dict[Place, Tape]) -> None:
-    sealed = {place: tape.sealed() for place, tape in tapes.items()}
-    writer.write_checkpoint(directory, manifest_of(facts, sealed, finished_by="unfinished", at_ms=_now_ms()))
 
 
 class _Meter:

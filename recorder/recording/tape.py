@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from recorder.capture.ledger import Ledger
-from recorder.capture.manifest import GapReason, Partition
+from recorder.capture.manifest import GapReason, Partition, Segment
 from recorder.capture.writer import PartitionWriter
 from recorder.kafka.offsets import Place
+from recorder.recording.journal import Sealed, pack_rows, unpack_rows
 from recorder.recording.plan import FOR_EVER_MS, Plan
 
 _MINUTES_MS, _WEEK_MS = 300_000, 604_800_000
@@ -46,11 +47,12 @@ class Tape:
         self._late_records = 0
         self._latest_ms = 0
         self._headers_lost: list[int] = []
+        self._headers_told = 0
         self.advance(max(span.start, span.log_start), "expired")
 
-    def append(self, batch: pa.RecordBatch, headers_lost: list[int]) -> bool:
-        """Take what arrived (RECORD_SCHEMA) and the offsets whose headers could not be read; True when a segment was
-        sealed. Offsets outside the span are somebody else's.
+    def append(self, batch: pa.RecordBatch, headers_lost: list[int]) -> list[Sealed]:
+        """Take what arrived (RECORD_SCHEMA) and the offsets whose headers could not be read; gives a line for the
+        journal for each segment that was sealed. Offsets outside the span are somebody else's.
         """
         offsets = batch.column("offset").to_numpy()
         low, high = np.searchsorted(offsets, (self.ledger.position, self.end if self.end is not None else 2**63 - 1))
@@ -58,11 +60,44 @@ class Tape:
         high = low + self._until_over(offsets[low:high], timestamps[low:high])
         batch, offsets, timestamps = batch.slice(low, high - low), offsets[low:high], timestamps[low:high]
         kept = self._in_window(timestamps)
-        self._count_late(timestamps, kept)
         self._headers_lost += [offset for offset in headers_lost if offset in offsets[kept]]
-        self.ledger.saw(offsets, kept)
-        self.records += int(kept.sum())
-        return self.writer.append(batch if kept.all() else batch.filter(pa.array(kept)))
+        before = len(self.writer.segments)
+        self.writer.append(batch if kept.all() else batch.filter(pa.array(kept)))
+        lines, at = [], 0
+        # Accounted up to where each segment ends, so that its line tells nothing of what came after it.
+        for segment, payload_bytes in zip(self.writer.segments[before:], self.writer.payloads[before:], strict=True):
+            stop = int(np.searchsorted(offsets, segment.last_offset, side="right"))
+            self._account(offsets[at:stop], timestamps[at:stop], kept[at:stop])
+            lines.append(self._line(segment, payload_bytes))
+            at = stop
+        self._account(offsets[at:], timestamps[at:], kept[at:])
+        return lines
+
+    def finish(self) -> Sealed:
+        """All was read: account for it up to the end and seal the rest."""
+        assert self.end is not None
+        self.advance(self.end)
+        return self.rest()
+
+    def rest(self) -> Sealed:
+        """Seal what is there; the line for the journal says that this is how far the partition came."""
+        before = len(self.writer.segments)
+        self.writer.seal()
+        segment = self.writer.segments[-1] if len(self.writer.segments) > before else None
+        return self._line(segment, self.writer.payloads[-1] if segment else 0, beyond=self.beyond)
+
+    def restore(self, line: Sealed) -> None:
+        """Go on where an earlier tape stood, with the next of the lines that it gave."""
+        self.ledger.restore(line.position, unpack_rows(line.rows))
+        if line.segment:
+            self.writer.restore(line.segment, line.payload_bytes)
+            self.records += line.segment.records
+        self._headers_lost += line.headers_lost
+        self._headers_told = len(self._headers_lost)
+        self.beyond, self._newest_ms = line.beyond, line.newest_ms
+        self._late_records, self._latest_ms = line.late_records, line.latest_ms
+        if line.done:
+            self.end = line.position
 
     def advance(self, offset: int, reason: GapReason | None = None) -> None:
         """Nothing more lies before `offset` (at most the span's end): for `reason`, or a hole to be explained."""
@@ -91,12 +126,31 @@ class Tape:
             headers_lost=tuple(self._headers_lost),
         )
 
-    def sealed(self) -> Partition:
-        """The checkpoint's entry: what is sealed so far, and where reading would go on (FORMAT.md 18)."""
-        segments = self.writer.segments
-        end = segments[-1].last_offset + 1 if segments else self.ledger.start
-        return Partition(
-            partition=self.place[1], start_offset=self.ledger.start, end_offset=end, **self.writer.written()
+    def _account(
+        self, offsets: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64], kept: npt.NDArray[np.bool_]
+    ) -> None:
+        self._count_late(timestamps, kept)
+        self.ledger.saw(offsets, kept)
+        self.records += int(kept.sum())
+
+    def _line(self, segment: Segment | None, payload_bytes: int, *, beyond: int = 0) -> Sealed:
+        """How the partition stands. After a segment's last record `beyond` is 0: that record lay in the window."""
+        position = self.ledger.position
+        told = self._headers_told
+        self._headers_told = max(told, sum(offset < position for offset in self._headers_lost))
+        return Sealed(
+            topic=self.place[0],
+            partition=self.place[1],
+            position=position,
+            done=self.end is not None and position >= self.end,
+            segment=segment,
+            payload_bytes=payload_bytes,
+            rows=pack_rows(self.ledger.settle()),
+            headers_lost=tuple(self._headers_lost[told : self._headers_told]),
+            beyond=beyond,
+            newest_ms=self._newest_ms,
+            late_records=self._late_records,
+            latest_ms=self._latest_ms,
         )
 
     def _in_window(self, timestamps: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

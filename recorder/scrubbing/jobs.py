@@ -118,7 +118,7 @@ def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
     finally:
         _close(found, pairs)
         pa.default_memory_pool().release_unused()
-    return Rewritten((), tuple(writer.segments), writer.payload_bytes, _counts(topic), frame.digest())
+    return Rewritten((), tuple(writer.segments), sum(writer.payloads), _counts(topic), frame.digest())
 
 
 def batches(root: Path, segment: Segment) -> Iterator[pa.RecordBatch]:

@@ -6,6 +6,7 @@ import errno
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from recorder.capture import schema, writer
 from recorder.capture.manifest import Segment
 from recorder.capture.schema import RECORD_SCHEMA, record_sizes, row_group_bytes
-from recorder.capture.writer import PartitionWriter, create_directory, finish, write_checkpoint
+from recorder.capture.writer import PartitionWriter, create_directory, finish
 from recorder.errors import CaptureError, UsageError
 from tests.builders import T0, make_capture, record, to_batch
 
@@ -149,10 +150,18 @@ def test_a_directory_that_exists_is_refused(tmp_path: Path) -> None:
 def test_the_manifest_replaces_the_checkpoint(tmp_path: Path) -> None:
     manifest = make_capture(tmp_path / "c", [("t", 0, T0, "k", "v")]).manifest
     (tmp_path / "d").mkdir()
-    write_checkpoint(tmp_path / "d", manifest)
-    assert [path.name for path in (tmp_path / "d").iterdir()] == ["checkpoint.json"]
+    for name in ("checkpoint.json", "checkpoint.log"):
+        (tmp_path / "d" / name).touch()
     finish(tmp_path / "d", manifest)
     assert [path.name for path in (tmp_path / "d").iterdir()] == ["manifest.json"]
+
+
+def test_the_checkpoint_of_an_interrupted_recording_stays(tmp_path: Path) -> None:
+    manifest = make_capture(tmp_path / "c", [("t", 0, T0, "k", "v")]).manifest
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "checkpoint.json").touch()
+    finish(tmp_path / "d", msgspec.structs.replace(manifest, finished_by="interrupt"))
+    assert {path.name for path in (tmp_path / "d").iterdir()} == {"checkpoint.json", "manifest.json"}
 
 
 def test_a_failed_write_of_the_manifest_leaves_no_trace_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recorder.capture import writer as writer_module
+from recorder.capture.manifest import Partition
 from recorder.capture.schema import ROW_GROUP_BYTES, Record
 from recorder.recording import tape as tape_module
+from recorder.recording.journal import Sealed, unpack_rows
 from recorder.recording.plan import Plan, Span
 from recorder.recording.tape import Tape
 from recorder.window import Window
@@ -138,12 +144,96 @@ def test_a_live_partition_that_is_cut_short_ends_where_it_stands(tmp_path: Path)
     assert (described.end_offset, described.missing("unread"), described.missing("control")) == (9, 0, 3)
 
 
-def test_the_checkpoint_tells_only_what_is_sealed(tmp_path: Path) -> None:
-    one = tape(tmp_path)
-    one.append(to_batch(rows([150] * 5)), [])
-    assert (one.sealed().records, one.sealed().end_offset) == (0, 0)
-    one.writer.seal()
-    one.append(to_batch(rows([150] * 5, start=5)), [])
-    assert (one.sealed().records, one.sealed().end_offset) == (5, 5)
-    (segment,) = one.sealed().segments
-    assert (tmp_path / segment.path).exists()
+def pieces(records: list[Record], cuts: list[int]) -> Iterator[list[Record]]:
+    for start, stop in zip([0, *cuts], [*cuts, len(records)], strict=True):
+        if records[start:stop]:
+            yield records[start:stop]
+
+
+def write(one: Tape, records: list[Record], cuts: list[int], until: int = 10**9) -> list[Sealed]:
+    """Give the records to a tape in pieces, `until` so many were given; the lines of the journal."""
+    lines: list[Sealed] = []
+    for piece in pieces(records, cuts):
+        if until <= 0 or (one.end is not None and one.ledger.position >= one.end):
+            return lines
+        lost = [record.offset for record in piece if record.offset % 7 == 0]
+        lines += one.append(to_batch(piece), lost)
+        until -= len(piece)
+    return lines
+
+
+CUTS = st.lists(st.integers(0, 60), max_size=8).map(sorted)
+
+
+@settings(deadline=None)
+@given(
+    log=st.lists(st.tuples(st.integers(1, 3), TIMES | st.just(150)), max_size=60),
+    first_cuts=CUTS,
+    second_cuts=CUTS,
+    killed_after=st.integers(0, 60),
+    rested=st.booleans(),
+)
+def test_a_tape_that_is_restored_from_its_lines_ends_as_an_undisturbed_one(
+    log: list[tuple[int, int]], first_cuts: list[int], second_cuts: list[int], killed_after: int, rested: bool
+) -> None:
+    offsets = np.cumsum([step for step, _ in log]).tolist()
+    everything = [
+        record("t", 0, time, value="x" * 40, offset=offset) for offset, (_, time) in zip(offsets, log, strict=True)
+    ]
+    with TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tape_module, "SURE_RECORDS", SURE)
+        patch.setattr(writer_module, "SEGMENT_BYTES", 200)
+
+        def new(name: str) -> Tape:
+            plan = Plan({}, {("t", 0): Span(0, 200, None, 0, WINDOW)}, WINDOW, SLACK)
+            root = Path(directory, name)
+            root.mkdir(exist_ok=True)
+            return Tape(root, ("t", 0), plan, 100)
+
+        undisturbed = new("a")
+        write(undisturbed, everything, first_cuts)
+        undisturbed.finish()
+
+        killed = new("b")
+        lines = write(killed, everything, first_cuts, until=killed_after)
+        if rested:
+            lines.append(killed.rest())
+        killed.writer.abandon()
+        resumed = new("b")
+        for line in lines:
+            resumed.restore(line)
+        write(resumed, [one for one in everything if one.offset >= resumed.ledger.position], second_cuts)
+        resumed.finish()
+        if rested:  # the rest was sealed before its segment was full
+            assert records_of(resumed) == records_of(undisturbed)
+            assert without_segments(resumed) == without_segments(undisturbed)
+        else:
+            assert resumed.describe() == undisturbed.describe()
+        assert resumed.late == undisturbed.late
+        assert resumed.records == undisturbed.records
+
+
+def records_of(one: Tape) -> list[int]:
+    paths = [one.writer.root / segment.path for segment in one.writer.segments]
+    return [offset for path in paths for offset in pq.read_table(path).column("offset").to_pylist()]
+
+
+def without_segments(one: Tape) -> Partition:
+    return msgspec.structs.replace(one.describe(), segments=())
+
+
+def test_a_line_tells_nothing_of_what_came_after_its_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "SEGMENT_BYTES", 1)
+    plan = Plan({}, {("t", 0): Span(0, 100, None, 0, WINDOW)}, WINDOW, SLACK)
+    one = Tape(tmp_path, ("t", 0), plan, 3)
+    times = [150, 50, 150, 150, 50, 150, 205, 150, 150]
+    records = [record("t", 0, time, value="x", offset=offset) for offset, time in enumerate(times)]
+    first, second = one.append(to_batch(records), [2, 7, 8])
+    assert (first.position, first.headers_lost, first.late_records) == (4, (2,), 0)
+    assert (second.position, second.headers_lost, second.late_records) == (9, (7, 8), 2)
+    assert not first.done
+    assert first.segment is not None
+    assert (tmp_path / first.segment.path).exists()
+    assert unpack_rows(first.rows)[:, 0].tolist() == [1]
+    last = one.finish()
+    assert (last.position, last.segment, last.done) == (100, None, True)
