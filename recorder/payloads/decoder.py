@@ -178,4 +178,6 @@ def _of_schema(schema: Schema, book: SchemaBook, indexes: tuple[int, ...] | None
         from recorder.payloads.json_text import JsonCodec
 
         return JsonCodec()
-    raise PayloadError(Reason.NO_COMPILER, schema.title)
+    from recorder.payloads.protobuf import ProtobufCodec
+
+    return ProtobufCodec(schema, referenced, indexes)
