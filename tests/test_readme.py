@@ -14,7 +14,7 @@ from recorder.cli.main import app, main
 from tests.builders import T0, make_capture
 
 README = Path(__file__).parent.parent / "README.md"
-OFFLINE = {"info", "ls", "cat", "sql", "cut", "verify"}
+OFFLINE = {"info", "ls", "cat", "sql", "cut", "merge", "verify"}
 
 
 def commands() -> Iterator[list[str]]:
@@ -56,6 +56,9 @@ def test_a_command_that_needs_no_broker_runs(
             ("payments.dlq", 0, T0 + 5, "pay-2", "{cut", [("error.exception", "JSONDecodeError")]),
         ],
     )
+    for name, offsets, cluster in (("before", 4, "eu"), ("during", 6, "eu"), ("eu", 1, "eu"), ("us", 1, "us")):
+        rows = [("payments", 0, T0 + n, f"pay-{n}", {"n": n}) for n in range(offsets)]
+        make_capture(tmp_path / name, rows, cluster_id=cluster)
     with pytest.raises(SystemExit) as end:
         main(words)
     said = capsys.readouterr()

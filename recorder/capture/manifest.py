@@ -209,6 +209,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(sorted(one for one in found if one is not None))
 
     @property
+    def of_unknown_cluster(self) -> bool:
+        """Whether some records came from a cluster that is not known."""
+        origins = [topic.origin for topic in self.topics]
+        clusters = [one.cluster_id if isinstance(one, Origin) else self.source.cluster_id for one in origins]
+        return None in clusters
+
+    @property
     def losses(self) -> tuple[Note, ...]:
         """Every loss, named; empty when the capture is exact. Not empty means exit code 3."""
         found = [note for note in self.notes if note.level == "loss"]

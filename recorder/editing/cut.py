@@ -7,11 +7,10 @@ missing for its reason, because nobody knows which side of the cut a lost record
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -21,14 +20,11 @@ from recorder.capture.reader import Capture
 from recorder.capture.selection import Selection
 from recorder.editing.cut_partition import Done, Job, Wanted, cut_partition, survey
 from recorder.editing.derive import finished, new_directory, remains_clean
+from recorder.editing.each import Progress, each
 from recorder.editing.sample import Types, needed_hashes
 from recorder.errors import UsageError
 from recorder.query.condition import Condition
 from recorder.window import format_time
-
-_T = TypeVar("_T")
-Progress = Callable[[int], None]
-"""Bytes of segments worked through since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +73,7 @@ def cut(
         if wanted.sample is not None:
             needed = needed_hashes(found, wanted.sample.limit)
             jobs = [replace(job, needed=needed) for job in jobs]
-        done = _each(cut_partition, jobs, executor, progress)
+        done = each(cut_partition, jobs, executor, progress)
         manifest = msgspec.structs.replace(
             parent,
             window=window,
@@ -106,21 +102,9 @@ def _jobs(capture: Capture, root: Path, wanted: Wanted, *, bloom: bool) -> list[
     return jobs
 
 
-def _each(
-    work: Callable[[Job], _T], jobs: Sequence[Job], executor: Executor | None, progress: Progress | None
-) -> list[_T]:
-    results: Iterable[_T] = map(work, jobs) if executor is None else executor.map(work, jobs)
-    done = []
-    for job, result in zip(jobs, results, strict=True):
-        done.append(result)
-        if progress:
-            progress(sum(segment.bytes for segment in job.ledger.segments))
-    return done
-
-
 def _survey(jobs: Sequence[Job], executor: Executor | None, progress: Progress | None) -> dict[str, Types]:
     found: dict[str, Types] = {}
-    for job, types in zip(jobs, _each(survey, jobs, executor, progress), strict=True):
+    for job, types in zip(jobs, each(survey, jobs, executor, progress), strict=True):
         if job.topic in found:
             found[job.topic].join(types)
         else:

@@ -54,6 +54,10 @@ class Job:
     def ledger(self) -> Partition:
         return self.capture.manifest.topics[0].partitions[0]
 
+    @property
+    def bytes(self) -> int:
+        return sum(segment.bytes for segment in self.ledger.segments)
+
 
 @dataclass(frozen=True, slots=True)
 class Done:

@@ -37,14 +37,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 def check_clusters(manifest: Manifest, target_id: str | None, options: Options) -> Iterator[Finding]:
     """Is this the cluster to write into, and the capture one to let out?"""
-    source_id = manifest.source.cluster_id
-    if source_id is None or target_id is None:
-        whose = (
-            "The capture does not say which cluster it" if source_id is None else "The target does not say what it is"
+    sources = manifest.cluster_ids
+    if target_id is None or not sources or manifest.of_unknown_cluster:
+        what = (
+            "The target does not say what it is"
+            if target_id is None
+            else "The capture does not say which cluster it came from"
         )
-        what = f"{whose} came from" if source_id is None else whose
         yield _warning(None, f"{what}, so nobody can tell whether this is the source cluster", "Make sure it is not.")
-    elif source_id == target_id and not options.allow_source_cluster:
+    if target_id in sources and not options.allow_source_cluster:
         yield Finding(
             severity="error",
             topic=None,

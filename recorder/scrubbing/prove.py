@@ -19,7 +19,7 @@ from desensitizers.proof.peel import layers
 from desensitizers.proof.rescan import Rescan
 from desensitizers.proof.search import BLOCK_BYTES, Exact, Haystack, Needles
 from desensitizers.proof.spill import Spill
-from recorder.capture.manifest import MANIFEST_NAME, Manifest, Segment
+from recorder.capture.manifest import MANIFEST_NAME, Manifest, Origin, Segment
 from recorder.capture.schema import HEADERS_TYPE, RECORD_SCHEMA
 from recorder.capture.writer import PartitionWriter
 from recorder.scrubbing.jobs import Frame, batches, forget_plans
@@ -103,6 +103,7 @@ def prove_manifest(manifest: Manifest, detectors: Sequence[str], spill: Spill | 
     texts += [note.sentence() for note in manifest.notes]
     texts += [text for pair in manifest.tags.items() for text in pair]
     for topic in manifest.topics:
+        texts += [topic.origin.cluster_id or "", topic.origin.name] if isinstance(topic.origin, Origin) else []
         texts += [topic.name, *(text for pair in (topic.config or {}).items() for text in pair)]
     for step in manifest.lineage:
         texts += [step.user or "", step.host or "", *step.command]

@@ -18,6 +18,9 @@ from recorder.capture.writer import PartitionWriter, create_directory, finish
 from tests.builders import T0, describe, to_batch
 
 KEYS = st.sampled_from([None, b"", b"a", b"b", b"c", b"\x00\xff"])
+Log = dict[tuple[str, int], tuple[int, list[tuple[int, GapReason | None]]]]
+"""For each partition its start offset and its history: how many records (None), or offsets missing for a reason."""
+
 PLACES = [("one", 0), ("one", 1), ("two", 0)]
 
 
@@ -28,14 +31,12 @@ def histories(draw: st.DrawFn) -> list[tuple[int, GapReason | None]]:
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> dict[tuple[str, int], tuple[int, list[tuple[int, GapReason | None]]]]:
-    """For each partition its start offset and history."""
+def logs(draw: st.DrawFn) -> Log:
+    """Any partitions."""
     return {place: (draw(st.integers(0, 50)), draw(histories())) for place in PLACES}
 
 
-def write_log(
-    root: Path, log: dict[tuple[str, int], tuple[int, list[tuple[int, GapReason | None]]]], **facts: Any
-) -> Capture:
+def write_log(root: Path, log: Log, **facts: Any) -> Capture:
     """A capture with these partitions; keys, times and values follow from the offsets."""
     create_directory(root)
     parts: dict[str, list[Partition]] = {}

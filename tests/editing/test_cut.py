@@ -19,7 +19,7 @@ from recorder.editing.cut_partition import Wanted
 from recorder.errors import CaptureError, UsageError
 from recorder.window import Window
 from tests.builders import T0, make_capture, record
-from tests.editing.splitting import KEYS, content, ledger_sums, logs, write_log
+from tests.editing.splitting import KEYS, Log, content, ledger_sums, logs, write_log
 
 SELECTIONS = st.builds(
     Selection,
@@ -37,7 +37,7 @@ def part(capture: Capture, out: Path, selection: Selection | None = None, where:
 
 @settings(max_examples=25, deadline=None)
 @given(log=logs(), selection=SELECTIONS)
-def test_a_cut_holds_the_selected_records_and_the_rest_is_filtered(log: dict, selection: Selection) -> None:
+def test_a_cut_holds_the_selected_records_and_the_rest_is_filtered(log: Log, selection: Selection) -> None:
     with tempfile.TemporaryDirectory() as directory:
         capture = write_log(Path(directory) / "c", log)
         before, after = content(capture), content(part(capture, Path(directory) / "cut", selection))
@@ -62,7 +62,7 @@ def test_a_cut_holds_the_selected_records_and_the_rest_is_filtered(log: dict, se
 
 @settings(max_examples=12, deadline=None)
 @given(log=logs(), one=SELECTIONS, other=SELECTIONS)
-def test_a_cut_of_a_cut_is_the_cut_of_both(log: dict, one: Selection, other: Selection) -> None:
+def test_a_cut_of_a_cut_is_the_cut_of_both(log: Log, one: Selection, other: Selection) -> None:
     both = Selection(
         topics=tuple(set(one.topics) & set(other.topics)) or one.topics or other.topics,
         partitions=tuple(set(one.partitions) & set(other.partitions)) or one.partitions or other.partitions,
