@@ -40,6 +40,10 @@ class KafkaUnavailableError(BlackboxError):
     """A broker did not answer, refused us, or answered with an error that retrying can't cure."""
 
 
+class StoreUnavailableError(BlackboxError):
+    """An object store did not answer, refused us, or holds no such bucket."""
+
+
 class CaptureError(BlackboxError):
     """A capture that is torn, altered, unfinished or from a newer version."""
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from recorder.capture.manifest import Step
+from recorder.capture.object_stores import masked
 
 
 def tool_version() -> str:
@@ -35,12 +36,16 @@ def new_step(verb: str, capture_id: str, *, parent_id: str | None = None, comman
 
 
 def without_secrets(command: Sequence[str]) -> tuple[str, ...]:
-    """The command line with the value of every client setting (`-X key=value`) replaced: any may be a secret."""
+    """The command line as it may be kept.
+
+    The value of every client setting (`-X key=value`) is replaced, because any may be a secret, and the credentials
+    that an object store's URI may hold.
+    """
     shown = []
     for before, word in zip(("", *command), command, strict=False):
         if before == "-X":
             word = f"{word.partition('=')[0]}=…"
         elif word.startswith("-X") and word != "-X":
             word = f"-X{word[2:].partition('=')[0]}=…"
-        shown.append(word)
+        shown.append(masked(word))
     return tuple(shown)

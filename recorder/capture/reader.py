@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recorder.capture.limits import allow_open_files
+from recorder.capture.locations import Location, ObjectPath, locate, parquet_source
 from recorder.capture.manifest import (
     CHECKPOINT_NAME,
     MANIFEST_NAME,
@@ -29,7 +29,7 @@ from recorder.capture.manifest import (
 from recorder.capture.merge import EFFECTIVE, merge_by_time
 from recorder.capture.schema import RECORD_SCHEMA, ROW_GROUP_RECORDS, Record
 from recorder.capture.selection import Selection, require_known
-from recorder.errors import CaptureError, UsageError
+from recorder.errors import BlackboxError, CaptureError, UsageError
 from recorder.window import Window
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ _FUTURE_TOLERANCE_MS = 3_600_000  # what Kafka 4 accepts by default (message.tim
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A finished capture on disk. Open one with `open_capture`."""
+    """A finished capture. Open one with `open_capture`."""
 
-    root: Path
+    root: Location
     manifest: Manifest
 
     def batches(
@@ -116,7 +116,7 @@ class Capture:
         window, keys = selection.window, pa.array(selection.keys, pa.binary())
         wanted = RECORD_SCHEMA.names if columns is None else {*columns, *_filter_columns(selection)}
         schema = pa.schema([field for field in RECORD_SCHEMA if field.name in wanted])
-        with reading(path), pq.ParquetFile(path, page_checksum_verification=True, memory_map=False) as file:
+        with reading(path), pq.ParquetFile(**parquet_source(path), page_checksum_verification=True) as file:
             for group in range(file.num_row_groups):
                 if not _group_may_match(file.metadata.row_group(group), window):
                     continue
@@ -132,25 +132,32 @@ class Capture:
                         yield batch if columns is None else batch.select(list(columns))
 
 
-def open_capture(path: str | Path) -> Capture:
-    """Open a finished capture; CaptureError says why a path is none."""
-    root = Path(path)
+def open_capture(path: str | Location) -> Capture:
+    """Open a finished capture, in a directory or by an object store's URI; CaptureError says why a path is none.
+
+    Raises StoreUnavailableError when the object store does not answer, or not us.
+    """
+    root = locate(path)
     manifest_path = root / MANIFEST_NAME
-    if not root.is_dir():
-        what = "is a file, not a capture directory" if root.exists() else "does not exist"
-        raise UsageError(f"{root} {what}: give the directory that 'blackbox record -o' wrote.")
     try:
         raw = manifest_path.read_bytes()
-    except FileNotFoundError:
-        if (root / CHECKPOINT_NAME).exists():
-            raise CaptureError(
-                f"{root} is an unfinished recording: it has no {MANIFEST_NAME} yet. "
-                f"Wait for it, or go on with it: blackbox record --resume {root}."
-            ) from None
-        raise CaptureError(f"{root} is not a capture: it has no {MANIFEST_NAME}.") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise _no_capture(root) from None
     except OSError as error:
         raise CaptureError(f"Can't read {manifest_path}: {error.strerror}.") from error
     return Capture(root, decode(raw, where=str(manifest_path)))
+
+
+def _no_capture(root: Location) -> BlackboxError:
+    if not root.is_dir():
+        what = "is a file, not a capture directory" if root.exists() else "does not exist"
+        return UsageError(f"{root} {what}: give the directory that 'blackbox record -o' wrote.")
+    if (root / CHECKPOINT_NAME).exists():
+        return CaptureError(
+            f"{root} is an unfinished recording: it has no {MANIFEST_NAME} yet. "
+            f"Wait for it, or go on with it: blackbox record --resume {root}."
+        )
+    return CaptureError(f"{root} is not a capture: it has no {MANIFEST_NAME}.")
 
 
 def to_records(batch: pa.RecordBatch) -> Iterator[Record]:
@@ -161,7 +168,7 @@ def to_records(batch: pa.RecordBatch) -> Iterator[Record]:
         yield Record(topic, partition, offset, timestamp, kind, key, value, pairs, epoch)
 
 
-def total_bytes(path: str | Path) -> int:
+def total_bytes(path: str | Location) -> int:
     """Bytes of all segments of a capture; 0 when it can't be opened."""
     try:
         manifest = open_capture(path).manifest
@@ -173,7 +180,7 @@ def total_bytes(path: str | Path) -> int:
 class reading:  # noqa: N801
     """Turn what goes wrong inside a file into a sentence that names it and says what to do."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Location) -> None:
         self._path = path
 
     def __enter__(self) -> None:
@@ -184,6 +191,8 @@ class reading:  # noqa: N801
             raise CaptureError(
                 f"Segment {self._path} is missing. Run 'blackbox verify' to see what else is."
             ) from error
+        if isinstance(self._path, ObjectPath):
+            self._path.explain(error)
         if isinstance(error, OSError) and error.errno is not None and error.errno != errno.EINVAL:
             hint = " Raise the limit: ulimit -n 65536." if error.errno == errno.EMFILE else ""
             raise CaptureError(f"Can't read segment {self._path}: {os.strerror(error.errno)}.{hint}") from error

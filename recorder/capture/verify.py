@@ -6,11 +6,12 @@ Segments are independent, so they are checked through a `concurrent.futures.Exec
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from recorder.capture.locations import Location, locate, names_below, whole
 from recorder.capture.manifest import CHECKPOINT_NAME, JOURNAL_NAME, LOSS_REASONS, MANIFEST_NAME, Partition, Segment
 from recorder.capture.reader import Capture, open_capture
 from recorder.capture.schema import RECORD_SCHEMA, TIMESTAMP_TYPES, payload_sizes
@@ -54,17 +56,17 @@ class SegmentFacts:
 
 
 def verify(
-    path: str | Path, *, executor: Executor | None = None, progress: Callable[[int], None] | None = None
+    path: str | Location, *, executor: Executor | None = None, progress: Callable[[int], None] | None = None
 ) -> list[Check]:
     """Check a capture completely; `progress` is told bytes as they are checked.
 
     Never raises for what is wrong with the capture: a manifest that can't be read is a FAILED check. A path
-    that holds no capture at all raises UsageError.
+    that holds no capture at all raises UsageError, a store that does not answer StoreUnavailableError.
     """
     try:
         capture = open_capture(path)
     except CaptureError as error:
-        return [Check("manifest", "FAILED", str(Path(path) / MANIFEST_NAME), str(error))]
+        return [Check("manifest", "FAILED", str(locate(path) / MANIFEST_NAME), str(error))]
     version = capture.manifest.format_version
     checks = [
         Check(
@@ -102,18 +104,19 @@ def failed(checks: list[Check]) -> bool:
     return any(check.status == "FAILED" for check in checks)
 
 
-def check_segment(work: tuple[Path, str, int, Segment]) -> SegmentFacts:
+def check_segment(work: tuple[Location, str, int, Segment]) -> SegmentFacts:
     """Read one segment whole: hash, page checksums, schema, and every promise that FORMAT.md makes of it."""
     root, topic, partition, segment = work
     path = root / segment.path
     try:
-        with path.open("rb") as file:
-            size = path.stat().st_size
+        with whole(path) as file:
+            size = file.seek(0, os.SEEK_END)
             if size != segment.bytes:
                 return _broken(f"is {size:,} bytes long, the manifest says {segment.bytes:,}")
+            file.seek(0)
             if hashlib.file_digest(file, "sha256").hexdigest() != segment.sha256:
                 return _broken("its SHA-256 is not the manifest's: the file was altered")
-        return _read_segment(path, topic, partition, segment)
+            return _read_segment(path if isinstance(path, Path) else file, topic, partition, segment)
     except FileNotFoundError:
         return _broken("is missing")
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
@@ -125,12 +128,12 @@ def _broken(problem: str) -> SegmentFacts:
     return SegmentFacts((problem,), _NO_RUNS)
 
 
-def _read_segment(path: Path, topic: str, partition: int, segment: Segment) -> SegmentFacts:
+def _read_segment(source: Any, topic: str, partition: int, segment: Segment) -> SegmentFacts:
     problems: list[str] = []
     runs: list[Runs] = []
     records = payload_bytes = 0
     lowest, highest = 2**63 - 1, -(2**63)
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with pq.ParquetFile(source, page_checksum_verification=True) as file:
         if file.schema_arrow.names != RECORD_SCHEMA.names:
             return _broken(f"has the columns {', '.join(file.schema_arrow.names)}")
         for batch in file.iter_batches(batch_size=1024):
@@ -185,11 +188,10 @@ def _check_files(capture: Capture) -> Iterator[Check]:
     named |= {MANIFEST_NAME}
     ignored = {CHECKPOINT_NAME, JOURNAL_NAME} if capture.manifest.resumable else set()
     whole = True
-    for path in sorted(capture.root.rglob("*")):
-        name = path.relative_to(capture.root).as_posix()
-        if path.is_symlink():
+    for name, is_link in names_below(capture.root):
+        if is_link:
             yield Check("files", "FAILED", name, "is a link: a capture holds only files of its own")
-        elif path.is_dir() or name in named | ignored:
+        elif name in named | ignored:
             continue
         elif name in {CHECKPOINT_NAME, JOURNAL_NAME} or name.endswith(".tmp"):
             yield Check("files", "WARNING", name, "left over from writing; it may be removed")

@@ -40,7 +40,7 @@ def info(
         emit_object(msgspec.to_builtins(opened.manifest), form)
         return
     if form is Format.TABLE:
-        emit_facts(str(capture), facts(opened.manifest))
+        emit_facts(str(opened.root), facts(opened.manifest))
     columns, rows = topic_rows(opened.manifest)
     emit(columns, rows, form)
 

@@ -9,7 +9,12 @@ import typer
 
 from recorder.cli.output import Format
 
-CapturePath = Annotated[Path, typer.Argument(metavar="CAPTURE", help="The capture's directory.", show_default=False)]
+CapturePath = Annotated[
+    str,
+    typer.Argument(
+        metavar="CAPTURE", help="The capture's directory, or its s3://, gs:// or az:// URI.", show_default=False
+    ),
+]
 
 Bootstrap = Annotated[
     str | None,

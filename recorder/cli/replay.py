@@ -135,9 +135,9 @@ def replay(
         allow_source_cluster=allow_source_cluster,
         allow_raw=allow_raw,
     )
-    path = certificate or certificates.default_path(capture, time.time_ns() // 1_000_000)
+    path = certificate or certificates.default_path(opened.root, time.time_ns() // 1_000_000)
     if not dry_run:
-        certificates.check_writable(path, capture)
+        certificates.check_writable(path, opened.root)
     connection = connect(bootstrap_server, properties or (), command_config)
     with progress("survey", opened.manifest.records) as bar:
         plan = prepare(opened, connection, options, progress=bar.advance)

@@ -57,7 +57,7 @@ def sql(
     text = _statement(statement, file)
     opened = open_capture(capture)
     if output is not None:
-        check_output(output, capture=capture)
+        check_output(output, capture=opened.root)
     with Session(opened) as session, session.stream(text) as result:
         if output is not None:
             count = export(first(result, limit), output)

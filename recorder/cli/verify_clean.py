@@ -15,7 +15,7 @@ from recorder.errors import ExitCode, UsageError
 def verify_clean(
     capture: CapturePath,
     against: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--against",
             metavar="PARENT",

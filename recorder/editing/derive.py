@@ -11,9 +11,10 @@ from pathlib import Path
 import msgspec
 
 from recorder.capture.lineage import new_step, tool_version
+from recorder.capture.locations import Location, whole
 from recorder.capture.manifest import MANIFEST_NAME, CleanStamp, Manifest, Parent, Proof, Segment, new_capture_id
 from recorder.capture.reader import Capture, reading
-from recorder.capture.writer import create_directory, finish, reporting_write_errors
+from recorder.capture.writer import create_directory, finish
 from recorder.errors import CaptureError, UsageError
 from recorder.scrubbing.stamp import HITS, detectors_run, is_intact, sealed
 
@@ -32,11 +33,11 @@ def new_directory(out: Path, parents: Sequence[Capture]) -> Iterator[Path]:
         raise
 
 
-def check_file(root: Path, segment: Segment) -> None:
+def check_file(root: Location, segment: Segment) -> None:
     """CaptureError unless a segment's file is the one that the manifest names."""
     path = root / segment.path
-    with reading(path), path.open("rb") as file:
-        if path.stat().st_size != segment.bytes or hashlib.file_digest(file, "sha256").hexdigest() != segment.sha256:
+    with reading(path), whole(path) as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != segment.sha256:
             raise CaptureError(
                 f"Segment {path} is not the one that the manifest names: it was altered. "
                 "Run 'blackbox verify' to see what else was."
@@ -80,7 +81,7 @@ def finished(
 
 def _parent(capture: Capture) -> Parent:
     path = capture.root / MANIFEST_NAME
-    with reporting_write_errors(path):
+    with reading(path):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Parent(capture_id=capture.manifest.capture_id, manifest_sha256=digest)
 

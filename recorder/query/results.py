@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from recorder.capture.locations import Location, inside
 from recorder.errors import BlackboxError, UsageError
 from recorder.query.session import Result
 
@@ -117,13 +118,13 @@ _WRITERS: dict[str, Callable[[Result, BinaryIO], None]] = {
 """By the extension of the file's name."""
 
 
-def check_output(path: Path, *, capture: Path) -> None:
+def check_output(path: Path, *, capture: Location) -> None:
     """UsageError unless a result can be written to `path`: a known extension, nothing there yet, not in the capture."""
     if path.suffix not in _WRITERS:
         raise UsageError(f"{path}: the extension says how to write, use one of {', '.join(_WRITERS)}.")
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} exists already: choose another name with -o, or remove it first.")
-    if path.resolve().is_relative_to(capture.resolve()):
+    if inside(path, capture):
         raise UsageError(f"{path} lies inside the capture, which must stay as it is: choose a place outside.")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"{path.absolute().parent} is not a directory: create it first.")

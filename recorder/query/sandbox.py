@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from pathlib import Path
+from typing import cast
 
 import duckdb
 
+from recorder import errors
+from recorder.capture.locations import ObjectPath
 from recorder.capture.reader import Capture
-from recorder.errors import CaptureError
+from recorder.errors import BlackboxError, CaptureError
 from recorder.query.views import literals, segment_paths, statements
 
 MEMORY_LIMIT = "1GiB"
@@ -26,18 +30,14 @@ def open_sandbox(capture: Capture, spill: Path) -> duckdb.DuckDBPyConnection:
 
     CaptureError when the capture's segments can't be read.
     """
-    root = Path(os.path.realpath(capture.root))
+    remote = None
+    if isinstance(capture.root, ObjectPath):
+        from recorder.query.remote import ROOT, Segments
+
+        root, remote = ROOT, Segments(capture)
+    else:
+        root = str(_checked_root(capture, capture.root, spill))
     paths = segment_paths(capture.manifest.topics, root)
-    for path in paths:
-        # A capture may come from somebody else: a link in it could lead anywhere.
-        if os.path.realpath(path) != path:
-            raise CaptureError(f"{path} is a link that leads out of its place in the capture: refusing to read it.")
-    if glob.has_magic(str(root)):
-        # DuckDB would take the name for a pattern and may find another capture by it.
-        alias = spill / "capture"
-        alias.symlink_to(root)
-        root = alias
-        paths = segment_paths(capture.manifest.topics, root)
     connection = duckdb.connect(
         config={
             "allow_community_extensions": False,
@@ -52,6 +52,8 @@ def open_sandbox(capture: Capture, spill: Path) -> duckdb.DuckDBPyConnection:
         }
     )
     try:
+        if remote is not None:
+            connection.register_filesystem(remote)
         # Global, because queries run on cursors, which don't inherit a connection's own settings.
         connection.execute("set global timezone = 'UTC'")
         connection.execute("set global parquet_metadata_cache = true")
@@ -63,8 +65,30 @@ def open_sandbox(capture: Capture, spill: Path) -> duckdb.DuckDBPyConnection:
         connection.execute("set lock_configuration = true")
     except duckdb.Error as error:
         connection.close()
+        if told := told_by(error):
+            raise told from None
         detail = str(error).splitlines()[0]
         raise CaptureError(
             f"{capture.root} can't be queried ({detail}). Run 'blackbox verify' to see what is wrong with it."
         ) from error
     return connection
+
+
+def told_by(error: Exception) -> BlackboxError | None:
+    """The error of this program that a file system of ours raised inside DuckDB, which passes on its text alone."""
+    found = re.search(r"\brecorder\.errors\.(\w+): (.+)", str(error))
+    return None if found is None else cast("BlackboxError", getattr(errors, found[1])(found[2]))
+
+
+def _checked_root(capture: Capture, directory: Path, spill: Path) -> Path:
+    root = Path(os.path.realpath(directory))
+    for path in segment_paths(capture.manifest.topics, root):
+        # A capture may come from somebody else: a link in it could lead anywhere.
+        if os.path.realpath(path) != path:
+            raise CaptureError(f"{path} is a link that leads out of its place in the capture: refusing to read it.")
+    if glob.has_magic(str(root)):
+        # DuckDB would take the name for a pattern and may find another capture by it.
+        alias = spill / "capture"
+        alias.symlink_to(root)
+        return alias
+    return root

@@ -18,7 +18,7 @@ from recorder.capture.reader import Capture
 from recorder.errors import BlackboxError, CaptureError, ExitCode, UsageError
 from recorder.payloads.render import visible
 from recorder.query.gate import check
-from recorder.query.sandbox import open_sandbox
+from recorder.query.sandbox import open_sandbox, told_by
 from recorder.query.spill import Spill
 from recorder.query.views import quoted
 
@@ -128,6 +128,8 @@ class Session:
         except duckdb.InterruptException:
             raise InterruptedQueryError("The query was interrupted.") from None
         except (duckdb.Error, pa.ArrowException, OSError) as error:
+            if told := told_by(error):
+                raise told from None
             text = visible(str(error).strip())
             if "INTERRUPT Error" in text:
                 raise InterruptedQueryError("The query was interrupted.") from None

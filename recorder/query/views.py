@@ -54,8 +54,8 @@ MACROS = ("create macro header(headers, name) as list_filter(headers, lambda h: 
 """`header(headers, 'traceparent')`: the last value of that name, as Kafka's lastHeader."""
 
 
-def statements(manifest: Manifest, root: Path) -> Iterator[str]:
-    """The DDL of all views over the capture whose segments lie below `root` (absolute)."""
+def statements(manifest: Manifest, root: Path | str) -> Iterator[str]:
+    """The DDL of all views over the capture whose segments lie below `root`, an absolute path or URI."""
     yield from MACROS
     yield _view(quoted(RECORDS), _source(manifest.topics, root))
     yield "create schema topics_raw"
@@ -77,10 +77,10 @@ def topic_view(index: int) -> str:
     return f"topics_raw.t{index}"
 
 
-def segment_paths(topics: Sequence[Topic], root: Path) -> list[str]:
+def segment_paths(topics: Sequence[Topic], root: Path | str) -> list[str]:
     """Absolute paths of all segments of `topics`, partition by partition in offset order."""
     return [
-        str(root / segment.path) for topic in topics for partition in topic.partitions for segment in partition.segments
+        f"{root}/{segment.path}" for topic in topics for partition in topic.partitions for segment in partition.segments
     ]
 
 
@@ -104,7 +104,7 @@ def _view(name: str, source: str) -> str:
     return f"create view {name} as select {columns} from {source}"
 
 
-def _source(topics: Sequence[Topic], root: Path) -> str:
+def _source(topics: Sequence[Topic], root: Path | str) -> str:
     paths = segment_paths(topics, root)
     if not paths:
         # Reading an empty list of files is an error, and nothing would say the types.

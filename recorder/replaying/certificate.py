@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from recorder.capture.locations import Location, inside
 from recorder.capture.manifest import write_atomically
 from recorder.errors import UsageError
 from recorder.replaying.histogram import Distribution
@@ -107,7 +108,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
         return self.planned - self.acked
 
 
-def default_path(capture: Path, started_at_ms: int) -> Path:
+def default_path(capture: Location, started_at_ms: int) -> Path:
     """`incident.replay-20261103T140200Z.json` in the current directory, or the same with a number after it."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(started_at_ms / 1000))
     name = f"{capture.resolve().name}.replay-{stamp}"
@@ -118,10 +119,9 @@ def default_path(capture: Path, started_at_ms: int) -> Path:
     return path
 
 
-def check_writable(path: Path, capture: Path) -> None:
+def check_writable(path: Path, capture: Location) -> None:
     """UsageError when a certificate can't be kept at `path`; asked before the replay, not after it."""
-    directory = path.resolve().parent
-    if directory.is_relative_to(capture.resolve()):
+    if inside(path.resolve().parent, capture):
         raise UsageError(f"{path} lies inside the capture, which is sealed: give --certificate another place.")
     if path.is_dir():
         raise UsageError(f"{path} is a directory: give --certificate a file.")

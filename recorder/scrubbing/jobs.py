@@ -21,6 +21,7 @@ from desensitizers.policy import Policy
 from desensitizers.proof import originals, uniqueness
 from desensitizers.proof.spill import Spill, SpillWriter
 from desensitizers.sink import Problem
+from recorder.capture.locations import Location, parquet_source
 from recorder.capture.manifest import Segment
 from recorder.capture.reader import reading
 from recorder.capture.schema import RECORD_SCHEMA
@@ -46,7 +47,7 @@ class Run:
 class Place:
     """A segment of a partition of a capture."""
 
-    root: Path
+    root: Location
     topic: str
     partition: int
     segment: Segment
@@ -121,11 +122,12 @@ def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
     return Rewritten((), tuple(writer.segments), sum(writer.payloads), _counts(topic), frame.digest())
 
 
-def batches(root: Path, segment: Segment) -> Iterator[pa.RecordBatch]:
+def batches(root: Location, segment: Segment) -> Iterator[pa.RecordBatch]:
     """A segment's records as batches of about a megabyte (RECORD_SCHEMA), checksums verified. Raises CaptureError."""
     path = root / segment.path
     rows = max(16, min(_MOST_ROWS, segment.records * _BATCH_BYTES // max(4 * segment.bytes, 1)))
-    with reading(path), pq.ParquetFile(path, page_checksum_verification=True, buffer_size=_READ_BYTES) as file:
+    options = parquet_source(path) | {"page_checksum_verification": True, "buffer_size": _READ_BYTES}
+    with reading(path), pq.ParquetFile(**options) as file:
         for batch in file.iter_batches(batch_size=rows, use_threads=False):
             yield batch.cast(RECORD_SCHEMA)
 

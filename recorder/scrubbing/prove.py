@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from desensitizers.proof.peel import layers
 from desensitizers.proof.rescan import Rescan
 from desensitizers.proof.search import BLOCK_BYTES, Exact, Haystack, Needles
 from desensitizers.proof.spill import Spill
+from recorder.capture.locations import Location
 from recorder.capture.manifest import MANIFEST_NAME, Manifest, Origin, Segment
 from recorder.capture.schema import HEADERS_TYPE, RECORD_SCHEMA
 from recorder.capture.writer import PartitionWriter
@@ -58,7 +60,7 @@ class Proven:
     searched_bytes: int
 
 
-def prove(root: Path, segments: Sequence[Segment], detectors: Sequence[str], spill: Spill | None) -> Proven:
+def prove(root: Location, segments: Sequence[Segment], detectors: Sequence[str], spill: Spill | None) -> Proven:
     """Read finished segments (of one partition, in order) back from disk and search all they hold.
 
     `spill` holds the needles; None searches with detectors alone. Raises CaptureError on torn data.
@@ -188,7 +190,7 @@ def _leak(what: str, batch: pa.RecordBatch, row: int, place: str) -> Leak:
     )
 
 
-def _locate(root: Path, segment: Segment, needles: Iterable[bytes]) -> Iterator[Leak]:
+def _locate(root: Location, segment: Segment, needles: Iterable[bytes]) -> Iterator[Leak]:
     """Where some of the needles stand, the first few times."""
     wanted = Exact(needles)
     found = 0
@@ -227,10 +229,10 @@ def _path(payload: bytes, wanted: Exact) -> str:
     return " (a key)"
 
 
-def _footer(path: Path) -> bytes:
+def _footer(path: Location) -> bytes:
     """A Parquet file's footer (schema, statistics, metadata) without the names that the format itself puts there."""
     with path.open("rb") as file:
-        size = path.stat().st_size
+        size = file.seek(0, os.SEEK_END)
         file.seek(size - _PARQUET_TAIL)
         length = int.from_bytes(file.read(4), "little")
         file.seek(max(0, size - _PARQUET_TAIL - length))

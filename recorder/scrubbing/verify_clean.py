@@ -21,6 +21,7 @@ import msgspec
 from desensitizers.detectors import PROOF_DEFAULT
 from desensitizers.policy import Policy
 from desensitizers.proof.spill import Spill
+from recorder.capture.locations import Location
 from recorder.capture.manifest import MANIFEST_NAME
 from recorder.capture.reader import Capture, open_capture
 from recorder.capture.verify import Check, verify
@@ -34,7 +35,7 @@ _SHOWN = 10
 
 
 def verify_clean(
-    path: str | Path,
+    path: str | Location,
     *,
     parent: Capture | None = None,
     policy: Policy | None = None,
