@@ -83,7 +83,7 @@ class Reader:
         if kind == "string":
             return self._text()
         if kind in ("int", "long"):
-            return _shown(node, self._integer(32 if kind == "int" else 64))
+            return self._shown(node, self._integer(32 if kind == "int" else 64))
         if kind == "union":
             return self._union(node, depth)
         if kind == "record":
@@ -112,6 +112,20 @@ class Reader:
                     self.doubt = self.doubt or Reason.DUPLICATE_KEYS
             return pairs
         return None if kind == "null" else _FLOAT.unpack(self._take(4))[0]
+
+    def _shown(self, node: Node, value: int) -> int | str:
+        if not node.logical:
+            return value
+        shown: int | str
+        if node.logical == "date":
+            shown = times.day(value)
+        elif node.logical == "time":
+            shown = times.clock(value, node.unit)
+        else:
+            shown = times.stamp(value, node.unit, local=node.logical == "local-timestamp")
+        if isinstance(shown, int):
+            self.doubt = self.doubt or Reason.OUT_OF_RANGE
+        return shown
 
     def _union(self, node: Node, depth: int) -> Any:
         label, branch = _choice(node.branches, self._integer(64), "union branch")
@@ -148,7 +162,10 @@ class Reader:
         if not 0 < len(raw) <= DECIMAL_BYTES:
             self.doubt = self.doubt or Reason.OUT_OF_RANGE
             return raw
-        return _EXACT.scaleb(Decimal(int.from_bytes(raw, "big", signed=True)), -node.scale)
+        whole = int.from_bytes(raw, "big", signed=True)
+        if abs(whole) >= 10**node.precision:
+            self.doubt = self.doubt or Reason.OUT_OF_RANGE
+        return _EXACT.scaleb(Decimal(whole), -node.scale)
 
     def _size(self) -> int:
         size = self._integer(64)
@@ -182,16 +199,6 @@ class Reader:
             raise PayloadError(Reason.MALFORMED, f"a number of more than {bits} bits")
         self.at = at
         return (value >> 1) ^ -(value & 1)
-
-
-def _shown(node: Node, value: int) -> int | str:
-    if not node.logical:
-        return value
-    if node.logical == "date":
-        return times.day(value)
-    if node.logical == "time":
-        return times.clock(value, node.unit)
-    return times.stamp(value, node.unit, local=node.logical == "local-timestamp")
 
 
 def _choice(options: Any, index: int, what: str) -> Any:

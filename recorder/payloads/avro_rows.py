@@ -7,12 +7,10 @@ from typing import Any
 import pyarrow as pa
 
 from recorder.payloads import fields, times
-from recorder.payloads.avro import Reader
+from recorder.payloads.avro import EMPTY_ITEMS, Reader
 from recorder.payloads.avro_schema import Node
 from recorder.payloads.reasons import PayloadError, Reason
 from recorder.payloads.values import to_json
-
-_SPAN = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 class RawReader(Reader):
@@ -66,21 +64,42 @@ class RawReader(Reader):
         text = self._text()
         return text if isinstance(text, str) else text.decode(errors="replace")
 
+    def remaining(self, node: Node, field: pa.Field, left: int) -> list[Any]:
+        """The items that an array (or the pairs that a map) still has when `left` of the present block are unread."""
+        found: list[Any] = []
+        empty = 0
+        while left or (left := self._next_block()):
+            left -= 1
+            start = self.at
+            name = (self._string(),) if node.kind == "map" else ()
+            value = self.raw(self._inner(node), field)
+            found.append((*name, value) if name else value)
+            empty += self.at == start
+            if empty > EMPTY_ITEMS:
+                raise PayloadError(Reason.TOO_LARGE, f"more than {EMPTY_ITEMS:,} items of no bytes")
+        return found
+
+    def leaf(self, node: Node, raw: bytes) -> Any:
+        """Bytes that stand for something (a decimal, a UUID)."""
+        value = self._binary(node, raw)
+        return self._decimal(node, value) if node.logical == "decimal" else value
+
+    def _next_block(self) -> int:
+        count = self._integer(64)
+        if count < 0:
+            self._size()
+        return abs(count)
+
     def _time(self, node: Node, value: int) -> int | None:
-        if node.logical == "date":
-            fits = times.FIRST_DAY <= value <= times.LAST_DAY
-        elif node.logical == "time":
-            fits = 0 <= value < 86400 * _SPAN[node.unit]
-        else:
-            fits = times.FIRST_SECOND <= value // _SPAN[node.unit] <= times.LAST_SECOND
-        if not fits:
-            self._doubt(Reason.OUT_OF_RANGE)
-        return value if fits else None
+        first, last = time_span(node)
+        if first <= value <= last:
+            return value
+        self._doubt(Reason.OUT_OF_RANGE)
+        return None
 
     def _decimal(self, node: Node, value: Any) -> Any:
         if isinstance(value, bytes) or len(value.as_tuple().digits) > node.precision:
-            self._doubt(Reason.OUT_OF_RANGE)
-            return None
+            return None  # in doubt already
         return value if node.precision <= fields.DECIMAL_DIGITS else format(value, "f")
 
     def _doubt(self, reason: Reason) -> None:
@@ -90,3 +109,13 @@ class RawReader(Reader):
     def _inner(node: Node) -> Node:
         assert node.items is not None
         return node.items
+
+
+def time_span(node: Node) -> tuple[int, int]:
+    """The first and the last number of a date or time that has a year of four digits (or is within a day)."""
+    if node.logical == "date":
+        return times.FIRST_DAY, times.LAST_DAY
+    scale = 10 ** times.DIGITS[node.unit]
+    if node.logical == "time":
+        return 0, 86400 * scale - 1
+    return max(times.FIRST_SECOND * scale, -(2**63)), min(times.LAST_SECOND * scale + scale - 1, 2**63 - 1)

@@ -17,10 +17,14 @@ from recorder.payloads import spread, wire
 from recorder.payloads.choices import Choice
 from recorder.payloads.codec import NEED_SCHEMA, Codec, Format
 from recorder.payloads.decoder import Decoder
-from recorder.payloads.reasons import PayloadError, Reason, Side
+from recorder.payloads.json_column import json_text
+from recorder.payloads.reasons import DOUBTS, PayloadError, Reason, Side
 from recorder.payloads.rows import combined
 from recorder.payloads.schemas import Schema
 from recorder.payloads.spread import Bools, Ints
+
+_JSON_STARTS = np.frombuffer(b"{[", np.uint8)
+_DOUBTS = pa.array([str(reason) for reason in DOUBTS])
 
 
 class Group(NamedTuple):
@@ -57,16 +61,41 @@ def decode(decoder: Decoder, payloads: pa.Array | pa.ChunkedArray, headers: pa.A
 def decode_json(decoder: Decoder, payloads: pa.Array | pa.ChunkedArray, headers: pa.Array | None = None) -> JsonColumn:
     """JSON text of every decodable payload, whatever its format; text becomes a JSON string, bytes an object."""
     array = combined(payloads)
-    texts: list[str | None] = []
-    reasons: list[str | None] = []
-    ids: list[int | None] = []
-    every = combined(headers).to_pylist() if headers is not None else [()] * len(array)
-    for payload, named in zip(array.to_pylist(), every, strict=True):
-        decoded = decoder.decode(payload, [(item["key"], item["value"]) for item in named])
-        texts.append(decoded.json if decoded.readable else None)
-        reasons.append(None if decoded.reason is None else str(decoded.reason))
-        ids.append(decoded.schema.id if decoded.schema is not None else None)
-    return JsonColumn(pa.array(texts, pa.string()), pa.array(reasons, pa.string()), pa.array(ids, pa.int64()))
+    places, texts, reasons, ids = [np.zeros(0, np.int64)], [], [], []
+    for group in decode(decoder, array, headers):
+        places.append(group.rows)
+        texts.append(_json_of(decoder, group, array, headers))
+        reasons.append(group.reasons)
+        known = None if group.schema is None else group.schema.id
+        ids.append(pa.array([known] * len(group.rows), pa.int64()))
+    order = np.full(len(array), -1)
+    order[np.concatenate(places)] = np.arange(sum(map(len, places)))
+    back = pa.array(order, mask=order < 0)
+    whole = zip((texts, reasons, ids), (pa.string(), pa.string(), pa.int64()), strict=True)
+    return JsonColumn(*(pa.concat_arrays([*parts, pa.array([], kind)]).take(back) for parts, kind in whole))
+
+
+def _json_of(decoder: Decoder, group: Group, array: pa.Array, headers: pa.Array | None) -> pa.Array:
+    if group.codec is None:
+        return pa.nulls(len(group.rows), pa.string())
+    text = json_text(group.values, group.codec.field())
+    fine = pa.array(~spread.valid(group.reasons))
+    text = pc.if_else(fine, text.fill_null("null"), text)
+    doubted = np.flatnonzero(spread.bools(pc.is_in(group.reasons, _DOUBTS)))
+    if not len(doubted) or group.codec.format == "json":
+        return text
+    # What a typed column can't hold, a tree can.
+    quiet = Decoder(decoder.codecs, decoder.topic, decoder.side, decoder.choice)
+    said = pa.array(group.rows[doubted])
+    every = combined(headers).take(said).to_pylist() if headers is not None else [()] * len(doubted)
+    again = [
+        quiet.decode(payload, [(item["key"], item["value"]) for item in named])
+        for payload, named in zip(array.take(said).to_pylist(), every, strict=True)
+    ]
+    where = np.zeros(len(group.rows), bool)
+    where[doubted] = True
+    shown = pa.array([item.json if item.readable else None for item in again], pa.string())
+    return pc.replace_with_mask(text, pa.array(where), shown)
 
 
 def _groups(decoder: Decoder, array: pa.Array, headers: pa.Array | None) -> Iterator[Group]:
@@ -156,6 +185,17 @@ def _chosen(decoder: Decoder, choice: Choice, array: pa.Array, rows: Ints, ids: 
 
 def _each_as_it_is(decoder: Decoder, array: pa.Array, rows: Ints) -> Iterator[Group]:
     """Unframed rows without a choice: JSON where it is JSON, else text, else bytes."""
+    if not len(rows):
+        return
+    looks = np.isin(spread.data_of(array)[spread.spans(array)[0][rows]], _JSON_STARTS)
+    if looks.any():
+        json = decoder.codecs.plain("json")
+        values, reasons = json.column(array.take(pa.array(rows[looks])))
+        good = spread.valid(values)
+        chosen = pa.array(good)
+        if good.any():
+            yield Group(rows[looks][good], None, json, values.filter(chosen), reasons.filter(chosen))
+        rows = np.sort(np.concatenate([rows[~looks], rows[looks][~good]]))
     payloads = array.take(pa.array(rows)).to_pylist()
     kinds: dict[Format, list[int]] = {}
     doubts: list[str | None] = []

@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from recorder.payloads import fields
+from recorder.payloads import fields, spread
 from recorder.payloads.codec import Column, Format, Read
 from recorder.payloads.reasons import PayloadError, Reason
 from recorder.payloads.values import Value, plain, special, to_json
@@ -53,13 +54,22 @@ class JsonCodec:
         return fields.json_field("value")
 
     def column(self, bodies: pa.Array) -> Column:
-        texts: list[str | None] = []
-        reasons: list[str | None] = []
-        for body in bodies.to_pylist():
-            text, reason = (None, None) if body is None else as_text(body)
-            texts.append(text)
-            reasons.append(reason)
-        return Column(pa.array(texts, pa.string()), pa.array(reasons, pa.string()))
+        decode, encode = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
+        careful = spread.bools(pc.match_substring_regex(bodies, "[0-9]{19}").fill_null(True))
+        for row, body in enumerate(bodies.to_pylist()):
+            if not careful[row]:
+                try:
+                    careful[row] = encode(decode(body)) != body
+                except (ValueError, RecursionError):
+                    careful[row] = True
+        odd = pa.array(careful)
+        found = [(None, None) if body is None else as_text(body) for body in bodies.filter(odd).to_pylist()]
+        plain = bodies.filter(pa.array(~careful)).cast(pa.string())
+        texts, reasons = zip(*found, strict=True) if found else ((), ())
+        return Column(
+            spread.merge(plain, pa.array(texts, pa.string()), careful),
+            spread.scatter(pa.array(reasons, pa.string()), careful),
+        )
 
 
 def as_text(body: bytes) -> tuple[str | None, Reason | None]:

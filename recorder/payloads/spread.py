@@ -60,3 +60,13 @@ def scatter(values: pa.Array, where: Bools) -> pa.Array:
 def keep(values: pa.Array, where: Bools) -> pa.Array:
     """`values` where true, null elsewhere."""
     return values if where.all() else values.take(pa.array(np.arange(len(values)), mask=~where))
+
+
+def merge(plain: pa.Array, odd: pa.Array, where: Bools) -> pa.Array:
+    """`odd` at the true places of `where`, `plain` at the others, each in order."""
+    if not len(odd):
+        return plain
+    places = np.empty(len(where), np.int64)
+    places[~where] = np.arange(len(plain))
+    places[where] = np.arange(len(plain), len(where))
+    return pa.concat_arrays([plain, odd]).take(pa.array(places))
