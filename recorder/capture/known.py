@@ -18,7 +18,6 @@ _TELLING: tuple[GapReason, ...] = (
     "unread",
     "unexplained",
 )
-_RANK = np.array([_TELLING.index(reason) for reason in REASONS])
 _NOBODY = len(_TELLING)
 
 

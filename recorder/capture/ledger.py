@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 import numpy.typing as npt
 
-from recorder.capture.manifest import Gap, GapReason
+from recorder.capture.manifest import LOSS_REASONS, Gap, GapReason
 
 if TYPE_CHECKING:
     from recorder.capture.known import Known
@@ -21,6 +21,9 @@ Flags = npt.NDArray[np.bool_]
 REASONS: tuple[GapReason, ...] = get_args(GapReason)
 _CODE = {reason: code for code, reason in enumerate(REASONS)}
 _UNKNOWN = -1
+MOST_GAPS = 4_096
+"""A partition's gaps in a capture made from others, before they are told less finely (FORMAT.md 11)."""
+_MOST_ROWS = 1 << 18
 _FIRST, _LAST, _MISSING, _REASON = range(4)
 
 
@@ -33,6 +36,8 @@ class Ledger:
     def __init__(self, start: int, known: Known | None = None) -> None:
         self.start = start
         self._known = known
+        self.coarse = False
+        """Whether so many reasons alternate that what was left out is not told from what was missing before."""
         self.position = start
         """The next offset that nothing is known of."""
         # Each (n, 4): first, last, missing, reason code. The fresh ones are those that `settle` did not give yet.
@@ -107,6 +112,8 @@ class Ledger:
 
     def gaps(self) -> tuple[Gap, ...]:
         """The ledger as the manifest keeps it; holes that nobody explained are `unexplained`."""
+        if self._known is not None and (self.coarse or len(self._all()) > MOST_GAPS):
+            self._coarsen()
         rows = self._all().copy()
         rows[rows[:, _REASON] == _UNKNOWN, _REASON] = _CODE["unexplained"]
         return tuple(
@@ -132,6 +139,11 @@ class Ledger:
 
     def _append(self, rows: Offsets) -> None:
         _add(self._fresh, _coalesce(rows))
+        if self._known is not None and sum(map(len, self._fresh)) > _MOST_ROWS:
+            self._coarsen()
+
+    def _coarsen(self) -> None:
+        self._settled, self._fresh, self.coarse = [_folded(self._all())], [], True
 
     def _all(self) -> Offsets:
         return _joined([*self._settled, *self._fresh])
@@ -146,6 +158,17 @@ def _add(pieces: list[Offsets], rows: Offsets) -> None:
 
 def _joined(pieces: list[Offsets]) -> Offsets:
     return _coalesce(np.concatenate(pieces)) if pieces else np.empty((0, 4), np.int64)
+
+
+def _folded(rows: Offsets) -> Offsets:
+    """Rows with what is no loss and stands beside filtered offsets counted as filtered too."""
+    reason = rows[:, _REASON]
+    loss = np.isin(reason, [_CODE[one] for one in LOSS_REASONS])
+    group = np.cumsum(loss | np.concatenate(([False], loss[:-1])))
+    has_filtered = np.bincount(group, weights=reason == _CODE["filtered"]) > 0
+    folded = rows.copy()
+    folded[:, _REASON] = np.where(has_filtered[group] & ~loss, _CODE["filtered"], reason)
+    return _coalesce(folded)
 
 
 def _rows(first: Offsets, last: Offsets, code: int) -> Offsets:

@@ -15,7 +15,7 @@ from recorder.errors import ExitCode, UsageError
 
 def merge(
     captures: Annotated[
-        list[Path], typer.Argument(metavar="CAPTURE…", help="The captures' directories.", show_default=False)
+        list[str], typer.Argument(metavar="CAPTURE…", help="Their directories or URIs.", show_default=False)
     ],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the whole goes; must not exist.")],
     as_: Annotated[
@@ -72,12 +72,14 @@ def merge(
         raise typer.Exit(ExitCode.LOSS)
 
 
-def _prefixes(captures: list[Path], given: list[str] | tuple[str, ...]) -> dict[int, str]:
+def _prefixes(captures: list[str], given: list[str] | tuple[str, ...]) -> dict[int, str]:
     """The number of a capture -> the name that --as gives it."""
     found: dict[int, str] = {}
     for text in given:
         name, _, path = text.partition("=")
-        numbers = [number for number, capture in enumerate(captures) if path and capture == Path(path)]
+        numbers = [
+            number for number, capture in enumerate(captures) if path and capture.rstrip("/") == path.rstrip("/")
+        ]
         if not name or not numbers:
             raise UsageError(f"--as {text} names none of the captures: write --as NAME=CAPTURE, as they were given.")
         found.update(dict.fromkeys(numbers, name))

@@ -19,7 +19,7 @@ from recorder.capture.manifest import Asked, Manifest, Note, Partition, Topic
 from recorder.capture.reader import Capture
 from recorder.capture.selection import Selection
 from recorder.editing.cut_partition import Done, Job, Wanted, cut_partition, survey
-from recorder.editing.derive import finished, new_directory, remains_clean
+from recorder.editing.derive import coarse_notes, finished, new_directory, remains_clean
 from recorder.editing.each import Progress, each
 from recorder.editing.sample import Types, needed_hashes
 from recorder.errors import UsageError
@@ -74,11 +74,12 @@ def cut(
             needed = needed_hashes(found, wanted.sample.limit)
             jobs = [replace(job, needed=needed) for job in jobs]
         done = each(cut_partition, jobs, executor, progress)
+        coarse = (job.topic for job, result in zip(jobs, done, strict=True) if result.coarse)
         manifest = msgspec.structs.replace(
             parent,
             window=window,
             topics=tuple(_topics(parent, jobs, done)),
-            notes=(*_kept_notes(parent, jobs), *_own_notes(wanted, clean)),
+            notes=(*_kept_notes(parent, jobs), *_own_notes(wanted, clean), *coarse_notes(coarse)),
         )
         made = finished(root, manifest, "cut", [capture], command, clean=clean)
     return Cut(out, made, tuple(_types(found, jobs, done)))

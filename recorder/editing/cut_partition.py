@@ -65,6 +65,8 @@ class Done:
 
     partition: Partition
     types: Counter[str]
+    coarse: bool
+    """See `Ledger.coarse`."""
 
 
 def survey(job: Job) -> Types:
@@ -102,7 +104,8 @@ def cut_partition(job: Job) -> Done:
     if sum(segment.records for segment in writer.segments) == before.records:
         # How late records were can't be told again from some of them.
         facts = {"late_records": before.late_records, "latest_ms": before.latest_ms}
-    return Done(writer.describe(ledger, headers_lost=tuple(lost_kept), **facts), types)
+    made = writer.describe(ledger, headers_lost=tuple(lost_kept), **facts)
+    return Done(made, types, ledger.coarse)
 
 
 def _written(job: Job, writer: PartitionWriter, types: Counter[str]) -> Iterator[Offsets]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from recorder.capture.lineage import new_step, tool_version
-from recorder.capture.locations import Location, whole
-from recorder.capture.manifest import MANIFEST_NAME, CleanStamp, Manifest, Parent, Proof, Segment, new_capture_id
+from recorder.capture.locations import Location, inside, whole
+from recorder.capture.manifest import MANIFEST_NAME, CleanStamp, Manifest, Note, Parent, Proof, Segment, new_capture_id
 from recorder.capture.reader import Capture, reading
 from recorder.capture.writer import create_directory, finish
 from recorder.errors import CaptureError, UsageError
@@ -23,7 +23,7 @@ from recorder.scrubbing.stamp import HITS, detectors_run, is_intact, sealed
 def new_directory(out: Path, parents: Sequence[Capture]) -> Iterator[Path]:
     """The directory of a new capture, which goes again when the block fails; UsageError when `out` can't be one."""
     for parent in parents:
-        if parent.root.resolve() in out.resolve().parents:
+        if out != parent.root and inside(out, parent.root):
             raise UsageError(f"{out} lies inside the capture {parent.root}: choose another directory with -o.")
     create_directory(out)
     try:
@@ -77,6 +77,13 @@ def finished(
         made = sealed(made, _stamp([one.manifest for one in parents], step.at_ms, verb))
     finish(root, made)
     return made
+
+
+def coarse_notes(topics: Iterable[str]) -> Iterator[Note]:
+    """For topics whose ledgers had to be told less finely than their parents' do."""
+    for topic in dict.fromkeys(topics):
+        text = "its reasons alternate too often to tell what was left out from what was not there; the parents tell it"
+        yield Note(level="info", text=text, topic=topic)
 
 
 def _parent(capture: Capture) -> Parent:

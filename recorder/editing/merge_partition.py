@@ -36,6 +36,8 @@ class Done:
 
     partition: Partition
     uncovered: int
+    coarse: bool
+    """See `Ledger.coarse`."""
 
 
 def merge_partition(job: Job) -> Done:
@@ -66,7 +68,7 @@ def merge_partition(job: Job) -> Done:
         latest_ms=max(one.latest_ms for one in ledgers),
         headers_lost=tuple(lost),
     )
-    return Done(made, _uncovered(telling))
+    return Done(made, _uncovered(telling), ledger.coarse)
 
 
 def _end(ledger: Partition) -> int:

@@ -50,7 +50,9 @@ def write_log(root: Path, log: Log, **facts: Any) -> Capture:
             rows = [row(topic, number, offset) for offset in range(first, first + count)]
             ledger.saw(np.arange(first, first + count), np.ones(count, np.bool_))
             writer.append(to_batch(rows))
-            writer.seal()
+            if len(history) < 100:
+                writer.seal()
+        writer.seal()
         parts.setdefault(topic, []).append(writer.describe(ledger))
     topics = tuple(Topic(name=name, id=f"id-{name}", config={}, partitions=tuple(ps)) for name, ps in parts.items())
     manifest = describe(topics, None, clean=False, notes=(), cluster_id="here", at_ms=T0 + 600_000)

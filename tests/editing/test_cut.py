@@ -173,3 +173,18 @@ def test_partitions_that_are_left_out_stay_as_partitions(tmp_path: Path) -> None
         ("empty", [0, 0]),
         ("t", [0, 2, 0, 0]),
     ]
+
+
+def test_a_ledger_whose_reasons_alternate_stays_small_and_names_every_loss(tmp_path: Path) -> None:
+    history = [piece for _ in range(3_000) for piece in [(2, None), (1, "control")]]
+    capture = write_log(tmp_path / "c", {("one", 0): (0, [*history, (5, "unexplained"), (1, None), (1, "control")])})
+    made = part(capture, tmp_path / "cut", where='"offset" % 3 = 0')
+    [partition] = made.manifest.topics[0].partitions
+    assert [(gap.missing, gap.reason) for gap in partition.gaps] == [
+        (6_000, "filtered"),
+        (5, "unexplained"),
+        (2, "filtered"),
+    ]
+    assert [note.topic for note in made.manifest.notes] == ["one"]
+    again = part(made, tmp_path / "again")
+    assert content(again) == content(made)
