@@ -83,7 +83,6 @@ class Decoded:
     codec: Codec | None = None
     reason: Reason | None = None
     detail: str = ""
-    facets: tuple[str, ...] = ()
 
     @property
     def readable(self) -> bool:
@@ -102,13 +101,16 @@ class Decoded:
     def encode(self, value: Value) -> bytes:
         """A payload with `value` in the place of this one's, in the same frame, under the same schema.
 
-        Raises PayloadError when the value does not fit, ValueError when this payload was not readable.
+        The same value gives the same bytes, however they were written. Raises PayloadError when the value does not
+        fit, ValueError when this payload was not readable.
         """
-        if self.codec is None:
+        if self.codec is None or self.payload is None:
             raise ValueError(f"a payload that was not readable can't be written anew: {self.reason or self.format}")
+        if to_json(value) == self.json:
+            return self.payload
         return self.prefix + self.codec.encode(value, self.body)
 
     @property
     def exact(self) -> bool:
-        """Whether writing the value as it is gives this very payload (checked, not promised)."""
-        return self.codec is not None and self.encode(self.value) == self.payload
+        """Whether its codec, writing the value anew, gives this very payload (checked, not promised)."""
+        return self.codec is not None and self.codec.encode(self.value, self.body) == self.body

@@ -51,8 +51,11 @@ class JsonColumn(NamedTuple):
 
 def decode(decoder: Decoder, payloads: pa.Array | pa.ChunkedArray, headers: pa.Array | None = None) -> Iterator[Group]:
     """Typed groups of a binary column; null and empty payloads are in none. `headers` as in a capture's segment."""
-    array = combined(payloads)
-    for group in _groups(decoder, array, headers):
+    return _counted(decoder, combined(payloads), headers, typed=True)
+
+
+def _counted(decoder: Decoder, array: pa.Array, headers: pa.Array | None, *, typed: bool) -> Iterator[Group]:
+    for group in _groups(decoder, array, headers, typed):
         if decoder.tally is not None:
             decoder.tally.add_column(decoder.topic, decoder.side, group.reasons)
         yield group
@@ -62,7 +65,7 @@ def decode_json(decoder: Decoder, payloads: pa.Array | pa.ChunkedArray, headers:
     """JSON text of every decodable payload, whatever its format; text becomes a JSON string, bytes an object."""
     array = combined(payloads)
     places, texts, reasons, ids = [np.zeros(0, np.int64)], [], [], []
-    for group in decode(decoder, array, headers):
+    for group in _counted(decoder, array, headers, typed=False):
         places.append(group.rows)
         texts.append(_json_of(decoder, group, array, headers))
         reasons.append(group.reasons)
@@ -98,7 +101,7 @@ def _json_of(decoder: Decoder, group: Group, array: pa.Array, headers: pa.Array 
     return pc.replace_with_mask(text, pa.array(where), shown)
 
 
-def _groups(decoder: Decoder, array: pa.Array, headers: pa.Array | None) -> Iterator[Group]:
+def _groups(decoder: Decoder, array: pa.Array, headers: pa.Array | None, typed: bool) -> Iterator[Group]:
     ids, starts, ends = wire.ids_of(array)
     left = ends > starts
     choice = decoder.choice
@@ -111,21 +114,23 @@ def _groups(decoder: Decoder, array: pa.Array, headers: pa.Array | None) -> Iter
             except PayloadError as error:
                 yield _unreadable(rows, None, error.reason)
                 continue
-            yield from _framed(decoder, array, frame, rows, starts[rows])
+            yield from _framed(decoder, array, frame, rows, starts[rows], typed)
         for id in np.unique(ids[left & (ids >= 0)]).tolist():
             rows = np.flatnonzero(left & (ids == id))
             left[rows] = False
-            yield from _framed(decoder, array, wire.Frame(id), rows, starts[rows] + wire.PREFIX_SIZE)
+            yield from _framed(decoder, array, wire.Frame(id), rows, starts[rows] + wire.PREFIX_SIZE, typed)
     rows = np.flatnonzero(left)
     if choice is None:
         yield from _each_as_it_is(decoder, array, rows)
     elif needs_schema and len(rows):
         yield _unreadable(rows, None, Reason.NO_SCHEMA)
     elif len(rows):
-        yield from _chosen(decoder, choice, array, rows, ids)
+        yield from _chosen(decoder, choice, array, rows, ids, typed)
 
 
-def _framed(decoder: Decoder, array: pa.Array, frame: wire.Frame, rows: Ints, starts: Ints) -> Iterator[Group]:
+def _framed(
+    decoder: Decoder, array: pa.Array, frame: wire.Frame, rows: Ints, starts: Ints, typed: bool
+) -> Iterator[Group]:
     """Rows of one schema id or GUID; `starts` is where their bodies begin. Protobuf: one group a message type."""
     schema = decoder.codecs.book.find(frame.key)
     if schema is None:
@@ -133,7 +138,7 @@ def _framed(decoder: Decoder, array: pa.Array, frame: wire.Frame, rows: Ints, st
         return
     ends = spread.spans(array)[1][rows]
     if schema.kind != "protobuf":
-        yield _group(decoder, schema, None, rows, spread.cut(array.buffers()[2], starts, ends))
+        yield _group(decoder, schema, None, rows, spread.cut(array.buffers()[2], starts, ends), typed)
         return
     kinds: dict[bytes, tuple[list[int], list[int]]] = {}
     broken: list[int] = []
@@ -152,24 +157,28 @@ def _framed(decoder: Decoder, array: pa.Array, frame: wire.Frame, rows: Ints, st
     for raw, (places, skips) in kinds.items():
         indexes = wire.read_indexes(raw or b"\0")[0]
         cut = spread.cut(array.buffers()[2], starts[places] + np.array(skips), ends[places])
-        yield _group(decoder, schema, indexes, rows[places], cut)
+        yield _group(decoder, schema, indexes, rows[places], cut, typed)
 
 
-def _group(decoder: Decoder, schema: Schema, indexes: tuple[int, ...] | None, rows: Ints, bodies: pa.Array) -> Group:
+def _group(
+    decoder: Decoder, schema: Schema, indexes: tuple[int, ...] | None, rows: Ints, bodies: pa.Array, typed: bool
+) -> Group:
     try:
         codec = decoder.codecs.of(schema, indexes)
+        if schema.kind == "json" and not typed:
+            codec = decoder.codecs.plain("json")
     except PayloadError as error:
         return _unreadable(rows, schema, error.reason)
     return Group(rows, schema, codec, *codec.column(bodies))
 
 
-def _chosen(decoder: Decoder, choice: Choice, array: pa.Array, rows: Ints, ids: Ints) -> Iterator[Group]:
+def _chosen(decoder: Decoder, choice: Choice, array: pa.Array, rows: Ints, ids: Ints, typed: bool) -> Iterator[Group]:
     """Bare bodies as the choice says; with a schema from a file those that fail so are tried behind a frame."""
     if choice.schema is None:
         codec = decoder.codecs.plain(choice.format)
         yield Group(rows, None, codec, *codec.column(array.take(pa.array(rows))))
         return
-    group = _group(decoder, choice.schema, None, rows, array.take(pa.array(rows)))
+    group = _group(decoder, choice.schema, None, rows, array.take(pa.array(rows)), typed)
     retry = ~spread.valid(group.values) & (ids[rows] >= 0)
     if not retry.any() or group.codec is None:
         yield group
@@ -180,7 +189,7 @@ def _chosen(decoder: Decoder, choice: Choice, array: pa.Array, rows: Ints, ids: 
         yield Group(rows[~retry], group.schema, group.codec, group.values.take(rest), group.reasons.take(rest))
     again = [decoder.decode(payload) for payload in array.take(pa.array(framed)).to_pylist()]
     bodies = [decoded.body if decoded.readable else decoded.payload for decoded in again]
-    yield _group(decoder, choice.schema, None, framed, pa.array(bodies, pa.binary()))
+    yield _group(decoder, choice.schema, None, framed, pa.array(bodies, pa.binary()), typed)
 
 
 def _each_as_it_is(decoder: Decoder, array: pa.Array, rows: Ints) -> Iterator[Group]:

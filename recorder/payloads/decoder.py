@@ -175,9 +175,9 @@ def _of_schema(schema: Schema, book: SchemaBook, indexes: tuple[int, ...] | None
 
         return AvroCodec(schema, referenced)
     if schema.kind == "json":
-        from recorder.payloads.json_text import JsonCodec
+        from recorder.payloads.json_schema import JsonSchemaCodec
 
-        return JsonCodec()
+        return JsonSchemaCodec(schema, referenced)
     from recorder.payloads.protobuf import ProtobufCodec
 
     return ProtobufCodec(schema, referenced, indexes)

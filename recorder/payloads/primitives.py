@@ -12,7 +12,7 @@ from recorder.payloads.reasons import PayloadError, Reason
 from recorder.payloads.rows import by_rows
 from recorder.payloads.values import Value, number
 
-_UUID = re.compile(rb"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+UUID_TEXT = re.compile(rb"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NUMBERS: dict[Format, tuple[str, pa.DataType]] = {
     "short": (">h", pa.int16()),
     "int": (">i", pa.int32()),
@@ -59,7 +59,7 @@ class TextCodec:
         self.format: Format = format
 
     def decode(self, body: bytes) -> Read:
-        if self.format == "uuid" and not _UUID.fullmatch(body):
+        if self.format == "uuid" and not UUID_TEXT.fullmatch(body):
             raise PayloadError(Reason.MALFORMED, "not a UUID")
         try:
             return Read(body.decode())

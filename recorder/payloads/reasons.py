@@ -52,6 +52,7 @@ DOUBTS = frozenset(
         Reason.NOT_A_NUMBER,
         Reason.OUT_OF_RANGE,
         Reason.INVALID_UTF8,
+        Reason.MISMATCH,
     }
 )
 """What can be decoded all the same: then the value stands beside the reason."""

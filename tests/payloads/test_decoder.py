@@ -125,3 +125,9 @@ def test_a_number_of_the_wrong_length_is_counted() -> None:
     chosen.decode(b"abc")
     chosen.decode(b"abcd")
     assert list(chosen.tally or ()) == [("payments", "value", Reason.WRONG_LENGTH, 2)]
+
+
+def test_the_same_value_gives_the_same_bytes_however_they_were_written() -> None:
+    decoded = decoder().decode(b'{"a": 1.50, "a": 2}')
+    assert decoded.encode({"a": 2}) == decoded.payload
+    assert (decoded.exact, decoded.encode({"a": 3})) == (False, b'{"a": 3}')
