@@ -187,6 +187,7 @@ def _check_files(capture: Capture) -> Iterator[Check]:
     named = {segment.path for _, partition in capture.manifest.topic_partitions() for segment in partition.segments}
     named |= {MANIFEST_NAME}
     ignored = {CHECKPOINT_NAME, JOURNAL_NAME} if capture.manifest.resumable else set()
+    going_on = bool(ignored) and any(name == CHECKPOINT_NAME for name, _ in names_below(capture.root))
     whole = True
     for name, is_link in names_below(capture.root):
         if is_link:
@@ -195,6 +196,9 @@ def _check_files(capture: Capture) -> Iterator[Check]:
             continue
         elif name in {CHECKPOINT_NAME, JOURNAL_NAME} or name.endswith(".tmp"):
             yield Check("files", "WARNING", name, "left over from writing; it may be removed")
+            continue
+        elif going_on and name.startswith("records/"):
+            yield Check("files", "WARNING", name, "is not named in the manifest yet: the recording is being resumed")
             continue
         else:
             yield Check("files", "FAILED", name, "is not named in the manifest: it was added later")

@@ -112,7 +112,9 @@ class Journal:
                     break
                 whole += len(line)
                 yield sealed
-        os.ftruncate(self._file, whole)
+        if os.fstat(self._file).st_size > whole:
+            with reporting_write_errors(self._path):
+                os.ftruncate(self._file, whole)
 
     def add(self, lines: Iterable[Sealed]) -> None:
         """Note what is sealed; call it after the seal, never before. A kill loses nothing of it, a power cut at most
