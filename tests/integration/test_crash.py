@@ -18,13 +18,13 @@ from tests.crash.run import run
 
 pytestmark = pytest.mark.integration
 
-_SECONDS = 12
+_KILLS, _SECONDS = 30, 25
 
 
 def test_kill_9_at_many_points_loses_and_doubles_nothing(kafka: LocalKafka) -> None:
     seed = uuid.uuid4().int % 1_000_000
     topics = fill(kafka.bootstrap, seed, uuid.uuid4().hex[:8])
     with tempfile.TemporaryDirectory(prefix="blackbox-crash-", dir=IN_MEMORY) as work:
-        tally = run(kafka.bootstrap, topics, Path(work), kills=10_000, seconds=_SECONDS, seed=seed)
+        tally = run(kafka.bootstrap, topics, Path(work), kills=_KILLS, seconds=_SECONDS, seed=seed)
     assert tally.exact, "\n".join([f"seed {seed}", *tally.lines()])
-    assert tally.kills.total() > 3
+    assert tally.kills
