@@ -38,6 +38,7 @@ class Ledger:
         self._known = known
         self.coarse = False
         """Whether so many reasons alternate that what was left out is not told from what was missing before."""
+        self._scattered = False
         self.position = start
         """The next offset that nothing is known of."""
         # Each (n, 4): first, last, missing, reason code. The fresh ones are those that `settle` did not give yet.
@@ -113,7 +114,7 @@ class Ledger:
     def gaps(self) -> tuple[Gap, ...]:
         """The ledger as the manifest keeps it; holes that nobody explained are `unexplained`."""
         if self._known is not None and (self.coarse or len(self._all()) > MOST_GAPS):
-            self._coarsen()
+            self._coarsen(MOST_GAPS, open_end=0)
         rows = self._all().copy()
         rows[rows[:, _REASON] == _UNKNOWN, _REASON] = _CODE["unexplained"]
         return tuple(
@@ -140,10 +141,17 @@ class Ledger:
     def _append(self, rows: Offsets) -> None:
         _add(self._fresh, _coalesce(rows))
         if self._known is not None and sum(map(len, self._fresh)) > _MOST_ROWS:
-            self._coarsen()
+            self._coarsen(_MOST_ROWS // 2, open_end=1)
 
-    def _coarsen(self) -> None:
-        self._settled, self._fresh, self.coarse = [_folded(self._all())], [], True
+    def _coarsen(self, most: int, *, open_end: int) -> None:
+        """Fold rows, everywhere if else there were more than `most`. The last may still grow while the end is open."""
+        rows = self._all()
+        done, rest = rows[: len(rows) - open_end], rows[len(rows) - open_end :]
+        near = _folded(done, everywhere=False)
+        self.coarse = True
+        self._scattered = self._scattered or len(near) > most
+        folded = _folded(near, everywhere=True) if self._scattered else near
+        self._settled, self._fresh = [], [np.concatenate((folded, rest))]
 
     def _all(self) -> Offsets:
         return _joined([*self._settled, *self._fresh])
@@ -160,14 +168,21 @@ def _joined(pieces: list[Offsets]) -> Offsets:
     return _coalesce(np.concatenate(pieces)) if pieces else np.empty((0, 4), np.int64)
 
 
-def _folded(rows: Offsets) -> Offsets:
-    """Rows with what is no loss and stands beside filtered offsets counted as filtered too."""
+def _folded(rows: Offsets, *, everywhere: bool) -> Offsets:
+    """Rows where what is no loss and stands beside filtered offsets counts as filtered too: without a record between
+    them, or `everywhere` between two losses.
+    """
     reason = rows[:, _REASON]
-    loss = np.isin(reason, [_CODE[one] for one in LOSS_REASONS])
-    group = np.cumsum(loss | np.concatenate(([False], loss[:-1])))
-    has_filtered = np.bincount(group, weights=reason == _CODE["filtered"]) > 0
+    filtered = reason == _CODE["filtered"]
+    alone = np.isin(reason, [_CODE[one] for one in LOSS_REASONS])
+    apart = np.zeros(len(rows), np.bool_)
+    if not everywhere:
+        alone |= ~filtered & (rows[:, _LAST] - rows[:, _FIRST] + 1 > rows[:, _MISSING])
+        apart[1:] = rows[1:, _FIRST] > rows[:-1, _LAST] + 1
+    group = np.cumsum(apart | alone | np.concatenate(([False], alone[:-1])))
+    beside = np.bincount(group, weights=filtered) > 0
     folded = rows.copy()
-    folded[:, _REASON] = np.where(has_filtered[group] & ~loss, _CODE["filtered"], reason)
+    folded[:, _REASON] = np.where(beside[group], _CODE["filtered"], reason)
     return _coalesce(folded)
 
 

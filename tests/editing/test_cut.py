@@ -188,3 +188,20 @@ def test_a_ledger_whose_reasons_alternate_stays_small_and_names_every_loss(tmp_p
     assert [note.topic for note in made.manifest.notes] == ["one"]
     again = part(made, tmp_path / "again")
     assert content(again) == content(made)
+
+
+def test_a_ledger_that_must_be_coarse_is_still_exact_inside_a_window(tmp_path: Path) -> None:
+    history = [piece for _ in range(6_000) for piece in [(2, None), (1, "control")]]
+    capture = write_log(tmp_path / "c", {("one", 0): (0, history)})
+    window = '"offset" between 6000 and 11998'
+    for where, expected in (
+        (
+            window,
+            [(0, 5_998, 5_999, "filtered"), (5_999, 11_999, 2_001, "control"), (12_000, 17_999, 6_000, "filtered")],
+        ),
+        (f'{window} and "offset" % 3 = 0', [(0, 17_999, 16_000, "filtered")]),
+    ):
+        made = part(capture, tmp_path / f"cut-{len(expected)}", where=where)
+        gaps = made.manifest.topics[0].partitions[0].gaps
+        assert [(gap.first_offset, gap.last_offset, gap.missing, gap.reason) for gap in gaps] == expected
+        assert content(made)
