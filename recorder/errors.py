@@ -41,11 +41,7 @@ class KafkaUnavailableError(BlackboxError):
 
 
 class StoreUnavailableError(BlackboxError):
-    """An object store did not answer, refused us, or holds no such bucket. `may_pass`: trying again may help."""
-
-    def __init__(self, message: str, *, may_pass: bool = False) -> None:
-        super().__init__(message)
-        self.may_pass = may_pass
+    """An object store did not answer, refused us, or holds no such bucket."""
 
 
 class CaptureError(BlackboxError):

@@ -138,8 +138,7 @@ def store_trouble(error: BaseException, store: Store, what: str) -> StoreUnavail
         sentence = f"{place} does not answer: check the network, the region and the endpoint ({said})."
     else:
         sentence = f"{place} refused {what}: {said}."
-    final = any(known.search(text) for known in (_NO_BUCKET, _REGION, _UNKNOWN_KEY, _DENIED))
-    return StoreUnavailableError(sentence, may_pass=not final)
+    return StoreUnavailableError(sentence)
 
 
 def no_bucket(store: Store) -> StoreUnavailableError:

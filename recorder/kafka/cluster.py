@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import ConfigResource, ConfigSource, ResourceType
+from confluent_kafka.admin import AclOperation, ConfigResource, ConfigSource, ResourceType
 
 from recorder.kafka.connection import Connection
 
 ANSWER_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a question may wait for a partition's leader, who hears of it meanwhile, and whether that goes on."""
+
+    seconds: float = ANSWER_SECONDS
+    tell: Callable[[str], object] = lambda _words: None
+    stopped: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +45,9 @@ class TopicFacts:
 class Cluster:
     """A cluster asked through one admin client; raises KafkaUnavailableError when no broker answers in 5 s."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, patience: Patience = Patience()) -> None:
         self.connection = connection
+        self.patience = patience
         self.admin = connection.admin()
 
     @cached_property
@@ -92,6 +102,21 @@ class Cluster:
             except KafkaException:
                 continue  # no right to describe it, or just deleted: its id stays unknown
         return ids
+
+    def unreadable(self, names: list[str]) -> list[str]:
+        """The topics that we may not read, as far as the brokers tell (those before 2.3 don't)."""
+        asked = self.admin.describe_topics(
+            TopicCollection(names), include_authorized_operations=True, request_timeout=ANSWER_SECONDS
+        )
+        denied = []
+        for name, future in asked.items():
+            try:
+                allowed = future.result().authorized_operations
+            except KafkaException:
+                continue  # reading will show
+            if allowed and AclOperation.READ not in allowed:
+                denied.append(name)
+        return denied
 
     def refresh(self) -> None:
         """Ask again at the next question: topics were created or changed."""

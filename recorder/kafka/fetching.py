@@ -5,6 +5,7 @@ Hands out whole lists of messages and what happened between them; it judges noth
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import compress, count, islice, pairwise
@@ -16,15 +17,21 @@ from confluent_kafka import OFFSET_INVALID, KafkaError, Message, TopicPartition
 
 from recorder.kafka.connection import Connection
 from recorder.kafka.offsets import Place
+from recorder.kafka.statistics import Pulse, parse_statistics
 
 WAIT_SECONDS = 0.1  # consume() waits for a full batch or this long, and Ctrl-C waits with it
 BATCH_MESSAGES = 1_000
 
+_CUT = re.compile(r"log truncation detected .* broker end offset is (\d+)")  # KIP-320
 _GOES_ON = {
     # The client tries again by itself; who waits too long notices that nothing arrives.
     KafkaError._TRANSPORT,
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._TIMED_OUT,
+    # A broker in trouble, as are those that it goes on from without a word.
+    KafkaError.UNKNOWN,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.NETWORK_EXCEPTION,
     # It looks for a group's coordinator although no group is joined; reading needs no right to that.
     KafkaError.GROUP_AUTHORIZATION_FAILED,
 }
@@ -35,11 +42,28 @@ _TUNING = {
     "queued_max_messages_kbytes": 32 << 10,
     # Compressed: in memory it may be twenty times as much.
     "fetch_max_bytes": 8 << 20,
+    # Brokers that hang, or behind a network that forgot us, are left within seconds: the others know who leads now.
+    "topic_metadata_refresh_interval_ms": 5_000,
+    "socket_timeout_ms": 30_000,
+    "socket_keepalive_enable": True,
+    "reconnect_backoff_max_ms": 2_000,
+    "statistics_interval_ms": 1_000,
 }
 
 Isolation = Literal["read_committed", "read_uncommitted"]
 
-__all__ = ["Arrived", "Event", "Failed", "Fetcher", "Isolation", "Message", "OutOfRange", "ReachedEnd", "is_denied"]
+__all__ = [
+    "Arrived",
+    "Event",
+    "Failed",
+    "Fetcher",
+    "Isolation",
+    "Message",
+    "OutOfRange",
+    "ReachedEnd",
+    "is_denied",
+    "is_missing",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +96,8 @@ class OutOfRange:
     """The offset to read next is not in the log: deleted by retention, or the log was cut."""
 
     place: Place
+    cut_at: int | None = None
+    """The brokers say that the log ends here now for the records that we read: what came after is gone from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +116,14 @@ class Fetcher:
 
     def __init__(self, connection: Connection, starts: Mapping[Place, int], isolation: Isolation) -> None:
         self._connection = connection
+        self.pulse: Pulse | None = None
+        """Where the client stood with its brokers at the last full second."""
         self._consumer = connection.consumer(
             isolation_level=isolation,
             enable_partition_eof=True,
             auto_offset_reset="error",
             check_crcs=True,
+            stats_cb=self._hear,
             allow_auto_create_topics=False,
             **{name: value for name, value in _TUNING.items() if name.replace("_", ".") not in connection.settings},
         )
@@ -124,14 +153,27 @@ class Fetcher:
                     yield event
         yield from _runs(batch[begin:])
 
+    def _hear(self, statistics: str) -> None:
+        self.pulse = parse_statistics(statistics)
+
     def drop(self, place: Place) -> None:
         """Read no more of this partition."""
         self._consumer.incremental_unassign([TopicPartition(*place)])
 
-    def restart(self, place: Place, offset: int) -> None:
-        """Go on reading this partition at `offset`."""
-        self._consumer.incremental_unassign([TopicPartition(*place)])
+    def restart(self, place: Place, offset: int, *, assigned: bool = True) -> None:
+        """Go on reading this partition at `offset`; `assigned` unless it was dropped."""
+        if assigned:
+            self._consumer.incremental_unassign([TopicPartition(*place)])
         self._consumer.incremental_assign([TopicPartition(*place, offset)])
+
+
+def is_missing(error: KafkaError) -> bool:
+    """The brokers know of no such topic or partition: it was deleted, or one that just started has yet to learn."""
+    return error.code() in {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._UNKNOWN_PARTITION,
+    }
 
 
 def is_denied(error: KafkaError) -> bool:
@@ -157,7 +199,8 @@ def _event(message: Message, error: KafkaError) -> Event | None:
         offset = message.offset()
         return ReachedEnd(place, OFFSET_INVALID if offset is None else offset)
     if place and code in {KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET}:
-        return OutOfRange(place)
+        cut = _CUT.search(error.str())
+        return OutOfRange(place, int(cut[1]) if cut else None)
     if error.retriable() or code in _GOES_ON:
         return None
     return Failed(place, error)

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import wait
+from contextlib import suppress
 from typing import Any
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
-from recorder.kafka.cluster import ANSWER_SECONDS, Cluster
+from recorder.kafka.cluster import ANSWER_SECONDS, Cluster, Patience
 
 Place = tuple[str, int]
 """A topic and a partition number."""
 
 NOTHING_THAT_LATE = -1
+
+_TURN_SECONDS = 0.25
+_PASSING = {
+    KafkaError._TRANSPORT,
+    KafkaError._TIMED_OUT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._WAIT_COORD,
+    KafkaError.BROKER_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.KAFKA_STORAGE_ERROR,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+}
 
 _EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # the client leaves it untyped
 _LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -24,9 +45,11 @@ def log_starts(cluster: Cluster, places: Iterable[Place], *, partial: bool = Fal
     return _ask(cluster, dict.fromkeys(places, _EARLIEST), partial=partial)
 
 
-def log_ends(cluster: Cluster, places: Iterable[Place], *, partial: bool = False) -> dict[Place, int]:
+def log_ends(
+    cluster: Cluster, places: Iterable[Place], *, partial: bool = False, patience: Patience | None = None
+) -> dict[Place, int]:
     """Each partition's high watermark: the offset after the last record, open transactions included."""
-    return _ask(cluster, dict.fromkeys(places, _LATEST), partial=partial)
+    return _ask(cluster, dict.fromkeys(places, _LATEST), partial=partial, patience=patience)
 
 
 def at_time(cluster: Cluster, times: Mapping[Place, int]) -> dict[Place, int]:
@@ -37,19 +60,59 @@ def at_time(cluster: Cluster, times: Mapping[Place, int]) -> dict[Place, int]:
     return _ask(cluster, {place: OffsetSpec.for_timestamp(min(max(at, 0), 2**63 - 1)) for place, at in times.items()})
 
 
-def _ask(cluster: Cluster, questions: Mapping[Place, Any], *, partial: bool = False) -> dict[Place, int]:
-    if not questions:
-        return {}
+def _ask(
+    cluster: Cluster, questions: Mapping[Place, Any], *, partial: bool = False, patience: Patience | None = None
+) -> dict[Place, int]:
+    """Ask the partitions' leaders; again while some have none or it is away, as long as patience lasts."""
+    answers: dict[Place, int] = {}
+    patience = patience or cluster.patience
+    began = time.monotonic()
+    while questions:
+        found, errors = _ask_once(cluster, questions)
+        answers |= found
+        waited = time.monotonic() - began
+        lasting = [place for place, error in errors.items() if _passes(error)]
+        if errors and not (lasting and waited < patience.seconds and not patience.stopped()):
+            if partial:
+                break
+            (topic, partition), error = next(iter(errors.items()))
+            raise cluster.connection.unavailable(error, f"look up offsets of {topic}/{partition}") from error
+        if errors:
+            topic, partition = lasting[0]
+            others = f" and {len(lasting) - 1} more" if len(lasting) > 1 else ""
+            patience.tell(f"waiting for a leader of {topic}/{partition}{others} for {waited:.0f} s")
+            _learn_leaders(cluster)
+        questions = {place: questions[place] for place in errors}
+    return answers
+
+
+def _ask_once(cluster: Cluster, questions: Mapping[Place, Any]) -> tuple[dict[Place, int], dict[Place, KafkaException]]:
     request = {TopicPartition(topic, partition): spec for (topic, partition), spec in questions.items()}
     futures = cluster.admin.list_offsets(
         request, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ANSWER_SECONDS * 3
     )
-    answers = {}
+    while wait(futures.values(), _TURN_SECONDS).not_done and not cluster.patience.stopped():
+        pass
+    answers: dict[Place, int] = {}
+    errors: dict[Place, KafkaException] = {}
     for place, future in futures.items():
         try:
-            answers[place.topic, place.partition] = future.result().offset
+            answers[place.topic, place.partition] = future.result(0 if cluster.patience.stopped() else None).offset
         except KafkaException as error:
-            if not partial:
-                doing = f"look up offsets of {place.topic}/{place.partition}"
-                raise cluster.connection.unavailable(error, doing) from error
-    return answers
+            errors[place.topic, place.partition] = error
+        except TimeoutError:
+            errors[place.topic, place.partition] = KafkaException(KafkaError(KafkaError._TIMED_OUT))
+    return answers, errors
+
+
+def _passes(error: KafkaException) -> bool:
+    """A leader that is away or moves: another try may do better."""
+    return error.args[0].code() in _PASSING
+
+
+def _learn_leaders(cluster: Cluster) -> None:
+    """The client remembers leaders for minutes; being told anew is what makes the next try a better one."""
+    began = time.monotonic()
+    with suppress(KafkaException):
+        cluster.admin.list_topics(timeout=1.0)
+    time.sleep(max(0.0, _TURN_SECONDS - (time.monotonic() - began)))

@@ -7,19 +7,31 @@ the reader stands at the end of what is readable (a transaction marker or a comp
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 
 import pyarrow as pa
 
 from recorder.capture.manifest import Note
 from recorder.errors import BlackboxError, KafkaUnavailableError
-from recorder.kafka.cluster import Cluster
-from recorder.kafka.fetching import Arrived, Event, Failed, Fetcher, Message, OutOfRange, ReachedEnd, is_denied
+from recorder.kafka.cluster import Cluster, Patience
+from recorder.kafka.fetching import (
+    Arrived,
+    Event,
+    Failed,
+    Fetcher,
+    Message,
+    OutOfRange,
+    ReachedEnd,
+    is_denied,
+    is_missing,
+)
 from recorder.kafka.offsets import Place, log_ends, log_starts
 from recorder.recording.columns import to_batch
 from recorder.recording.journal import Sealed
+from recorder.recording.outages import Outages
 from recorder.recording.pipeline import Pipeline
 from recorder.recording.tape import Tape
 from recorder.recording.throttle import Throttle
@@ -29,7 +41,9 @@ FLUSH_MESSAGES = 250
 FLUSH_BYTES = 1 << 20
 PENDING_BYTES = 16 << 20
 """Over all partitions: many of them together hold no more than this before it is flushed."""
-STALLED_SECONDS = 60.0
+STALLED_SECONDS = 120.0
+"""Brokers that restart, and leaders that are chosen, may take minutes; nobody waits for ever behind a closed window."""
+_AGAIN_SECONDS = 1.0
 _LIVE_GRACE_MS = 500  # broker clocks: a record of the window's last moment may be appended a little later
 
 
@@ -48,6 +62,10 @@ class Reading:
     transaction_seconds: float
     """How long to wait behind an open transaction."""
     throttle: Throttle | None = None
+    topic_ids: Mapping[str, str | None] = field(default_factory=dict)
+    """Of the topics as they were planned."""
+    tell: Callable[[str], None] = lambda words: None
+    """Told who keeps the reading waiting; with no words, that nobody does."""
     notes: list[Note] = field(default_factory=list)
     _open: set[Place] = field(default_factory=set)
     _live: dict[Place, int] = field(default_factory=dict)
@@ -58,7 +76,10 @@ class Reading:
     _all_pending_bytes: int = 0
     _at_end: dict[Place, float] = field(default_factory=dict)
     """Partitions that stand at the end of what is readable, and since when (monotonic seconds)."""
+    _regrowing: dict[Place, float] = field(default_factory=dict)
+    """Partitions whose log was cut below what was read, and when (monotonic seconds) to look again how far it goes."""
     _last_event: float = 0.0
+    _outages: Outages = field(default_factory=Outages)
 
     def run(self, now_ms: Callable[[], int]) -> None:
         """Read until every partition is finished, its window is over, or `stopped`."""
@@ -80,6 +101,7 @@ class Reading:
         self.sealed(self.tapes[place].rest() for place in self._open)
         for place in self._open:
             self.tapes[place].cut_short(self._position[place])
+        self.notes += self._outages.notes()
 
     def _loop(self, fetcher: Fetcher, now_ms: Callable[[], int]) -> None:
         self._last_event = time.monotonic()
@@ -90,7 +112,12 @@ class Reading:
                 self._last_event = time.monotonic()
                 self._take(event, fetcher)
                 del event  # its messages' memory is good for the next ones
+            if fetcher.pulse is not None:
+                self._outages.hear(fetcher.pulse)
+            self.tell(self._outages.words)
             self.advanced(0)
+            if self._regrowing:
+                self._look_again(fetcher)
             if self._live and now_ms() >= min(self._live.values()) + _LIVE_GRACE_MS:
                 self._close_windows(fetcher, now_ms() - _LIVE_GRACE_MS)
             if self._live.keys() < self._open and self._give_up(fetcher):
@@ -108,16 +135,12 @@ class Reading:
                     self._reached(place, offset, fetcher)
             case OutOfRange(place):
                 if place in self._open:
-                    self._out_of_range(place, fetcher)
-            case Failed(place, error):
-                if place is None:
-                    raise self.cluster.connection.unavailable(error, "read")
-                if is_denied(error):
-                    raise BlackboxError(
-                        f"No right to read topic {place[0]}: ask for READ on it. Nothing else is needed."
-                    )
+                    self._out_of_range(place, event.cut_at, fetcher)
+            case Failed(None, error):
+                raise self.cluster.connection.unavailable(error, "read")
+            case Failed(place):
                 if place in self._open:
-                    self._lose(place, fetcher, f"the broker ended the reading: {error.str()}")
+                    self._failed(event, place, fetcher)
 
     def _arrived(self, place: Place, messages: list[Message], next_offset: int, fetcher: Fetcher) -> None:
         self._move(place, next_offset)
@@ -158,20 +181,77 @@ class Reading:
         end = self.tapes[place].end
         return end is not None and self._position[place] >= end
 
-    def _out_of_range(self, place: Place, fetcher: Fetcher) -> None:
-        """Retention deleted what was to be read next: name the gap and go on where the log begins now."""
+    def _failed(self, event: Failed, place: Place, fetcher: Fetcher) -> None:
+        """The client says that it reads this partition no more."""
+        error = event.error
+        if is_denied(error):
+            text = f"No right to read topic {place[0]}: ask for READ on it. Nothing else is needed."
+            if not any(self._position[one] > tape.ledger.start for one, tape in self.tapes.items()):
+                raise BlackboxError(text)
+            self._lose(place, fetcher, "the right to read it was taken away: ask for READ on the topic")
+        elif is_missing(error) and self._still_there(place[0]):
+            fetcher.restart(place, self._position[place])
+        else:
+            self._lose(place, fetcher, f"the broker ended the reading: {error.str()}")
+
+    def _out_of_range(self, place: Place, cut_at: int | None, fetcher: Fetcher) -> None:
+        """What was to be read next is not in the log: name what is missing, and go on where that is possible."""
         self._flush(place)
         at = self._position[place]
         begins = log_starts(self.cluster, [place], partial=True).get(place)
-        if begins is None or begins <= at:
-            self._lose(place, fetcher, f"offset {at} vanished: the topic was deleted or recreated, or its log was cut")
-            return
+        ends = log_ends(self.cluster, [place], partial=True).get(place)
+        if begins is None or ends is None or not self._still_there(place[0]):
+            self._lose(place, fetcher, f"offset {at} vanished: the topic was deleted or recreated")
+        elif begins > at:
+            self._expired(place, begins, fetcher)
+        else:
+            self._was_cut(place, min(at, ends) if cut_at is None else cut_at, ends, fetcher)
+
+    def _expired(self, place: Place, begins: int, fetcher: Fetcher) -> None:
+        """Retention deleted what was to be read next: go on where the log begins now; the ledger names the gap."""
         self._move(place, begins)
         self.pipeline.add(partial(self.tapes[place].advance, begins, "expired"))
         if self._is_over(place):
             self._finish(place, fetcher)
         else:
             fetcher.restart(place, begins)
+
+    def _was_cut(self, place: Place, cut_at: int, ends: int, fetcher: Fetcher) -> None:
+        """A broker that lacked the latest records became the leader: other records take the offsets of those we have.
+
+        What was recorded stays, and is what consumers saw. The log is followed again from where we stand.
+        """
+        at, end = self._position[place], self.tapes[place].end
+        text = "its log was cut by an unclean leader election"
+        if cut_at < at:
+            text += f": offsets {cut_at} to {at - 1} are recorded as they were before, not what has their place now"
+        if end is not None and ends < end:
+            self._lose(place, fetcher, f"{text}; it ends at {ends} now")
+            return
+        self._note("loss", place, text)
+        if ends >= at:
+            fetcher.restart(place, at)
+        else:
+            fetcher.drop(place)
+            self._regrowing[place] = time.monotonic() + _AGAIN_SECONDS
+
+    def _look_again(self, fetcher: Fetcher) -> None:
+        """Go on with partitions whose log has grown again to where we stood before it was cut."""
+        now = time.monotonic()
+        due = [place for place, then in self._regrowing.items() if now >= then]
+        for place, ends in log_ends(self.cluster, due, partial=True, patience=Patience(0)).items():
+            if ends >= self._position[place]:
+                del self._regrowing[place]
+                fetcher.restart(place, self._position[place], assigned=False)
+        self._regrowing |= {place: now + _AGAIN_SECONDS for place in due if place in self._regrowing}
+
+    def _still_there(self, topic: str) -> bool:
+        """The topic exists, and is the one that was planned."""
+        self.cluster.refresh()
+        if topic not in self.cluster.names():
+            return False
+        before, now = self.topic_ids.get(topic), self.cluster.topic_ids([topic]).get(topic)
+        return before is None or now is None or before == now
 
     def _close_windows(self, fetcher: Fetcher, now_ms: int) -> None:
         """The end of windows has come: what the log holds now is what there is to read."""
@@ -195,6 +275,9 @@ class Reading:
     def _give_up(self, fetcher: Fetcher) -> bool:
         """True when nothing more can be expected: all wait behind open transactions, or the brokers are gone."""
         now = time.monotonic()
+        if waiting_for := self._outages.words:
+            # Who is silent may be the leader that would have more to say, or who would end a transaction.
+            self._at_end = dict.fromkeys(self._at_end, now)
         for place, since in list(self._at_end.items()):
             if place in self._live:
                 continue
@@ -207,8 +290,8 @@ class Reading:
                 )
         if now - self._last_event > STALLED_SECONDS and self._open - self._at_end.keys() - self._live.keys():
             heard = self.cluster.connection.errors
-            why = f": {heard[-1]}" if heard else ""
-            self.notes.append(Note(level="loss", text=f"no broker answered for {STALLED_SECONDS:.0f} s{why}"))
+            why = f": {waiting_for or heard[-1]}" if waiting_for or heard else ""
+            self.notes.append(Note(level="loss", text=f"nothing came for {STALLED_SECONDS:.0f} s{why}"))
             return True
         return False
 
@@ -239,15 +322,19 @@ class Reading:
 
     def _lose(self, place: Place, fetcher: Fetcher, text: str) -> None:
         """End the reading of a partition before its end, and say why."""
-        self.notes.append(Note(level="loss", text=text, topic=place[0], partition=place[1]))
+        self._note("loss", place, text)
         self._flush(place)
         self.pipeline.wait()
         self.sealed([self.tapes[place].rest()])
         self.tapes[place].cut_short(self._position[place])
         self._drop(place, fetcher)
 
+    def _note(self, level: Literal["warning", "loss"], place: Place, text: str) -> None:
+        self.notes.append(Note(level=level, text=text, topic=place[0], partition=place[1]))
+
     def _drop(self, place: Place, fetcher: Fetcher) -> None:
-        fetcher.drop(place)
+        if self._regrowing.pop(place, None) is None:
+            fetcher.drop(place)
         self._at_end.pop(place, None)
         self._live.pop(place, None)
         self._open.discard(place)

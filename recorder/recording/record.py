@@ -9,15 +9,14 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from recorder.capture import writer
 from recorder.capture.limits import allow_open_files
 from recorder.capture.manifest import Manifest, Note
 from recorder.capture.schema import SEGMENT_BYTES, row_group_bytes
-from recorder.errors import CaptureError
-from recorder.kafka.cluster import Cluster
+from recorder.errors import BlackboxError, CaptureError
+from recorder.kafka.cluster import Cluster, Patience
 from recorder.kafka.connection import Connection
 from recorder.kafka.offsets import Place
 from recorder.recording.checkpoint import Checkpoint, write_checkpoint
@@ -26,11 +25,10 @@ from recorder.recording.holes import explain_holes
 from recorder.recording.journal import Journal
 from recorder.recording.pipeline import Pipeline
 from recorder.recording.plan import make_plan, select_topics
-from recorder.recording.read import Reading
+from recorder.recording.read import STALLED_SECONDS, Reading
 from recorder.recording.request import Request
 from recorder.recording.tape import Tape
 from recorder.recording.throttle import Throttle, fetch_ahead
-from recorder.recording.upload import Upload
 
 PROGRESS_SECONDS = 0.1
 _AFTER_INTERRUPT_SECONDS = 1.0
@@ -43,6 +41,13 @@ class Progress:
     offsets: int
     total: int | None
     records: int
+    waiting: str = ""
+    """Who keeps the recording waiting, if anybody does."""
+
+    @property
+    def words(self) -> str:
+        """For a person who watches."""
+        return f"{self.records:,} records" + (f" · {self.waiting}" if self.waiting else "")
 
 
 def record(
@@ -52,11 +57,8 @@ def record(
     *,
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
-    upload: Upload | None = None,
 ) -> Manifest:
     """Record a window of topics into a new capture at `directory` and return its manifest.
-
-    With `upload`, `directory` is where it is staged; see `record_into`.
 
     Setting `stop` ends the recording within about a second; what was read is sealed and the manifest says
     ``interrupt``. Losses don't raise: they are in `Manifest.losses`. Raises UsageError for unknown topics, an
@@ -66,9 +68,14 @@ def record(
     writer.refuse_existing(directory)
     if cap := request.max_bytes_per_second:
         connection = replace(connection, settings=fetch_ahead(cap) | connection.settings)
-    cluster = Cluster(connection)
+    stop = stop or threading.Event()
+    show = progress or (lambda _: None)
+    cluster = Cluster(
+        connection, Patience(STALLED_SECONDS, lambda words: show(Progress(0, None, 0, words)), stop.is_set)
+    )
     started_ms = _now_ms()
     chosen = select_topics(cluster.names(), request.names, request.patterns, request.excludes)
+    _require_rights(cluster, chosen)
     plan = make_plan(cluster, cluster.topics(chosen), request, now_ms=started_ms)
     writer.create_directory(directory)
     tapes: dict[Place, Tape] = {}
@@ -77,20 +84,22 @@ def record(
             facts = Facts.of(cluster, plan, request.from_text, request.to_text, request.command, started_ms)
             checkpoint = Checkpoint.of(facts, plan, request)
             write_checkpoint(directory, checkpoint)
-            if upload:
-                upload.begin()
             tapes |= tapes_of(directory, checkpoint)
-            return run(cluster, checkpoint, tapes, journal, directory, stop or threading.Event(), progress, upload)
+            return run(cluster, checkpoint, tapes, journal, directory, stop, progress)
     except BaseException as error:
         sealed = sum(sum(tape.writer.payloads) for tape in tapes.values())
         # Less than a segment is sooner read again than resumed; unless room on the disk is what was missing.
-        if upload and upload.is_waiting:
-            raise
         if not sealed or (sealed < SEGMENT_BYTES and not isinstance(error, CaptureError)):
             shutil.rmtree(directory, ignore_errors=True)
-            if upload:
-                upload.abandon()
         raise
+
+
+def _require_rights(cluster: Cluster, topics: list[str]) -> None:
+    """Say before the first byte, and all at once, what we may not read."""
+    if denied := cluster.unreadable(topics):
+        which = ("topic " if len(denied) == 1 else "topics ") + ", ".join(denied[:10])
+        others = f" and {len(denied) - 10} more" if len(denied) > 10 else ""
+        raise BlackboxError(f"No right to read {which}{others}: ask for READ there, or leave them out with --exclude.")
 
 
 def tapes_of(directory: Path, checkpoint: Checkpoint) -> dict[Place, Tape]:
@@ -109,7 +118,6 @@ def run(
     directory: Path,
     stop: threading.Event,
     progress: Callable[[Progress], None] | None,
-    upload: Upload | None = None,
     *,
     notes: Sequence[Note] = (),
     gone: Collection[str] = (),
@@ -119,13 +127,12 @@ def run(
     Tapes that stand at their end already are only explained, and those of topics that are `gone` are not.
     """
     try:
-        return _run(cluster, checkpoint, tapes, journal, directory, stop, progress, upload, notes, gone)
+        return _run(cluster, checkpoint, tapes, journal, directory, stop, progress, notes, gone)
     except BaseException as error:
         for tape in tapes.values():
             tape.writer.abandon()
         if isinstance(error, CaptureError) and any(tape.writer.segments for tape in tapes.values()):
-            place = f"'{upload.target.uri}'" if upload else directory
-            raise CaptureError(f"{error} Go on once that is mended: blackbox record --resume {place}.") from error
+            raise CaptureError(f"{error} Go on once that is mended: blackbox record --resume {directory}.") from error
         raise
 
 
@@ -137,23 +144,25 @@ def _run(
     directory: Path,
     stop: threading.Event,
     progress: Callable[[Progress], None] | None,
-    upload: Upload | None,
     notes: Sequence[Note],
     gone: Collection[str],
 ) -> Manifest:
     facts, plan, cap = checkpoint.facts, checkpoint.plan, checkpoint.max_bytes_per_second
     with without_collector(), Pipeline() as pipeline:
         meter = _Meter(plan.offsets, tapes, progress)
+        cluster.patience = Patience(STALLED_SECONDS, meter.tell, stop.is_set)
         meter.advance(sum(tape.ledger.position - tape.ledger.start for tape in tapes.values()))
         reading = Reading(
             cluster,
             tapes,
             pipeline,
-            partial(upload.add, journal) if upload else journal.add,
+            journal.add,
             stop.is_set,
             meter.advance,
             checkpoint.transaction_seconds,
             Throttle(cap, rest=stop.wait) if cap else None,
+            {name: topic.id for name, topic in plan.topics.items()},
+            meter.tell,
         )
         reading.run(_now_ms)
     interrupted = stop.is_set() and not checkpoint.live
@@ -172,10 +181,7 @@ def _run(
         at_ms=_now_ms(),
         notes=notes,
     )
-    if upload:
-        upload.finish(manifest)
-    else:
-        writer.finish(directory, manifest)
+    writer.finish(directory, manifest)
     return manifest
 
 
@@ -200,6 +206,11 @@ class _Meter:
         self._total, self._tapes, self._progress = total, tapes, progress
         self._passed = 0
         self._told = 0.0
+        self._waiting = ""
+
+    def tell(self, waiting: str) -> None:
+        self._waiting = waiting
+        self.advance(0)
 
     def advance(self, offsets: int) -> None:
         self._passed += offsets
@@ -208,7 +219,9 @@ class _Meter:
         now = time.monotonic()
         if self._progress and now - self._told >= PROGRESS_SECONDS:
             self._told = now
-            self._progress(Progress(self._passed, self._total, sum(tape.records for tape in self._tapes.values())))
+            self._progress(
+                Progress(self._passed, self._total, sum(tape.records for tape in self._tapes.values()), self._waiting)
+            )
 
 
 def _now_ms() -> int:

@@ -26,11 +26,8 @@ class _Pair:
     forgotten: bool = False
 
     def reset(self) -> None:
-        for one in (self.client, self.broker):
-            with contextlib.suppress(OSError):
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                one.shutdown(socket.SHUT_RD)  # wakes who waits for it
-            one.close()
+        _reset(self.client)
+        _reset(self.broker)
 
 
 class Door:
@@ -108,15 +105,15 @@ class Door:
                     raise ConnectionRefusedError
                 broker = socket.create_connection(("127.0.0.1", self._target), timeout=5)
                 broker.settimeout(None)
+                for one in (client, broker):
+                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError:
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                client.close()
+                _reset(client)
                 continue
             pair = _Pair(client, broker)
             with self._lock:
                 self._pairs.add(pair)
             for source, target in ((client, broker), (broker, client)):
-                source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self._pump, args=(pair, source, target), daemon=True).start()
 
     def _pump(self, pair: _Pair, source: socket.socket, target: socket.socket) -> None:
@@ -132,3 +129,10 @@ class Door:
         with self._lock:
             self._pairs.discard(pair)
         pair.reset()
+
+
+def _reset(one: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        one.shutdown(socket.SHUT_RD)  # wakes who waits for it
+    one.close()

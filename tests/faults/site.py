@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from recorder.kafka.local import Broker, LocalKafka, local_kafka
@@ -53,7 +54,37 @@ class Site:
         """Start brokers again; returns when the cluster is whole."""
         for broker in brokers:
             broker.start()
+        self.wait_whole()
+
+    def wait_whole(self) -> None:
+        """Return when every broker is there, and every replica in sync: the next one may go."""
         self.cluster.wait_ready()
+
+        def in_sync(broker: Broker) -> bool:
+            # What a broker knows that just started is newer than what the others say of it.
+            asked = AdminClient({"bootstrap.servers": f"127.0.0.1:{broker.port}"}, logger=silent())
+            try:
+                found = asked.list_topics(timeout=5)
+            except KafkaException:
+                return False
+            partitions = [one for topic in found.topics.values() for one in topic.partitions.values()]
+            return len(found.brokers) == 3 and all(
+                one.leader >= 0 and len(one.isrs) == len(one.replicas) for one in partitions
+            )
+
+        wait_until(lambda: all(map(in_sync, self.brokers)), what="all replicas are in sync", seconds=90)
+
+    def wait_for_others(self, gone: Broker) -> None:
+        """Return when others lead whatever a broker led."""
+
+        def led() -> bool:
+            try:
+                found = self.admin.list_topics(timeout=5).topics.values()
+            except KafkaException:
+                return False
+            return all(p.leader not in {-1, gone.node_id} for topic in found for p in topic.partitions.values())
+
+        wait_until(led, what=f"others lead instead of broker {gone.node_id}", seconds=60)
 
     @contextmanager
     def paused(self, broker: Broker) -> Iterator[None]:

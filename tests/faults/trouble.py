@@ -6,9 +6,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaException
-
-from tests.conftest import wait_until
 from tests.faults.site import Site
 
 TOPICS = LIVE, IN_TRANSACTIONS, PAST = ("live", "transactions", "past")
@@ -29,7 +26,7 @@ class Trouble:
 def kill_each(site: Site) -> int:
     for broker in site.brokers:
         broker.kill()
-        _wait_for_leaders(site)
+        site.wait_for_others(broker)
         site.start(broker)
     return len(site.brokers)
 
@@ -37,7 +34,7 @@ def kill_each(site: Site) -> int:
 def kill_leader(site: Site) -> int:
     broker = site.leads(LIVE)
     broker.kill()
-    _wait_for_leaders(site)
+    site.wait_for_others(broker)
     site.start(broker)
     return 1
 
@@ -72,7 +69,7 @@ def pause(seconds: float) -> Callable[[Site], int]:
     def do(site: Site) -> int:
         with site.paused(site.leads(LIVE)):
             _SOME_TIME.wait(seconds)
-        site.cluster.wait_ready()
+        site.wait_whole()
         return 1
 
     return do
@@ -136,13 +133,3 @@ ALL: Sequence[Trouble] = (
     Trouble("a leader killed at the window's end", kill_leader, 15, at_end=True),
     Trouble("all brokers gone for 10 s at the window's end", all_gone(10), 25, at_end=True),
 )
-
-
-def _wait_for_leaders(site: Site) -> None:
-    def led() -> bool:
-        try:
-            return all(min(site.leaders(topic)) >= 0 for topic in TOPICS)
-        except KafkaException:
-            return False
-
-    wait_until(led, what="every partition has a leader", seconds=60)

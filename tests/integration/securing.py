@@ -85,6 +85,14 @@ def allow(cluster: LocalKafka, user: str, topic: str, *operations: AclOperation)
     wait_until(known, what=f"{user} has rights on {topic}")
 
 
+def forbid(cluster: LocalKafka, user: str, topic: str) -> None:
+    """Take away all rights that a user was given on a topic; returns when the brokers know."""
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
+    rules = _rule(AclBindingFilter, user, topic, AclOperation.ANY)
+    admin.delete_acls([rules])[rules].result(timeout=30)
+    wait_until(lambda: not admin.describe_acls(rules).result(timeout=10), what=f"{user} has no rights on {topic}")
+
+
 def write_properties(path: Path, settings: Mapping[str, object]) -> Path:
     """A `client.properties` as kafka-console-consumer takes it."""
     path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -21,10 +22,13 @@ from recorder.errors import ExitCode
 from recorder.kafka import cluster as cluster_module
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import LOG, connect
+from recorder.recording.record import Progress, record
+from recorder.recording.request import Request
+from recorder.window import Window
 from tests.cli.running import run
 from tests.conftest import create_topic, wait_until
 from tests.integration.producing import New, produce
-from tests.integration.securing import SECRETS, SecureKafka, allow, everything_there
+from tests.integration.securing import SECRETS, SecureKafka, allow, everything_there, forbid
 
 pytestmark = pytest.mark.integration
 
@@ -94,6 +98,27 @@ def test_a_topic_that_we_may_not_read_is_named_and_nothing_is_written(
     assert done.sentence().startswith(says)
     assert not (tmp_path / "c").exists()
     assert everything_there(secure_kafka.cluster) == before
+
+
+def test_a_right_that_is_taken_away_midway_costs_that_topic_alone(secure_kafka: SecureKafka, tmp_path: Path) -> None:
+    stays, goes = new_topic(secure_kafka, AclOperation.READ), new_topic(secure_kafka, AclOperation.READ)
+    window = Window(None, time.time_ns() // 1_000_000 + 6_000)
+    done = threading.Event()
+
+    def take_away(now: Progress) -> None:
+        if now.offsets >= 20 and not done.is_set():
+            done.set()
+            forbid(secure_kafka.cluster, "alice", goes)
+            for topic in (stays, goes):
+                produce(secure_kafka.cluster.bootstrap, topic, [New(b"later")])
+
+    manifest = record(connect(None, (), secure_kafka.client("PLAIN")), Request(window, names=[stays, goes]),
+                      tmp_path / "c", progress=take_away)  # fmt: skip
+    counts = {topic.name: topic.records for topic in manifest.topics}
+    assert (counts[stays], counts[goes]) == (11, 10)
+    assert {loss.topic for loss in manifest.losses} == {goes}
+    assert any("the right to read it was taken away" in loss.text for loss in manifest.losses)
+    assert not failed(verify(tmp_path / "c"))
 
 
 def test_a_topic_that_is_not_there_is_not_created(
