@@ -1,8 +1,8 @@
-"""How fast and in how much memory a window is recorded and verified: `python -m tests.benchmarks.record 2000000`.
+"""How fast, at what load and in how much memory windows are recorded: `python -m tests.benchmarks.record`.
 
-A process of its own fills a topic on a local Kafka on the same machine (JSON of about 1 KB, two headers, lz4); then
-each line is a `blackbox` command as a person runs it. CPU seconds and peak resident megabytes are sums over the
-command and its workers, looked at every 20 ms. With kcat on the path, `kcat | zstd -1` on the same topic stands beside.
+A process of its own fills topics on a local Kafka on the same machine (JSON, two headers, lz4 batches); then each line
+is a command as a person runs it, `kcat | zstd -1` (where kcat is on the path) in turn with `blackbox record` on the
+same topic, and the median of several. The last lines watch 1,000 partitions where little happens for ten seconds.
 """
 
 from __future__ import annotations
@@ -15,108 +15,139 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from recorder.kafka.connection import connect
 from recorder.kafka.local import local_kafka
+from recorder.recording.record import record
+from recorder.recording.request import Request
+from recorder.window import Window
+from tests.benchmarks.cost import Cost, cost, middle
 from tests.conftest import create_topic
 
 BLACKBOX = [sys.executable, "-c", "from recorder.cli.main import main; main()"]
-_TICK = os.sysconf("SC_CLK_TCK")
-_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a command took: seconds of wall and processor, megabytes at the peak."""
-
-    wall: float
-    cpu: float
-    peak_mb: float
+SIZES = ((1_000_000, 1_000), (3_000_000, 300))
+IDLE_PARTITIONS, IDLE_SECONDS = 1_000, 10
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("records", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("records", type=int, nargs="?", help="instead of 1,000,000 of 1,000 B and 3,000,000 of 300 B")
     parser.add_argument("--bytes", type=int, default=1_000, help="size of a value")
     parser.add_argument("--partitions", type=int, default=4)
-    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--no-idle", action="store_true", help="leave out the 1,000 partitions where little happens")
     arguments = parser.parse_args()
+    sizes = ((arguments.records, arguments.bytes),) if arguments.records else SIZES
     work = Path(tempfile.mkdtemp(prefix="bench-record-"))
     try:
         with local_kafka() as cluster:
-            measure(cluster.bootstrap, work, arguments)
+            brokers = [broker.pid for broker in cluster.brokers]
+            for records, size in sizes:
+                measure(cluster.bootstrap, brokers, work, records, size, arguments.partitions, arguments.repeat)
+            if not arguments.no_idle:
+                measure_idle(cluster.bootstrap, brokers, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def measure(bootstrap: str, work: Path, arguments: argparse.Namespace) -> None:
-    records, partitions = arguments.records, arguments.partitions
-    create_topic(bootstrap, "bench", partitions=partitions)
-    fill = [sys.executable, "-c", "from tests.benchmarks.record import fill; fill()", bootstrap,
-            str(records), str(arguments.bytes), str(partitions)]  # fmt: skip
-    subprocess.run(fill, check=True)
-    print(f"{records:,} records of {arguments.bytes} B in {partitions} partitions, {os.cpu_count()} cores")
-    columns = ("", "wall s", "records/s", "cpu s", "peak MB")
-    print("".join(f"{column:>{24 if not column else 12}}" for column in columns))
-    for number in range(arguments.repeat):
-        capture = work / f"c{number}"
-        record = [*BLACKBOX, "record", "-b", bootstrap, "-t", "bench", "--from", "beginning", "-o", str(capture)]
-        tell("record", records, cost(record))
-        tell("verify", records, cost([*BLACKBOX, "verify", str(capture)]))
-        if shutil.which("kcat") and shutil.which("zstd"):
-            pipe = f"kcat -b {bootstrap} -t bench -C -o beginning -e -q -f '%k %h %s\\n' | zstd -1 -q > {work}/kcat.zst"
-            tell("kcat | zstd -1", records, cost(["sh", "-c", pipe]))
-    held = sum(path.stat().st_size for path in (work / "c0").rglob("*.parquet"))
-    print(f"the capture holds {held / 1e6:,.0f} MB")
+def measure(
+    bootstrap: str, brokers: Sequence[int], work: Path, records: int, size: int, partitions: int, repeat: int
+) -> None:
+    topic = f"bench-{size}"
+    create_topic(bootstrap, topic, partitions=partitions)
+    start(fill, bootstrap, topic, records, size, partitions).wait()
+    print(
+        f"{records:,} records of {size} B in {partitions} partitions, lz4, two headers; one broker on the same "
+        f"{os.cpu_count()} cores; median of {repeat}; load before {os.getloadavg()[0]:.1f}"
+    )
+    head("records/s")
+    capture = work / topic
+    pipe = f"kcat -b {bootstrap} -t {topic} -C -o beginning -e -q -f '%k %h %s\\n' | zstd -1 -q -f -o {work}/kcat.zst"
+    lines = {
+        "kcat | zstd -1": ["sh", "-c", pipe],
+        "record": [*BLACKBOX, "record", "-b", bootstrap, "-t", topic, "--from", "beginning", "-o", str(capture)],
+        "verify": [*BLACKBOX, "verify", str(capture)],
+    }
+    if not (shutil.which("kcat") and shutil.which("zstd")):
+        del lines["kcat | zstd -1"]
+    took: dict[str, list[Cost]] = {name: [] for name in lines}
+    for _ in range(repeat):
+        shutil.rmtree(capture, ignore_errors=True)
+        for name, command in lines.items():
+            took[name].append(cost(command, brokers))
+    beside = middle(took["kcat | zstd -1"]) if "kcat | zstd -1" in took else None
+    for name, costs in took.items():
+        typical = middle(costs)
+        tell(name, typical, f"{records / typical.wall:,.0f}", beside if name == "record" else None)
+    held = sum(path.stat().st_size for path in capture.rglob("*.parquet"))
+    print(f"the capture holds {held / 1e6:,.0f} MB\n")
 
 
-def tell(name: str, records: int, took: Cost) -> None:
-    cells = (f"{took.wall:.1f}", f"{records / took.wall:,.0f}", f"{took.cpu:.1f}", f"{took.peak_mb:,.0f}")
-    print(f"{name:>24}" + "".join(f"{cell:>12}" for cell in cells), flush=True)
+def measure_idle(bootstrap: str, brokers: Sequence[int], work: Path) -> None:
+    create_topic(bootstrap, "idle", partitions=IDLE_PARTITIONS)
+    print(f"{IDLE_PARTITIONS:,} partitions, of which 10 get 10 records a second each, for {IDLE_SECONDS} s")
+    head("fetches/s")
+    feeding = start(feed, bootstrap, "idle", 4 * IDLE_SECONDS)
+    try:
+        fetches = fetches_per_second(bootstrap, "idle", work / "counted")
+        until = str(_now_ms() + IDLE_SECONDS * 1_000)
+        command = ["record", "-b", bootstrap, "-t", "idle", "--from", "now", "--to", until, "-o", str(work / "idle")]
+        tell("record", cost([*BLACKBOX, *command], brokers), f"{fetches:.1f}")
+    finally:
+        feeding.terminate()
+        feeding.wait()
 
 
-def cost(command: Sequence[str]) -> Cost:
-    """Run a command to its end and watch it and all that it starts."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
-    cpu: dict[int, float] = {}
-    peak = 0.0
-    while process.poll() is None:
-        resident = 0.0
-        for pid, (ticks, pages) in _session(process.pid).items():
-            cpu[pid] = ticks / _TICK
-            resident += pages * _PAGE_MB
-        peak = max(peak, resident)
-        time.sleep(0.02)
-    wall = time.perf_counter() - began
-    assert process.stderr is not None
-    assert process.returncode == 0, process.stderr.read().decode()
-    process.stderr.close()
-    return Cost(wall, sum(cpu.values()), peak)
+def fetches_per_second(bootstrap: str, topic: str, directory: Path) -> float:
+    """How often a recording of what happens now asks the broker for more."""
+    told: list[tuple[float, int]] = []
+
+    def note(statistics: str) -> None:
+        brokers = json.loads(statistics)["brokers"].values()
+        told.append((time.monotonic(), sum(broker["req"].get("Fetch", 0) for broker in brokers)))
+
+    settings: dict[str, Any] = {"statistics.interval.ms": "500", "stats_cb": note}
+    connection = replace(connect(bootstrap), settings=settings)
+    now = _now_ms()
+    record(connection, Request(Window(now, now + IDLE_SECONDS * 500), names=[topic]), directory, stop=threading.Event())
+    asked = [(at, count) for at, count in told if count]
+    return (asked[-1][1] - asked[0][1]) / (asked[-1][0] - asked[0][0])
 
 
-def _session(leader: int) -> dict[int, tuple[int, int]]:
-    """Processor ticks and resident pages of every process of a session."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(") ")[2].split()
-            except OSError:
-                continue  # it ended meanwhile
-            if int(fields[3]) == leader:
-                found[int(entry.name)] = (int(fields[11]) + int(fields[12]), int(fields[21]))
-    return found
+def head(rate: str) -> None:
+    columns = ("wall s", rate, "cpu s", "peak MB", "broker cpu s", "x wall", "x cpu")
+    print(f"{'':>16}" + "".join(f"{column:>14}" for column in columns))
+
+
+def tell(name: str, took: Cost, rate: str, beside: Cost | None = None) -> None:
+    """A line of the table; beside something, also how many times its wall and processor time."""
+    times = (took.wall / beside.wall, took.cpu / beside.cpu) if beside else ()
+    cells = (f"{took.wall:.1f}", rate, f"{took.cpu:.1f}", f"{took.peak_mb:,.0f}", f"{took.broker_cpu:.1f}",
+             *(f"{factor:.2f}" for factor in times))  # fmt: skip
+    print(f"{name:>16}" + "".join(f"{cell:>14}" for cell in cells), flush=True)
+
+
+def start(function: Callable[[], None], *arguments: object) -> subprocess.Popen[bytes]:
+    """Run a function of this module in a process of its own."""
+    code = f"from tests.benchmarks.record import {function.__name__}; {function.__name__}()"
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)])
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def fill() -> None:
-    """Produce the topic; arguments: bootstrap, records, bytes, partitions."""
+    """Produce a topic; arguments: bootstrap, topic, records, bytes, partitions."""
     from confluent_kafka import Producer
 
-    bootstrap, count, size, partitions = sys.argv[1], *map(int, sys.argv[2:5])
+    bootstrap, topic, count, size, partitions = *sys.argv[1:3], *map(int, sys.argv[3:6])
     chance = random.Random(7)
     values = [_value(chance, size) for _ in range(5_000)]
     headers = [("trace-id", b"0123456789abcdef"), ("source", b"bench")]
@@ -128,7 +159,7 @@ def fill() -> None:
     for number in range(count):
         while True:
             try:
-                produce("bench", values[number % 5_000], b"key-%d" % (number % 100_000), number % partitions,
+                produce(topic, values[number % 5_000], b"key-%d" % (number % 100_000), number % partitions,
                         headers=headers)  # fmt: skip
                 break
             except BufferError:
@@ -136,6 +167,18 @@ def fill() -> None:
         if number % 1_000 == 0:
             producer.poll(0)
     assert producer.flush(120) == 0
+
+
+def feed() -> None:
+    """Produce ten records a second into ten partitions of a topic; arguments: bootstrap, topic, seconds."""
+    from confluent_kafka import Producer
+
+    producer = Producer({"bootstrap.servers": sys.argv[1]})
+    for _ in range(10 * int(sys.argv[3])):
+        for partition in range(10):
+            producer.produce(sys.argv[2], b"value", b"key", partition)
+        producer.flush(10)
+        time.sleep(0.1)
 
 
 def _value(chance: random.Random, size: int) -> bytes:
