@@ -41,6 +41,8 @@ FLUSH_MESSAGES = 250
 FLUSH_BYTES = 1 << 20
 PENDING_BYTES = 16 << 20
 """Over all partitions: many of them together hold no more than this before it is flushed."""
+MANY_PARTITIONS = 100
+"""From so many on, a window that is still open is read with fewer and larger requests."""
 STALLED_SECONDS = 120.0
 """Brokers that restart, and leaders that are chosen, may take minutes; nobody waits for ever behind a closed window."""
 _AGAIN_SECONDS = 1.0
@@ -91,7 +93,8 @@ class Reading:
         starts = {place: self._position[place] for place in self._open}
         if starts:
             try:
-                with Fetcher(self.cluster.connection, starts, "read_committed") as fetcher:
+                patient = bool(self._live) and len(starts) >= MANY_PARTITIONS
+                with Fetcher(self.cluster.connection, starts, "read_committed", patient=patient) as fetcher:
                     self._loop(fetcher, now_ms)
             except KafkaUnavailableError as error:
                 # What was read is worth keeping; what was not is named below.

@@ -49,7 +49,11 @@ def feed(kafka: LocalKafka, topic: str, until_ms: int) -> threading.Thread:
     return thread
 
 
-def test_a_window_in_the_future_is_waited_for(kafka: LocalKafka, topic: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("many", [read.MANY_PARTITIONS, 1], ids=["few partitions", "as of many partitions"])
+def test_a_window_in_the_future_is_waited_for(
+    kafka: LocalKafka, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(read, "MANY_PARTITIONS", many)
     produce(kafka.bootstrap, topic, [New(b"before")] * 3)
     window = Window(now_ms() + 700, now_ms() + 1_700)
     assert window.to_ms is not None
