@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,3 +76,21 @@ def test_no_bytes_break_it(body: bytes) -> None:
     assert (text is None) <= (reason is not None)
     if text is not None:
         json.loads(text)
+
+
+KEYS = st.sampled_from(["a", 'b":', '"', "é", "\\", ":"])
+ITEMS = st.integers(0, 9) | TEXT | st.sampled_from(['":', '\\":'])
+
+
+@given(st.lists(st.tuples(KEYS, ITEMS)), st.booleans(), st.booleans())
+def test_no_double_key_is_missed(items: list[tuple[str, Any]], ascii: bool, spaced: bool) -> None:
+    pairs = (json.dumps(name, ensure_ascii=ascii) + ":" + " " * spaced + json.dumps(item) for name, item in items)
+    body = ("{" + ",".join(pairs) + ',"x":1.50}').encode() if items else b"{}"
+    reason = Reason.DUPLICATE_KEYS if len({name for name, _ in items}) < len(items) else None
+    assert as_text(body) == (body.decode(), reason)
+    assert CODEC.column(pa.array([body, body])).reasons.to_pylist() == [reason, reason]
+
+
+def test_a_double_key_beside_numbered_escapes_is_not_missed() -> None:
+    assert as_text(b'{"a":1,"a":2,"s":"\\u0022:"}')[1] is Reason.DUPLICATE_KEYS
+    assert as_text(b'{"a":1,"a":2,"s":"\\"\\u003A"}')[1] is Reason.DUPLICATE_KEYS
