@@ -41,7 +41,11 @@ class KafkaUnavailableError(BlackboxError):
 
 
 class StoreUnavailableError(BlackboxError):
-    """An object store did not answer, refused us, or holds no such bucket."""
+    """An object store did not answer, refused us, or holds no such bucket. `may_pass`: trying again may help."""
+
+    def __init__(self, message: str, *, may_pass: bool = False) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
 
 
 class CaptureError(BlackboxError):

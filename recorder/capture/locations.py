@@ -6,9 +6,9 @@ files stay exactly what they are: paths.
 
 from __future__ import annotations
 
-import os
+import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -48,7 +48,7 @@ class ObjectPath:
 
     def open(self, mode: Literal["rb"] = "rb") -> pa.NativeFile:
         """The object for reading at any place; FileNotFoundError when there is none. Asks for its size."""
-        with explaining(self.store, f"read {self}"):
+        with self.explaining("read"):
             return self._files().open_input_file(self._path)
 
     def explain(self, error: BaseException | None) -> None:
@@ -58,9 +58,42 @@ class ObjectPath:
 
     def read_bytes(self) -> bytes:
         """The whole object; FileNotFoundError when there is none."""
-        with explaining(self.store, f"read {self}"):
+        with self.explaining("read"):
             content: bytes = self._files().open_input_file(self._path).read()
         return content
+
+    @contextmanager
+    def create(self) -> Iterator[Any]:
+        """The object for writing; it appears when the block ends. Leaving it by an error may leave a torn one."""
+        with self.explaining("write"):
+            file = self._files().open_output_stream(self._path)
+        yield file
+        with self.explaining("write"):
+            file.close()
+
+    def unlink(self) -> None:
+        """Delete the object; FileNotFoundError when there is none."""
+        with self.explaining("delete"):
+            self._files().delete_file(self._path)
+
+    def size(self) -> int:
+        """Bytes of the object; FileNotFoundError when there is none."""
+        with self.explaining("read"):
+            info = self._files().get_file_info(self._path)
+        if info.size is None:
+            raise FileNotFoundError(str(self))
+        return int(info.size)
+
+    def etag(self) -> str | None:
+        """The store's own mark of the object's content, often a digest."""
+        with self.explaining("read"):
+            found = self._files().open_input_stream(self._path).metadata() or {}
+        etag = next((value for name, value in found.items() if str(name).lower() == "etag"), None)
+        return None if etag is None else etag.decode("latin-1").strip('"')
+
+    def explaining(self, doing: str) -> AbstractContextManager[None]:
+        """See `object_stores.explaining`."""
+        return explaining(self.store, f"{doing} {self}")
 
     def exists(self) -> bool:
         """Whether there is such an object, or any object below; an error when there is no such bucket."""
@@ -74,14 +107,14 @@ class ObjectPath:
         """Names of all objects below, relative to this prefix, with their sizes in bytes."""
         from pyarrow.fs import FileSelector, FileType
 
-        with explaining(self.store, f"list {self}"):
+        with self.explaining("list"):
             found = self._files().get_file_info(FileSelector(self._path, recursive=True, allow_not_found=True))
         for info in found:
             if info.type == FileType.File:
                 yield info.path.removeprefix(f"{self._path}/"), info.size
 
     def _kind(self) -> str:
-        with explaining(self.store, f"read {self}"):
+        with self.explaining("read"):
             kind: str = self._files().get_file_info(self._path).type.name
             if kind == "NotFound" and self._files().get_file_info(self.store.bucket).type.name == "NotFound":
                 raise no_bucket(self.store)
@@ -152,4 +185,4 @@ def names_below(root: Location) -> Iterator[tuple[str, bool]]:
 
 def shown(root: Location) -> str:
     """A location for a command line that is printed: what to type to get there."""
-    return root.uri if isinstance(root, ObjectPath) else os.fspath(root)
+    return shlex.quote(root.uri) if isinstance(root, ObjectPath) else str(root)

@@ -19,6 +19,8 @@ from recorder.errors import CaptureError
 
 MANIFEST_NAME = "manifest.json"
 CHECKPOINT_NAME = "checkpoint.json"
+WAITING_NAME = "manifest.json.waiting"
+"""The manifest of a finished recording that has not yet reached the object store it is for."""
 JOURNAL_NAME = "checkpoint.log"
 
 GapReason = Literal["expired", "aborted", "control", "compacted", "filtered", "unread", "unexplained"]

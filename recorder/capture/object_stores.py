@@ -138,7 +138,8 @@ def store_trouble(error: BaseException, store: Store, what: str) -> StoreUnavail
         sentence = f"{place} does not answer: check the network, the region and the endpoint ({said})."
     else:
         sentence = f"{place} refused {what}: {said}."
-    return StoreUnavailableError(sentence)
+    final = any(known.search(text) for known in (_NO_BUCKET, _REGION, _UNKNOWN_KEY, _DENIED))
+    return StoreUnavailableError(sentence, may_pass=not final)
 
 
 def no_bucket(store: Store) -> StoreUnavailableError:

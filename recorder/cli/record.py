@@ -22,6 +22,7 @@ from recorder.cli.output import Format, complain, emit_object, progress, say
 from recorder.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from recorder.capture.locations import Location
     from recorder.capture.manifest import Manifest
     from recorder.kafka.connection import Connection
     from recorder.recording.record import Progress
@@ -66,8 +67,22 @@ def record(
         ),
     ] = None,
     output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR|URI",
+            help="Where to write the capture: a directory, or s3://…, gs://…, az://….",
+            show_default=False,
+        ),
+    ] = None,
+    staging: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Where to write the capture.", show_default=False),
+        typer.Option(
+            metavar="DIR",
+            help="Where what goes into an object store waits until it has arrived. Default: in the user's cache.",
+            show_default=False,
+        ),
     ] = None,
     properties: Properties = None,
     command_config: CommandConfig = None,
@@ -113,9 +128,9 @@ def record(
         ),
     ] = None,
     resume: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="DIR",
+            metavar="DIR|URI",
             help="Go on with a recording that was killed or interrupted, as it was asked for.",
             show_default=False,
         ),
@@ -132,15 +147,17 @@ def record(
 
     Example: blackbox record -b broker:9092 -e 'payments\\..*' --from 2026-11-03T14:02Z --to 2026-11-03T14:09Z
     """
+    from recorder.capture.locations import local, locate
     from recorder.cli.interrupt import stopping
     from recorder.kafka.connection import connect
     from recorder.recording import record as recording
+    from recorder.recording.into_store import record_into
     from recorder.recording.request import Request, parse_slack
     from recorder.recording.throttle import parse_megabits
 
     if resume is not None:
         _only_connection_flags(context)
-        _resume(connect(bootstrap_server, properties or (), command_config), resume, form)
+        _resume(connect(bootstrap_server, properties or (), command_config), locate(resume), staging, form)
         return
     if (rotate or keep) and not follow:
         raise UsageError("--rotate and --keep belong to --follow: add it.")
@@ -160,8 +177,11 @@ def record(
         command=("blackbox", *sys.argv[1:]),
     )
     connection = connect(bootstrap_server, properties or (), command_config)
-    directory = output or request.default_directory()
+    place = locate(output) if output else request.default_directory()
+    if isinstance(place, Path) and staging is not None:
+        raise UsageError("--staging belongs to -o s3://…, gs://… or az://….")
     if follow:
+        directory = local(str(output or place), why="but a row of captures is kept in a directory: give one with -o")
         _follow(connection, request, directory, rotate, keep, form)
         return
     with stopping() as stop, progress("record", None) as bar:
@@ -169,39 +189,51 @@ def record(
         def show(now: recording.Progress) -> None:
             bar.show(completed=now.offsets, total=now.total, note=now.words)
 
-        manifest = recording.record(connection, request, directory, progress=show, stop=stop)
-    _report(manifest, directory, form)
+        if isinstance(place, Path):
+            manifest = recording.record(connection, request, place, progress=show, stop=stop)
+        else:
+            manifest = record_into(connection, request, place, staging=staging, progress=show, stop=stop, tell=say)
+    _report(manifest, place, form)
 
 
-def _resume(connection: Connection, directory: Path, form: Format) -> None:
+def _resume(connection: Connection, place: Location, staging: Path | None, form: Format) -> None:
     from recorder.cli.interrupt import stopping
+    from recorder.recording.into_store import resume_into
     from recorder.recording.resume import is_finished, resume
 
-    if is_finished(directory):
-        say(f"{directory} is finished: nothing is left to resume.")
+    if is_finished(place):
+        say(f"{place} is finished: nothing is left to resume.")
     with stopping() as stop, progress("resume", None) as bar:
 
         def show(now: Progress) -> None:
             bar.show(completed=now.offsets, total=now.total, note=now.words)
 
         command = ("blackbox", *sys.argv[1:])
-        manifest = resume(connection, directory, command=command, progress=show, stop=stop)
-    _report(manifest, directory, form)
+        if isinstance(place, Path):
+            manifest = resume(connection, place, command=command, progress=show, stop=stop)
+        else:
+            manifest = resume_into(
+                connection, place, staging=staging, command=command, progress=show, stop=stop, tell=say
+            )
+    _report(manifest, place, form)
 
 
 def _only_connection_flags(context: typer.Context) -> None:
-    allowed = {"bootstrap_server", "properties", "command_config", "resume", "form"}
+    allowed = {"bootstrap_server", "properties", "command_config", "resume", "staging", "form"}
     for name in context.params:
         source = context.get_parameter_source(name)
         if name not in allowed and source is not None and source.name == "COMMANDLINE":
             raise UsageError("--resume goes on with what was asked for then: give only connection flags with it.")
 
 
-def _report(manifest: Manifest, directory: Path, form: Format) -> None:
+def _report(manifest: Manifest, place: Location, form: Format) -> None:
+    from recorder.capture.locations import shown
+
+    directory = shown(place)
     if form is not Format.TABLE:
         emit_object(
             {
-                "capture": str(directory),
+                "capture": getattr(place, "uri", str(place)),
                 "id": manifest.capture_id,
                 "records": manifest.records,
                 "finished_by": manifest.finished_by,

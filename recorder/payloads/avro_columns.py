@@ -14,18 +14,17 @@ import pyarrow as pa
 
 from recorder.payloads import fields, spread
 from recorder.payloads.avro import EMPTY_ITEMS
-from recorder.payloads.avro_lockstep import Lockstep
 from recorder.payloads.avro_rows import RawReader, time_span
 from recorder.payloads.avro_schema import Node
 from recorder.payloads.codec import Column
-from recorder.payloads.reasons import REASONS, PayloadError, Reason
+from recorder.payloads.lockstep import Lockstep, reason_names
+from recorder.payloads.reasons import PayloadError, Reason
 from recorder.payloads.rows import fits, to_array
-from recorder.payloads.spread import Bools, Ints
+from recorder.payloads.spread import Bools, Ints, last_of_each, offsets_of
 
 FEW = 16
 TOGETHER = 16_384
 """Bodies in one lockstep: few enough for the processor's caches."""
-_NAMES = pa.array([str(reason) for reason in REASONS])
 
 
 def read_column(root: Node, field: pa.Field, bodies: pa.Array) -> Column:
@@ -45,7 +44,7 @@ def _read(root: Node, field: pa.Field, bodies: pa.Array) -> Column:
     values = run.read(root, field, every)
     state.fail(every, state.at < state.end, Reason.TRAILING_BYTES)
     values = spread.keep(values, ~state.failed)
-    reasons = _NAMES.take(pa.array(state.reason.astype(np.int16) - 1, mask=state.reason == 0))
+    reasons = reason_names(state.reason)
     return Column(spread.scatter(values, there), spread.scatter(reasons, there))
 
 
@@ -169,7 +168,7 @@ class _Run:
     def _array(self, node: Node, field: pa.Field, rows: Ints) -> pa.Array:
         item = field.type.value_field
         (values,), owners = self._blocks(node, rows, [item], lambda inner: [self.read(node.items, item, inner)])  # type: ignore[arg-type]
-        return pa.ListArray.from_arrays(_offsets(owners, len(rows)), values, type=field.type)
+        return pa.ListArray.from_arrays(offsets_of(owners, len(rows)), values, type=field.type)
 
     def _map(self, node: Node, field: pa.Field, rows: Ints) -> pa.Array:
         key, item = field.type.key_field, field.type.item_field
@@ -179,12 +178,12 @@ class _Run:
             [key, item],
             lambda inner: [self._string(node, key, inner), self.read(node.items, item, inner)],  # type: ignore[arg-type]
         )
-        keep = _last_of_each(owners, names)
+        keep = last_of_each(owners, names)
         if not keep.all():
             self.state.doubt(rows, np.isin(np.arange(len(rows)), owners[~keep]), Reason.DUPLICATE_KEYS)
             chosen = pa.array(keep)
             names, values, owners = names.filter(chosen), values.filter(chosen), owners[keep]
-        return pa.MapArray.from_arrays(_offsets(owners, len(rows)), names, values, type=field.type)
+        return pa.MapArray.from_arrays(offsets_of(owners, len(rows)), names, values, type=field.type)
 
     def _blocks(
         self, node: Node, rows: Ints, members: list[pa.Field], read: Callable[[Ints], list[pa.Array]]
@@ -280,17 +279,3 @@ class _Run:
         if reader.doubt is not None:
             state.doubt(where, np.array([True]), reader.doubt)
         return value
-
-
-def _offsets(owners: Ints, count: int) -> pa.Array:
-    """List offsets from the ascending owners of the items."""
-    return pa.array(np.searchsorted(owners, np.arange(count + 1)).astype(np.int32))
-
-
-def _last_of_each(owners: Ints, names: pa.Array) -> Bools:
-    """Of equal names in one map only the last counts."""
-    codes = names.dictionary_encode()
-    pair = owners * max(len(codes.dictionary), 1) + np.asarray(codes.indices)
-    keep = np.zeros(len(pair), bool)
-    keep[len(pair) - 1 - np.unique(pair[::-1], return_index=True)[1]] = True
-    return keep

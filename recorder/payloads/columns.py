@@ -140,24 +140,16 @@ def _framed(
     if schema.kind != "protobuf":
         yield _group(decoder, schema, None, rows, spread.cut(array.buffers()[2], starts, ends), typed)
         return
-    kinds: dict[bytes, tuple[list[int], list[int]]] = {}
-    broken: list[int] = []
-    bodies = spread.cut(array.buffers()[2], starts, ends).to_pylist() if not frame.in_header else [b""] * len(rows)
-    for at, body in enumerate(bodies):
+    every = np.arange(len(rows))
+    found = [(frame.indexes or b"\0", every)] if frame.in_header else wire.indexes_of(array, starts, ends)
+    for raw, places in found:
         try:
-            taken, rest = wire.take_indexes(frame, body)
-        except PayloadError:
-            broken.append(at)
+            indexes, size = wire.read_indexes(raw)
+        except PayloadError as error:
+            yield _unreadable(rows[places], schema, error.reason)
             continue
-        places, skips = kinds.setdefault(taken.indexes, ([], []))
-        places.append(at)
-        skips.append(len(body) - len(rest))
-    if broken:
-        yield _unreadable(rows[broken], schema, Reason.TRUNCATED_FRAME)
-    for raw, (places, skips) in kinds.items():
-        indexes = wire.read_indexes(raw or b"\0")[0]
-        cut = spread.cut(array.buffers()[2], starts[places] + np.array(skips), ends[places])
-        yield _group(decoder, schema, indexes, rows[places], cut, typed)
+        begin = starts[places] + (0 if frame.in_header else size)
+        yield _group(decoder, schema, indexes, rows[places], spread.cut(array.buffers()[2], begin, ends[places]), typed)
 
 
 def _group(

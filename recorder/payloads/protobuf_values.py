@@ -12,20 +12,21 @@ from decimal import Decimal
 from typing import Any
 
 from google.protobuf import json_format
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from recorder.payloads import times
+from recorder.payloads.protobuf_types import (
+    DURATION,
+    PLAIN_JSON,
+    TIMESTAMP,
+    WRAPPERS,
+    Descriptor,
+    FieldDescriptor,
+    is_map,
+)
 from recorder.payloads.reasons import PayloadError, Reason
 from recorder.payloads.values import DEPTH_LIMIT, number
 
-WRAPPERS = frozenset(
-    f"google.protobuf.{name}Value"
-    for name in ("Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes")
-)
-PLAIN_JSON = frozenset({"google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.ListValue"})
-TIMESTAMP = "google.protobuf.Timestamp"
-DURATION = "google.protobuf.Duration"
 _FLOATS = (FieldDescriptor.CPPTYPE_FLOAT, FieldDescriptor.CPPTYPE_DOUBLE)
 
 
@@ -49,11 +50,6 @@ def tree(message: Message, depth: int) -> Any:
         else:
             found[field.name] = _leaf(field, value, depth)
     return found
-
-
-def is_map(field: FieldDescriptor) -> bool:
-    kind = field.message_type
-    return kind is not None and kind.GetOptions().map_entry
 
 
 def _leaf(field: FieldDescriptor, value: Any, depth: int) -> Any:

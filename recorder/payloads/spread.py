@@ -70,3 +70,24 @@ def merge(plain: pa.Array, odd: pa.Array, where: Bools) -> pa.Array:
     places[~where] = np.arange(len(plain))
     places[where] = np.arange(len(plain), len(where))
     return pa.concat_arrays([plain, odd]).take(pa.array(places))
+
+
+def repeats(pieces: list[pa.Array], owners: list[Ints]) -> tuple[pa.Array, Ints]:
+    """Items gathered round by round as one array in the order of their owners, and whose each is (ascending)."""
+    owner = np.concatenate(owners)
+    order = np.argsort(owner, kind="stable")
+    return pa.concat_arrays(pieces).take(pa.array(order)), owner[order]
+
+
+def offsets_of(owners: Ints, count: int) -> pa.Array:
+    """List offsets from the ascending owners of the items."""
+    return pa.array(np.searchsorted(owners, np.arange(count + 1)).astype(np.int32))
+
+
+def last_of_each(owners: Ints, names: pa.Array) -> Bools:
+    """Of equal names of one owner only the last counts."""
+    codes = names.dictionary_encode()
+    pair = owners * max(len(codes.dictionary), 1) + np.asarray(codes.indices)
+    keep = np.zeros(len(pair), bool)
+    keep[len(pair) - 1 - np.unique(pair[::-1], return_index=True)[1]] = True
+    return keep

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from recorder.payloads import spread
 from recorder.payloads.reasons import PayloadError, Reason, Side
+from recorder.payloads.spread import Ints
 
 HEADER_NAMES: dict[Side, str] = {"key": "__key_schema_id", "value": "__value_schema_id"}
 PREFIX_SIZE = 5
@@ -131,7 +131,7 @@ def rewrite_header(content: bytes, new: int | str) -> bytes:
     return replace(frame, id=None, guid=new).write()
 
 
-def ids_of(payloads: pa.Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def ids_of(payloads: pa.Array) -> tuple[Ints, Ints, Ints]:
     """For a binary column: (schema id in the prefix or -1, start of each payload in its data buffer, its end)."""
     starts, ends = spread.spans(payloads)
     ids = np.full(len(payloads), -1, dtype=np.int64)
@@ -147,6 +147,34 @@ def ids_of(payloads: pa.Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.in
             | data[at + 4]
         )
     return ids, starts, ends
+
+
+def indexes_of(payloads: pa.Array, starts: Ints, ends: Ints) -> list[tuple[bytes, Ints]]:
+    """For bodies in a binary column: (raw message indexes, positions of the bodies that begin so).
+
+    What makes no sense comes as it is, for `read_indexes` to refuse.
+    """
+    data = spread.data_of(payloads)
+    if not len(data):
+        return [(b"", np.arange(len(starts)))]
+    last = len(data) - 1
+    first = np.where(ends > starts, data[np.minimum(starts, last)], 255)
+    second = np.where(ends > starts + 1, data[np.minimum(starts + 1, last)], 255)
+    # Nearly all are the short form or one index below 64: told apart without looking at each.
+    kind = np.where(first == 0, 0, np.where((first == 2) & (second < 0x80), second.astype(np.int64) + 1, -1))
+    found = [
+        (b"\0" if code == 0 else bytes((2, code - 1)), np.flatnonzero(kind == code))
+        for code in np.unique(kind[kind >= 0]).tolist()
+    ]
+    others: dict[bytes, list[int]] = {}
+    for at in np.flatnonzero(kind < 0).tolist():
+        head = data[starts[at] : min(ends[at], starts[at] + 5 * (INDEXES_LIMIT + 1))].tobytes()
+        try:
+            head = head[: read_indexes(head)[1]]
+        except PayloadError:
+            head = head[:INDEXES_LIMIT]
+        others.setdefault(head, []).append(at)
+    return found + [(head, np.array(places)) for head, places in others.items()]
 
 
 def _zigzag(data: bytes, at: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from recorder.capture import writer
@@ -29,6 +30,7 @@ from recorder.recording.read import STALLED_SECONDS, Reading
 from recorder.recording.request import Request
 from recorder.recording.tape import Tape
 from recorder.recording.throttle import Throttle, fetch_ahead
+from recorder.recording.upload import Upload
 
 PROGRESS_SECONDS = 0.1
 _AFTER_INTERRUPT_SECONDS = 1.0
@@ -57,8 +59,11 @@ def record(
     *,
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
+    upload: Upload | None = None,
 ) -> Manifest:
     """Record a window of topics into a new capture at `directory` and return its manifest.
+
+    With `upload`, `directory` is where it is staged; see `record_into`.
 
     Setting `stop` ends the recording within about a second; what was read is sealed and the manifest says
     ``interrupt``. Losses don't raise: they are in `Manifest.losses`. Raises UsageError for unknown topics, an
@@ -84,13 +89,19 @@ def record(
             facts = Facts.of(cluster, plan, request.from_text, request.to_text, request.command, started_ms)
             checkpoint = Checkpoint.of(facts, plan, request)
             write_checkpoint(directory, checkpoint)
+            if upload:
+                upload.begin()
             tapes |= tapes_of(directory, checkpoint)
-            return run(cluster, checkpoint, tapes, journal, directory, stop, progress)
+            return run(cluster, checkpoint, tapes, journal, directory, stop, progress, upload)
     except BaseException as error:
         sealed = sum(sum(tape.writer.payloads) for tape in tapes.values())
         # Less than a segment is sooner read again than resumed; unless room on the disk is what was missing.
+        if upload and upload.is_waiting:
+            raise
         if not sealed or (sealed < SEGMENT_BYTES and not isinstance(error, CaptureError)):
             shutil.rmtree(directory, ignore_errors=True)
+            if upload:
+                upload.abandon()
         raise
 
 
@@ -118,6 +129,7 @@ def run(
     directory: Path,
     stop: threading.Event,
     progress: Callable[[Progress], None] | None,
+    upload: Upload | None = None,
     *,
     notes: Sequence[Note] = (),
     gone: Collection[str] = (),
@@ -127,12 +139,13 @@ def run(
     Tapes that stand at their end already are only explained, and those of topics that are `gone` are not.
     """
     try:
-        return _run(cluster, checkpoint, tapes, journal, directory, stop, progress, notes, gone)
+        return _run(cluster, checkpoint, tapes, journal, directory, stop, progress, upload, notes, gone)
     except BaseException as error:
         for tape in tapes.values():
             tape.writer.abandon()
         if isinstance(error, CaptureError) and any(tape.writer.segments for tape in tapes.values()):
-            raise CaptureError(f"{error} Go on once that is mended: blackbox record --resume {directory}.") from error
+            place = f"'{upload.target.uri}'" if upload else directory
+            raise CaptureError(f"{error} Go on once that is mended: blackbox record --resume {place}.") from error
         raise
 
 
@@ -144,6 +157,7 @@ def _run(
     directory: Path,
     stop: threading.Event,
     progress: Callable[[Progress], None] | None,
+    upload: Upload | None,
     notes: Sequence[Note],
     gone: Collection[str],
 ) -> Manifest:
@@ -156,7 +170,7 @@ def _run(
             cluster,
             tapes,
             pipeline,
-            journal.add,
+            partial(upload.add, journal) if upload else journal.add,
             stop.is_set,
             meter.advance,
             checkpoint.transaction_seconds,
@@ -181,7 +195,10 @@ def _run(
         at_ms=_now_ms(),
         notes=notes,
     )
-    writer.finish(directory, manifest)
+    if upload:
+        upload.finish(manifest)
+    else:
+        writer.finish(directory, manifest)
     return manifest
 
 

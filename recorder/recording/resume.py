@@ -19,7 +19,9 @@ from pathlib import Path
 import msgspec
 
 from recorder.capture.lineage import new_step
+from recorder.capture.locations import Location
 from recorder.capture.manifest import CHECKPOINT_NAME, MANIFEST_NAME, Manifest, Note, Segment, new_capture_id
+from recorder.capture.push import holds
 from recorder.capture.reader import open_capture
 from recorder.capture.writer import finish, reporting_write_errors
 from recorder.errors import CaptureError, UsageError
@@ -31,11 +33,12 @@ from recorder.recording.journal import Journal, Sealed
 from recorder.recording.plan import FOR_EVER_MS
 from recorder.recording.record import Progress, run, tapes_of
 from recorder.recording.throttle import fetch_ahead
+from recorder.recording.upload import Upload
 
 _HASHING_THREADS = 4
 
 
-def is_finished(directory: Path) -> bool:
+def is_finished(directory: Location) -> bool:
     """Nothing is left to resume in this capture. Raises CaptureError where there is no recording at all."""
     if (directory / CHECKPOINT_NAME).exists():
         return False
@@ -50,19 +53,26 @@ def resume(
     command: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
+    upload: Upload | None = None,
 ) -> Manifest:
     """Go on with the recording in `directory` and return its manifest; one that is finished is left as it is.
+
+    With `upload`, `directory` is where it is staged; see `resume_into`.
 
     A topic that was deleted or recreated meanwhile is a loss, which the manifest names. Raises UsageError for
     another cluster or while another process records there, CaptureError where a sealed segment was altered or
     writing fails, KafkaUnavailableError.
     """
-    if is_finished(directory):
-        return open_capture(directory).manifest
+    root: Location = upload.target if upload else directory
+    if is_finished(root):
+        return open_capture(root).manifest
     with Journal(directory) as journal:
-        before = open_capture(directory).manifest if (directory / MANIFEST_NAME).exists() else None
+        before = open_capture(root).manifest if (root / MANIFEST_NAME).exists() else None
         if before is not None and not before.resumable:  # the kill came between the manifest and the end
-            finish(directory, before)
+            if upload:
+                upload.finish(before)
+            else:
+                finish(directory, before)
             return before
         checkpoint = read_checkpoint(directory)
         if cap := checkpoint.max_bytes_per_second:
@@ -71,11 +81,15 @@ def resume(
         _require_same_cluster(cluster, checkpoint, directory)
         gone = _gone(cluster, checkpoint)
         lines = _lines(directory, journal)
-        _check_segments(directory, [line.segment for of in lines.values() for line in of if line.segment])
+        sealed = [line.segment for of in lines.values() for line in of if line.segment]
+        _check_segments(directory, sealed, upload)
         checkpoint = _close(cluster, checkpoint, lines, gone, before)
         checkpoint = _with_step(checkpoint, before, command)
         _remove_unsealed(directory, lines)
         write_checkpoint(directory, checkpoint)
+        if upload:
+            upload.begin(adopt=True)
+            upload.again(sealed)
         tapes = tapes_of(directory, checkpoint)
         for place, found in lines.items():
             for line in found:
@@ -84,9 +98,8 @@ def resume(
         for (topic, _), tape in tapes.items():
             if topic in gone:
                 tape.cut_short(tape.ledger.position)
-        return run(
-            cluster, checkpoint, tapes, journal, directory, stop or threading.Event(), progress, notes=notes, gone=gone
-        )
+        stop = stop or threading.Event()
+        return run(cluster, checkpoint, tapes, journal, directory, stop, progress, upload, notes=notes, gone=gone)
 
 
 def _require_same_cluster(cluster: Cluster, checkpoint: Checkpoint, directory: Path) -> None:
@@ -118,7 +131,7 @@ def _lines(directory: Path, journal: Journal) -> dict[Place, list[Sealed]]:
     return found
 
 
-def _check_segments(directory: Path, segments: Sequence[Segment]) -> None:
+def _check_segments(directory: Path, segments: Sequence[Segment], upload: Upload | None) -> None:
     def wrong(segment: Segment) -> str | None:
         try:
             with (directory / segment.path).open("rb") as file:
@@ -126,7 +139,7 @@ def _check_segments(directory: Path, segments: Sequence[Segment]) -> None:
                     return "has another size than when it was sealed"
                 return None if hashlib.file_digest(file, "sha256").hexdigest() == segment.sha256 else "was altered"
         except FileNotFoundError:
-            return "is missing"
+            return None if upload and holds(upload.target, segment) else "is missing"
         except OSError as error:
             return f"can't be read ({error.strerror})"
 

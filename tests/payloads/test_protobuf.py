@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +11,11 @@ import pyarrow as pa
 import pytest
 from google.protobuf import descriptor_pb2
 from google.protobuf.message import Message
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recorder.payloads.columns import decode
+from recorder.payloads import protobuf_lockstep
+from recorder.payloads.columns import decode, decode_json
 from recorder.payloads.decoder import Codecs, Decoder
 from recorder.payloads.protobuf import ProtobufCodec
 from recorder.payloads.protobuf_schema import message_class, with_descriptor
@@ -144,20 +146,39 @@ def test_unknown_fields_stay_when_a_known_one_changes() -> None:
     assert CODEC.encode(value, body) == KIND(id="p2").SerializeToString() + b"\xf8\x3f\x01"
 
 
-@settings(max_examples=30)
-@given(st.lists(payments(), max_size=5))
-def test_columns_hold_what_trees_hold(messages: list[Any]) -> None:
-    values, _ = CODEC.column(pa.array([message.SerializeToString() for message in messages], pa.binary()))
-    names = ["amount", "tags", "maybe", "counts", "inner", "other", "note"]
-    table = pa.Table.from_struct_array(values).select(names)
-    for message, row in zip(messages, table.to_pylist(), strict=True):
-        assert row["amount"] == message.amount
-        assert row["tags"] == list(message.tags)
-        assert row["maybe"] == (message.maybe if message.HasField("maybe") else None)
-        assert dict(row["counts"]) == dict(message.counts)
-        assert [item["n"] for item in row["inner"]] == [item.n for item in message.inner]
-        assert (row["other"] is None) == (not message.HasField("other"))
-        assert row["note"] == (message.note.value if message.HasField("note") else None)
+@pytest.fixture(params=[1, 1000], ids=["lockstep", "library"])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Below this many the library takes over."""
+    monkeypatch.setattr(protobuf_lockstep, "FEW", request.param)
+    return int(request.param)
+
+
+def same_as_rows(bodies: list[bytes | None]) -> None:
+    """Columns as JSON equal what trees say; the same bodies fail."""
+    decoder = Decoder(Codecs(SchemaBook([SCHEMA])), "t", "value")
+    payloads = [None if body is None else b"\0\0\0\0\5\2\2" + body for body in bodies]
+    found = decode_json(decoder, pa.array(payloads, pa.binary()))
+    for payload, text in zip(payloads, found.json.to_pylist(), strict=True):
+        decoded = decoder.decode(payload)
+        assert (text is None) == (not decoded.readable), (payload, decoded)
+        if text is not None:
+            assert json.loads(text) == json.loads(decoded.json)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.lists(payments(), min_size=1, max_size=5))
+def test_columns_hold_what_trees_hold(few: int, messages: list[Any]) -> None:
+    same_as_rows([message.SerializeToString() for message in messages])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(payments(), payments(), st.lists(st.none() | st.binary(max_size=30), max_size=4), st.integers(0, 100))
+def test_bodies_in_any_order_and_broken_ones_read_as_the_library_reads(
+    few: int, one: Any, two: Any, noise: list[bytes | None], cut: int
+) -> None:
+    first, second = one.SerializeToString(), two.SerializeToString()
+    unknown = b"\xf8\x3f\x01"
+    same_as_rows([first, first + second, unknown + first, second + unknown, second[:cut], *noise, second])
 
 
 def test_what_is_no_such_message_has_a_reason_and_the_rest_is_read() -> None:

@@ -1,4 +1,4 @@
-"""The cursors of many Avro bodies, moved together: numbers, lengths and pieces read from all of them at once.
+"""The cursors of many bodies (Avro, Protobuf), moved together: numbers, lengths and pieces read from all at once.
 
 A body that fails keeps its first reason, stands at its end from then on and reads as nothing.
 """
@@ -15,6 +15,7 @@ from recorder.payloads.spread import Bools, Ints
 
 _PADDING = 32
 _CODE = {reason: code for code, reason in enumerate(REASONS, 1)}
+_NAMES = pa.array([str(reason) for reason in REASONS])
 
 
 class Lockstep:
@@ -23,6 +24,16 @@ class Lockstep:
     def __init__(self, data: npt.NDArray[np.uint8], starts: Ints, ends: Ints) -> None:
         self.data = np.concatenate([data, np.zeros(_PADDING, np.uint8)])
         self.buffer = pa.py_buffer(self.data)
+        self._begin(starts, ends)
+
+    def inside(self, starts: Ints, ends: Ints) -> Lockstep:
+        """Cursors over parts of the same bodies."""
+        inner = Lockstep.__new__(Lockstep)
+        inner.data, inner.buffer = self.data, self.buffer
+        inner._begin(starts, ends)
+        return inner
+
+    def _begin(self, starts: Ints, ends: Ints) -> None:
         self.at = starts.copy()
         self.end = ends
         self.failed = np.zeros(len(starts), bool)
@@ -82,13 +93,26 @@ class Lockstep:
 
     def integers(self, rows: Ints, bits: int) -> Ints:
         """Zigzag varints; 0 for what failed."""
+        value = self.varints(rows)
+        if bits < 64:
+            wide = value >> np.uint64(bits) != 0
+            if wide.any():
+                self.fail(rows, wide, Reason.MALFORMED)
+                value[wide] = 0
+        return unzigzag(value)
+
+    def varints(self, rows: Ints, most_bytes: int = 10) -> npt.NDArray[np.uint64]:
+        """Base 128 varints of at most so many bytes; 0 for what failed."""
         at = self.at[rows]
         byte = self.data[at]
         value = (byte & 0x7F).astype(np.uint64)
         more = np.flatnonzero(byte & 0x80)
         at += 1
         shift = 7
-        while len(more) and shift <= 63:
+        while len(more):
+            if shift == 7 * most_bytes:
+                self.fail(rows[more], np.ones(len(more), bool), Reason.MALFORMED)
+                break
             byte = self.data[np.minimum(at[more], len(self.data) - 1)]
             value[more] |= (byte & np.uint64(0x7F)).astype(np.uint64) << np.uint64(shift)
             if shift == 63:
@@ -99,13 +123,19 @@ class Lockstep:
         short = at > self.end[rows]
         if short.any():
             self.fail(rows, short, Reason.TRUNCATED)
-        if bits < 64:
-            wide = value >> np.uint64(bits) != 0
-            if wide.any():
-                self.fail(rows, wide, Reason.MALFORMED)
         gone = self.failed[rows]
         if gone.any():
             value[gone] = 0
             at = np.where(gone, self.at[rows], at)
         self.at[rows] = at
-        return (value >> np.uint64(1)).astype(np.int64) ^ -(value & np.uint64(1)).astype(np.int64)
+        return value
+
+
+def unzigzag(value: npt.NDArray[np.uint64]) -> Ints:
+    """0, 1, 2, 3 … as 0, -1, 1, -2 …"""
+    return (value >> np.uint64(1)).astype(np.int64) ^ -(value & np.uint64(1)).astype(np.int64)
+
+
+def reason_names(codes: npt.NDArray[np.int8]) -> pa.Array:
+    """`Lockstep.reason` as strings, null where all is well."""
+    return _NAMES.take(pa.array(codes.astype(np.int16) - 1, mask=codes == 0))
