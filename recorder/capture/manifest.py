@@ -6,6 +6,7 @@ Structs are frozen: a manifest describes sealed files, and what is sealed does n
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,7 @@ CHECKPOINT_NAME = "checkpoint.json"
 WAITING_NAME = "manifest.json.waiting"
 """The manifest of a finished recording that has not yet reached the object store it is for."""
 JOURNAL_NAME = "checkpoint.log"
+_SCHEMA_FILE = re.compile(r"schemas-[0-9a-f]{16}\.json")
 
 GapReason = Literal["expired", "aborted", "control", "compacted", "filtered", "unread", "unexplained"]
 FinishedBy = Literal["end", "interrupt", "unfinished"]
@@ -183,6 +185,17 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
         return f"{place}: {self.text}"
 
 
+class SchemaFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The file that keeps the schemas which the records name (FORMAT.md 20)."""
+
+    path: str
+    sha256: str
+    bytes: Count
+    schemas: Count
+    unresolved: tuple[int | str, ...] = ()
+    """Ids and GUIDs that records name and the registry could not be asked for."""
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """A whole capture's description; `finished_by` says how the recording ended."""
 
@@ -197,6 +210,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     clean: CleanStamp | None = None
     notes: tuple[Note, ...] = ()
     tags: dict[str, str] = {}
+    schemas: SchemaFile | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def records(self) -> int:
@@ -291,6 +305,8 @@ def decode(raw: bytes, *, where: str) -> Manifest:
     _check_unique((f"file {segment.path}" for segment in segments), where)
     for segment in segments:
         _check_path(segment.path, where)
+    if isinstance(manifest.schemas, SchemaFile) and not _SCHEMA_FILE.fullmatch(manifest.schemas.path):
+        raise _outside(manifest.schemas.path, where)
     return manifest
 
 
@@ -345,4 +361,8 @@ def _check_path(path: str, where: str) -> None:
         or "\0" in path
         or str(PurePosixPath(path)) != path
     ):
-        raise CaptureError(f"{where} names a file {path!r} outside the capture: refusing to read it.")
+        raise _outside(path, where)
+
+
+def _outside(path: str, where: str) -> CaptureError:
+    return CaptureError(f"{where} names a file {path!r} outside the capture: refusing to read it.")

@@ -52,7 +52,7 @@ def push(
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
-    patiently(lambda: send_manifest(manifest, target), patience)
+    patiently(lambda: send_manifest(directory, manifest, target), patience)
     if staged:
         shutil.rmtree(directory)
     return manifest

@@ -10,7 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from recorder.capture.locations import ObjectPath
-from recorder.capture.manifest import CHECKPOINT_NAME, JOURNAL_NAME, MANIFEST_NAME, Manifest, Segment, encode
+from recorder.capture.manifest import (
+    CHECKPOINT_NAME,
+    JOURNAL_NAME,
+    MANIFEST_NAME,
+    Manifest,
+    SchemaFile,
+    Segment,
+    encode,
+)
 from recorder.errors import CaptureError, StoreUnavailableError, UsageError
 
 _PART_BYTES = 10 << 20  # how Arrow cuts what it sends to S3; the ETag there is made of the parts' digests
@@ -56,8 +64,12 @@ def send_segment(root: Path, segment: Segment, target: ObjectPath, stopped: Call
         raise StoreUnavailableError(f"{there} did not arrive as it was sent.", may_pass=True)
 
 
-def send_manifest(manifest: Manifest, target: ObjectPath) -> None:
-    """Make what was sent a capture; then the checkpoint goes, unless the recording may be resumed (FORMAT.md 1, 18)."""
+def send_manifest(root: Path, manifest: Manifest, target: ObjectPath) -> None:
+    """Make what was sent a capture, with the schemas that lie in `root`; then the checkpoint goes, unless the
+    recording may be resumed (FORMAT.md 1, 18).
+    """
+    if isinstance(manifest.schemas, SchemaFile):
+        send_bytes((root / manifest.schemas.path).read_bytes(), target / manifest.schemas.path)
     send_bytes(encode(manifest), target / MANIFEST_NAME)
     if not manifest.resumable:
         for name in (CHECKPOINT_NAME, JOURNAL_NAME):

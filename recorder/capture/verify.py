@@ -20,7 +20,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recorder.capture.locations import Location, locate, names_below, whole
-from recorder.capture.manifest import CHECKPOINT_NAME, JOURNAL_NAME, LOSS_REASONS, MANIFEST_NAME, Partition, Segment
+from recorder.capture.manifest import (
+    CHECKPOINT_NAME,
+    JOURNAL_NAME,
+    LOSS_REASONS,
+    MANIFEST_NAME,
+    Partition,
+    SchemaFile,
+    Segment,
+)
 from recorder.capture.reader import Capture, open_capture
 from recorder.capture.schema import RECORD_SCHEMA, TIMESTAMP_TYPES, payload_sizes
 from recorder.errors import CaptureError
@@ -186,6 +194,10 @@ def _check_files(capture: Capture) -> Iterator[Check]:
     """Files that nobody named are reported; missing ones show when their segment is read."""
     named = {segment.path for _, partition in capture.manifest.topic_partitions() for segment in partition.segments}
     named |= {MANIFEST_NAME}
+    schemas = capture.manifest.schemas
+    if isinstance(schemas, SchemaFile):
+        named.add(schemas.path)
+        yield _check_schemas(capture.root, schemas)
     ignored = {CHECKPOINT_NAME, JOURNAL_NAME} if capture.manifest.resumable else set()
     going_on = bool(ignored) and any(name == CHECKPOINT_NAME for name, _ in names_below(capture.root))
     whole = True
@@ -205,6 +217,20 @@ def _check_files(capture: Capture) -> Iterator[Check]:
         whole = False
     if whole:
         yield Check("files", "PASSED", str(capture.root), f"no others than the {len(named):,} of the manifest")
+
+
+def _check_schemas(root: Location, schemas: SchemaFile) -> Check:
+    problem = None
+    try:
+        if hashlib.sha256((root / schemas.path).read_bytes()).hexdigest() != schemas.sha256:
+            problem = "its SHA-256 is not the manifest's: the file was altered"
+    except FileNotFoundError:
+        problem = "is missing"
+    except OSError as error:
+        problem = f"can't be read: {error.strerror or error}"
+    if problem:
+        return Check("schemas", "FAILED", schemas.path, problem)
+    return Check("schemas", "PASSED", schemas.path, f"{schemas.schemas:,} schemas")
 
 
 def _check_ledger(where: str, partition: Partition, facts: list[SegmentFacts]) -> Iterator[Check]:

@@ -49,6 +49,17 @@ CommandConfig = Annotated[
         rich_help_panel="Connection",
     ),
 ]
+SchemaRegistry = Annotated[
+    str | None,
+    typer.Option(
+        "--schema-registry",
+        metavar="URL",
+        envvar="SCHEMA_REGISTRY_URL",
+        help="The schema registry whose schemas records name; its credentials belong into -F or -X.",
+        show_default=False,
+        rich_help_panel="Connection",
+    ),
+]
 Topics = Annotated[
     list[str] | None,
     typer.Option("-t", "--topic", metavar="NAME", help="A topic by its name; may repeat.", show_default=False),

@@ -15,6 +15,7 @@ from recorder.cli.options import (
     OutputFormat,
     Patterns,
     Properties,
+    SchemaRegistry,
     Topics,
     Zone,
 )
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from recorder.capture.locations import Location
     from recorder.capture.manifest import Manifest
     from recorder.kafka.connection import Connection
+    from recorder.payloads.registry import Registry
     from recorder.recording.record import Progress
     from recorder.recording.request import Request
 
@@ -86,6 +88,7 @@ def record(
     ] = None,
     properties: Properties = None,
     command_config: CommandConfig = None,
+    schema_registry: SchemaRegistry = None,
     tz: Zone = None,
     late_slack: Annotated[
         str,
@@ -149,15 +152,17 @@ def record(
     """
     from recorder.capture.locations import local, locate
     from recorder.cli.interrupt import stopping
-    from recorder.kafka.connection import connect
+    from recorder.kafka.connection import connect, gather
+    from recorder.payloads.registry import connect_registry
     from recorder.recording import record as recording
     from recorder.recording.into_store import record_into
     from recorder.recording.request import Request, parse_slack
     from recorder.recording.throttle import parse_megabits
 
+    registry = connect_registry(schema_registry, gather(properties or (), command_config))
     if resume is not None:
         _only_connection_flags(context)
-        _resume(connect(bootstrap_server, properties or (), command_config), locate(resume), staging, form)
+        _resume(connect(bootstrap_server, properties or (), command_config), registry, locate(resume), staging, form)
         return
     if (rotate or keep) and not follow:
         raise UsageError("--rotate and --keep belong to --follow: add it.")
@@ -174,6 +179,7 @@ def record(
         excludes=exclude or (),
         late_slack_ms=parse_slack(late_slack),
         max_bytes_per_second=parse_megabits(max_mbps),
+        registry=registry,
         command=("blackbox", *sys.argv[1:]),
     )
     connection = connect(bootstrap_server, properties or (), command_config)
@@ -196,7 +202,9 @@ def record(
     _report(manifest, place, form)
 
 
-def _resume(connection: Connection, place: Location, staging: Path | None, form: Format) -> None:
+def _resume(
+    connection: Connection, registry: Registry | None, place: Location, staging: Path | None, form: Format
+) -> None:
     from recorder.cli.interrupt import stopping
     from recorder.recording.into_store import resume_into
     from recorder.recording.resume import is_finished, resume
@@ -210,16 +218,23 @@ def _resume(connection: Connection, place: Location, staging: Path | None, form:
 
         command = ("blackbox", *sys.argv[1:])
         if isinstance(place, Path):
-            manifest = resume(connection, place, command=command, progress=show, stop=stop)
+            manifest = resume(connection, place, registry=registry, command=command, progress=show, stop=stop)
         else:
             manifest = resume_into(
-                connection, place, staging=staging, command=command, progress=show, stop=stop, tell=say
+                connection,
+                place,
+                staging=staging,
+                registry=registry,
+                command=command,
+                progress=show,
+                stop=stop,
+                tell=say,
             )
     _report(manifest, place, form)
 
 
 def _only_connection_flags(context: typer.Context) -> None:
-    allowed = {"bootstrap_server", "properties", "command_config", "resume", "staging", "form"}
+    allowed = {"bootstrap_server", "properties", "command_config", "schema_registry", "resume", "staging", "form"}
     for name in context.params:
         source = context.get_parameter_source(name)
         if name not in allowed and source is not None and source.name == "COMMANDLINE":

@@ -128,10 +128,15 @@ class _Ear:
             self._connection._remember(f"{match[1]}: the connection was closed at once")
 
 
+def gather(properties: Sequence[str] = (), command_config: Path | None = None) -> list[Property]:
+    """All settings as given, those for other clients included: the file's first, then `-X`. Raises UsageError."""
+    entries = read_properties(command_config) if command_config else []
+    return [*entries, *map(parse_assignment, properties)]
+
+
 def connect(bootstrap: str | None, properties: Sequence[str] = (), command_config: Path | None = None) -> Connection:
     """Gather settings: the file first, `-X` over it, `-b` over both. Opens no connection; UsageError when unusable."""
-    entries: list[Property] = read_properties(command_config) if command_config else []
-    entries += [parse_assignment(text) for text in properties]
+    entries = gather(properties, command_config)
     settings = translate(entries)
     servers = bootstrap or settings.get("bootstrap.servers")
     if not servers:

@@ -14,6 +14,7 @@ from recorder.capture.sending import refuse_existing
 from recorder.capture.writer import create_directory, reporting_write_errors
 from recorder.errors import UsageError
 from recorder.kafka.connection import Connection
+from recorder.payloads.registry import Registry
 from recorder.recording.checkpoint import read_checkpoint
 from recorder.recording.record import Progress, record
 from recorder.recording.request import Request
@@ -50,6 +51,7 @@ def resume_into(
     target: ObjectPath,
     *,
     staging: Path | None = None,
+    registry: Registry | None = None,
     command: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
@@ -67,7 +69,9 @@ def resume_into(
     if read_checkpoint(staging).facts.capture_id != begun_by(target):
         raise UsageError(_in_the_way(staging, target))
     with Upload(staging, target, tell=tell, patience=patience) as upload:
-        return resume(connection, staging, command=command, progress=progress, stop=stop, upload=upload)
+        return resume(
+            connection, staging, registry=registry, command=command, progress=progress, stop=stop, upload=upload
+        )
 
 
 def _fetch(target: ObjectPath, staging: Path) -> None:

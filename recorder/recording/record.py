@@ -7,19 +7,22 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from recorder.capture import writer
 from recorder.capture.limits import allow_open_files
-from recorder.capture.manifest import Manifest, Note
+from recorder.capture.manifest import Manifest, Note, SchemaFile
 from recorder.capture.schema import SEGMENT_BYTES, row_group_bytes
 from recorder.errors import BlackboxError, CaptureError
 from recorder.kafka.cluster import Cluster, Patience
 from recorder.kafka.connection import Connection
 from recorder.kafka.offsets import Place
+from recorder.payloads.used import Uses
 from recorder.recording.checkpoint import Checkpoint, write_checkpoint
 from recorder.recording.describe import Facts, manifest_of, notes_of
 from recorder.recording.holes import explain_holes
@@ -28,6 +31,7 @@ from recorder.recording.pipeline import Pipeline
 from recorder.recording.plan import make_plan, select_topics
 from recorder.recording.read import STALLED_SECONDS, Reading
 from recorder.recording.request import Request
+from recorder.recording.schemas import SchemaKeeper
 from recorder.recording.tape import Tape
 from recorder.recording.throttle import Throttle, fetch_ahead
 from recorder.recording.upload import Upload
@@ -92,7 +96,8 @@ def record(
             if upload:
                 upload.begin()
             tapes |= tapes_of(directory, checkpoint)
-            return run(cluster, checkpoint, tapes, journal, directory, stop, progress, upload)
+            keeper = SchemaKeeper(request.registry, Uses()) if request.registry else None
+            return run(cluster, checkpoint, tapes, journal, directory, stop, progress, upload, keeper)
     except BaseException as error:
         sealed = sum(sum(tape.writer.payloads) for tape in tapes.values())
         # Less than a segment is sooner read again than resumed; unless room on the disk is what was missing.
@@ -130,6 +135,7 @@ def run(
     stop: threading.Event,
     progress: Callable[[Progress], None] | None,
     upload: Upload | None = None,
+    keeper: SchemaKeeper | None = None,
     *,
     notes: Sequence[Note] = (),
     gone: Collection[str] = (),
@@ -139,7 +145,7 @@ def run(
     Tapes that stand at their end already are only explained, and those of topics that are `gone` are not.
     """
     try:
-        return _run(cluster, checkpoint, tapes, journal, directory, stop, progress, upload, notes, gone)
+        return _run(cluster, checkpoint, tapes, journal, directory, stop, progress, upload, keeper, notes, gone)
     except BaseException as error:
         for tape in tapes.values():
             tape.writer.abandon()
@@ -158,11 +164,14 @@ def _run(
     stop: threading.Event,
     progress: Callable[[Progress], None] | None,
     upload: Upload | None,
+    keeper: SchemaKeeper | None,
     notes: Sequence[Note],
     gone: Collection[str],
 ) -> Manifest:
+    for tape in tapes.values():
+        tape.uses = keeper.uses if keeper else None
     facts, plan, cap = checkpoint.facts, checkpoint.plan, checkpoint.max_bytes_per_second
-    with without_collector(), Pipeline() as pipeline:
+    with without_collector(), keeper or nullcontext(), Pipeline() as pipeline:
         meter = _Meter(plan.offsets, tapes, progress)
         cluster.patience = Patience(STALLED_SECONDS, meter.tell, stop.is_set)
         meter.advance(sum(tape.ledger.position - tape.ledger.start for tape in tapes.values()))
@@ -188,6 +197,10 @@ def _run(
     )
     journal.sync()
     notes = (*notes_of(cluster, plan, tapes, facts.started_ms), *notes, *reading.notes)
+    schemas: SchemaFile | msgspec.UnsetType = msgspec.UNSET
+    if keeper is not None:
+        schemas, of_schemas = keeper.finish(directory, within_seconds=_AFTER_INTERRUPT_SECONDS if interrupted else None)
+        notes = (*notes, *of_schemas)
     manifest = manifest_of(
         facts,
         {place: tape.describe() for place, tape in tapes.items()},
@@ -195,6 +208,7 @@ def _run(
         at_ms=_now_ms(),
         notes=notes,
     )
+    manifest = msgspec.structs.replace(manifest, schemas=schemas)
     if upload:
         upload.finish(manifest)
     else:

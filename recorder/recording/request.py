@@ -6,13 +6,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from recorder.capture.selection import compile_pattern
 from recorder.errors import UsageError
 from recorder.kafka.offsets import Place
 from recorder.recording.edges import FORMS, Edge, Edges, parse_edges
 from recorder.window import Window, format_time, parse_duration
+
+if TYPE_CHECKING:
+    from recorder.payloads.registry import Registry
 
 DEFAULT_SLACK_MS = 300_000
 
@@ -40,6 +43,8 @@ class Request:
     """Offsets to begin at, whatever else is said; a partition that is not named begins at the window's start."""
     live: bool = False
     """Go on until the window's end (for ever where it has none), or until `stop` is set, which is no interruption."""
+    registry: Registry | None = None
+    """Where the schemas that the records name are fetched from, to be kept with them."""
     from_text: str = ""
     to_text: str = ""
     command: Sequence[str] = ()

@@ -17,21 +17,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import pyarrow.parquet as pq
 
 from recorder.capture.lineage import new_step
-from recorder.capture.locations import Location
+from recorder.capture.locations import Location, whole
 from recorder.capture.manifest import CHECKPOINT_NAME, MANIFEST_NAME, Manifest, Note, Segment, new_capture_id
 from recorder.capture.push import holds
-from recorder.capture.reader import open_capture
+from recorder.capture.reader import open_capture, reading
 from recorder.capture.writer import finish, reporting_write_errors
 from recorder.errors import CaptureError, UsageError
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import Connection
 from recorder.kafka.offsets import NOTHING_THAT_LATE, Place, at_time, log_ends
+from recorder.payloads.registry import Registry
+from recorder.payloads.used import Uses
 from recorder.recording.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from recorder.recording.journal import Journal, Sealed
 from recorder.recording.plan import FOR_EVER_MS
 from recorder.recording.record import Progress, run, tapes_of
+from recorder.recording.schemas import SchemaKeeper
 from recorder.recording.throttle import fetch_ahead
 from recorder.recording.upload import Upload
 
@@ -50,6 +54,7 @@ def resume(
     connection: Connection,
     directory: Path,
     *,
+    registry: Registry | None = None,
     command: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
@@ -98,8 +103,24 @@ def resume(
         for (topic, _), tape in tapes.items():
             if topic in gone:
                 tape.cut_short(tape.ledger.position)
+        keeper = SchemaKeeper(registry, _uses_until_now(directory, upload, lines)) if registry else None
         stop = stop or threading.Event()
-        return run(cluster, checkpoint, tapes, journal, directory, stop, progress, upload, notes=notes, gone=gone)
+        return run(
+            cluster, checkpoint, tapes, journal, directory, stop, progress, upload, keeper, notes=notes, gone=gone
+        )
+
+
+def _uses_until_now(directory: Path, upload: Upload | None, lines: dict[Place, list[Sealed]]) -> Uses:
+    """The schemas that sealed records name."""
+    uses = Uses()
+    for topic, segment in [(place[0], line.segment) for place, of in lines.items() for line in of if line.segment]:
+        path: Location = directory / segment.path
+        if upload and not path.exists():
+            path = upload.target / segment.path
+        with reading(path), whole(path) as file, pq.ParquetFile(file) as parquet:
+            for batch in parquet.iter_batches():
+                uses.saw(topic, batch)
+    return uses
 
 
 def _require_same_cluster(cluster: Cluster, checkpoint: Checkpoint, directory: Path) -> None:

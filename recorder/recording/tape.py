@@ -15,6 +15,7 @@ from recorder.capture.ledger import Ledger
 from recorder.capture.manifest import GapReason, Partition, Segment
 from recorder.capture.writer import PartitionWriter
 from recorder.kafka.offsets import Place
+from recorder.payloads.used import Uses
 from recorder.recording.journal import Sealed, pack_rows, unpack_rows
 from recorder.recording.plan import FOR_EVER_MS, Plan
 
@@ -39,6 +40,8 @@ class Tape:
         self.hint = span.hint
         self.until_ms = span.until_ms
         """When a window that is still open will be over."""
+        self.uses: Uses | None = None
+        """Told of all records that are kept, for the schemas that they name."""
         self._window = span.window
         to_ms, slack = span.window.to_ms, plan.late_slack_ms
         self._over_ms = None if to_ms is None or slack is None or span.until_ms is not None else to_ms + slack
@@ -62,7 +65,11 @@ class Tape:
         kept = self._in_window(timestamps)
         self._headers_lost += [offset for offset in headers_lost if offset in offsets[kept]]
         before = len(self.writer.segments)
-        self.writer.append(batch if kept.all() else batch.filter(pa.array(kept)))
+        if not kept.all():
+            batch = batch.filter(pa.array(kept))
+        self.writer.append(batch)
+        if self.uses is not None:
+            self.uses.saw(self.place[0], batch)
         lines, at = [], 0
         # Accounted up to where each segment ends, so that its line tells nothing of what came after it.
         for segment, payload_bytes in zip(self.writer.segments[before:], self.writer.payloads[before:], strict=True):

@@ -124,7 +124,7 @@ class Upload:
                 raise self._trouble
             if self._adopted:
                 self._remove_unnamed(manifest)
-            patiently(partial(send_manifest, manifest, self.target), self._patience)
+            patiently(partial(send_manifest, self.staging, manifest, self.target), self._patience)
         except StoreUnavailableError as error:
             raise StoreUnavailableError(f"{error} {go_on} sends the rest once that is mended.") from error
         except KeyboardInterrupt:
