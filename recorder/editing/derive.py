@@ -16,6 +16,7 @@ from recorder.capture.manifest import MANIFEST_NAME, CleanStamp, Manifest, Note,
 from recorder.capture.reader import Capture, reading
 from recorder.capture.writer import create_directory, finish
 from recorder.errors import CaptureError, UsageError
+from recorder.payloads.snapshot import carry_schemas
 from recorder.scrubbing.stamp import HITS, detectors_run, is_intact, sealed
 
 
@@ -72,7 +73,8 @@ def finished(
     lineage = (*manifest.lineage, step)
     if clean:  # as in a scrubbed copy, nothing names people or machines, or says what somebody looked for
         lineage = tuple(msgspec.structs.replace(one, user=None, host=None, command=()) for one in lineage)
-    made = msgspec.structs.replace(manifest, capture_id=capture_id, lineage=lineage, clean=None)
+    schemas = carry_schemas(parents, root)
+    made = msgspec.structs.replace(manifest, capture_id=capture_id, lineage=lineage, clean=None, schemas=schemas)
     if clean:
         made = sealed(made, _stamp([one.manifest for one in parents], step.at_ms, verb))
     finish(root, made)

@@ -7,11 +7,16 @@ from collections.abc import Sequence
 import msgspec
 
 from recorder.capture.lineage import new_step
-from recorder.capture.manifest import Manifest, Partition, Segment, Topic, new_capture_id
+from recorder.capture.manifest import Manifest, Partition, SchemaFile, Segment, Topic, new_capture_id
 from recorder.scrubbing.jobs import Place, Rewritten
 
 
-def clean_manifest(parent: Manifest, places: Sequence[Place], rewritten: Sequence[Rewritten]) -> Manifest:
+def clean_manifest(
+    parent: Manifest,
+    places: Sequence[Place],
+    rewritten: Sequence[Rewritten],
+    schemas: SchemaFile | msgspec.UnsetType,
+) -> Manifest:
     """A manifest with a new id and a step that names the parent; notes and tags that people wrote are left out."""
     clean: dict[tuple[str, int], list[Rewritten]] = {}
     for place, result in zip(places, rewritten, strict=True):
@@ -28,6 +33,7 @@ def clean_manifest(parent: Manifest, places: Sequence[Place], rewritten: Sequenc
         notes=tuple(note for note in parent.notes if note.level != "info"),
         tags={},
         clean=None,
+        schemas=schemas,
     )
 
 

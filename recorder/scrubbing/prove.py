@@ -24,6 +24,7 @@ from recorder.capture.locations import Location
 from recorder.capture.manifest import MANIFEST_NAME, Manifest, Origin, Segment
 from recorder.capture.schema import HEADERS_TYPE, RECORD_SCHEMA
 from recorder.capture.writer import PartitionWriter
+from recorder.payloads.schemas import Schema
 from recorder.scrubbing.jobs import Frame, batches, forget_plans
 
 _FORMAT_NAMES = sorted({name.encode() for name in (*RECORD_SCHEMA.names, "element", "schema")}, key=len, reverse=True)
@@ -99,8 +100,10 @@ def prove(root: Location, segments: Sequence[Segment], detectors: Sequence[str],
     return Proven(tuple(dict.fromkeys(leaks))[:100], tuple(hits.items()), frame.digest(), searched)
 
 
-def prove_manifest(manifest: Manifest, detectors: Sequence[str], spill: Spill | None) -> list[Leak]:
-    """The same for what the manifest holds beside its own words and numbers."""
+def prove_manifest(
+    manifest: Manifest, schemas: Sequence[Schema], detectors: Sequence[str], spill: Spill | None
+) -> list[Leak]:
+    """The same for what the manifest and the file of schemas hold beside their own words and numbers."""
     texts = [manifest.window.from_text, manifest.window.to_text, manifest.source.cluster_id or ""]
     texts += [note.sentence() for note in manifest.notes]
     texts += [text for pair in manifest.tags.items() for text in pair]
@@ -109,11 +112,25 @@ def prove_manifest(manifest: Manifest, detectors: Sequence[str], spill: Spill | 
         texts += [topic.name, *(text for pair in (topic.config or {}).items() for text in pair)]
     for step in manifest.lineage:
         texts += [step.user or "", step.host or "", *step.command]
+    return [
+        *_leaks_in(texts, MANIFEST_NAME, detectors, spill),
+        *_leaks_in([text for schema in schemas for text in _texts(schema)], "schemas", detectors, spill),
+    ]
+
+
+def _leaks_in(texts: Sequence[str], where: str, detectors: Sequence[str], spill: Spill | None) -> list[Leak]:
     below = layers(ROW.join((b"", *(text.encode() for text in texts if text), b"")))
-    found = [Leak(one, MANIFEST_NAME, -1, -1, "text") for one in Rescan(detectors).texts(below)]
+    found = [Leak(one, where, -1, -1, "text") for one in Rescan(detectors).texts(below)]
     if spill is not None and Haystack(below).find(packed(spill, NEEDLES)):
-        found.append(Leak("original", MANIFEST_NAME, -1, -1, "text"))
+        found.append(Leak("original", where, -1, -1, "text"))
     return found
+
+
+def _texts(schema: Schema) -> Iterator[str]:
+    yield schema.text
+    yield schema.descriptor or ""
+    yield from (version.subject for version in schema.subjects)
+    yield from (text for reference in schema.references for text in (reference.name, reference.subject))
 
 
 def missed_canaries(directory: Path, spill: Spill) -> list[Canary]:

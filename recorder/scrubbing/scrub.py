@@ -28,6 +28,7 @@ from recorder.capture.manifest import CleanStamp, Manifest, sync_directory
 from recorder.capture.reader import Capture
 from recorder.capture.writer import finish, reporting_write_errors
 from recorder.errors import UsageError
+from recorder.payloads.snapshot import carry_schemas, read_schemas
 from recorder.scrubbing.clean_manifest import clean_manifest
 from recorder.scrubbing.errors import ScrubError
 from recorder.scrubbing.jobs import Place, Rewritten, Run, forget, learn, rewrite
@@ -122,7 +123,8 @@ class _Scrub:
         found = self._sharpen()
         self._prove(rewritten, found)
         self._prove_unique()
-        manifest = clean_manifest(self._capture.manifest, self._places, rewritten)
+        schemas = carry_schemas([self._capture], self._copy)
+        manifest = clean_manifest(self._capture.manifest, self._places, rewritten, schemas)
         self._prove_manifest(manifest)
         stamped = sealed(manifest, self._stamp(rewritten, found))
         finish(self._copy, stamped)
@@ -194,7 +196,7 @@ class _Scrub:
         )
 
     def _prove_manifest(self, manifest: Manifest) -> None:
-        leaks = prove_manifest(manifest, self._detectors, self._run.spill)
+        leaks = prove_manifest(manifest, read_schemas(self._copy, manifest), self._detectors, self._run.spill)
         if leaks:
             raise ScrubError(leak_sentence(leaks, Counter(leak.what for leak in leaks)))
 

@@ -26,6 +26,7 @@ from recorder.capture.manifest import MANIFEST_NAME
 from recorder.capture.reader import Capture, open_capture
 from recorder.capture.verify import Check, verify
 from recorder.errors import CaptureError
+from recorder.payloads.snapshot import read_schemas
 from recorder.scrubbing.jobs import Run
 from recorder.scrubbing.prove import Proven, missed_canaries, prove, prove_manifest
 from recorder.scrubbing.scrub import learn_all, mapped, places, sharpen_all
@@ -136,7 +137,8 @@ def _check_leaks(
         where = place.segment.path
         found += [Check("leaks", "FAILED", where, str(leak)) for leak in proof.leaks]
         advance(place.segment.bytes)
-    for leak in prove_manifest(capture.manifest, detectors, spill):
+    schemas = read_schemas(capture.root, capture.manifest)
+    for leak in prove_manifest(capture.manifest, schemas, detectors, spill):
         hits[leak.what] += 1
         found.append(Check("leaks", "FAILED", MANIFEST_NAME, str(leak)))
     if hits:
