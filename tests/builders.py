@@ -20,6 +20,7 @@ from recorder.capture.manifest import (
     Manifest,
     Note,
     Partition,
+    Prologue,
     Source,
     Step,
     Topic,
@@ -68,6 +69,7 @@ def make_capture(
     topics: Mapping[str, int] | None = None,
     window: Window | None = None,
     segment_records: int | None = None,
+    prologue: Sequence[Record] = (),
     clean: bool = False,
     notes: Sequence[Note] = (),
     cluster_id: str | None = "test-cluster",
@@ -77,15 +79,21 @@ def make_capture(
 
     Records may come in any mix of partitions; offsets are given per partition in order, from 0, and may skip.
     `topics` (name to partition count) adds topics and partitions without records; `segment_records` seals a
-    segment after so many records of a partition.
+    segment after so many records of a partition; `prologue` are records (with offsets, in order) from before the
+    window, which then starts behind them.
     """
     wanted: dict[str, dict[int, list[Record]]] = {
         name: {number: [] for number in range(count)} for name, count in (topics or {}).items()
     }
+    before: dict[tuple[str, int], list[Record]] = {}
+    for one in prologue:
+        before.setdefault((one.topic, one.partition), []).append(one)
+        wanted.setdefault(one.topic, {}).setdefault(one.partition, [])
     for item in records:
         one = item if isinstance(item, Record) else record(*item)
         rows = wanted.setdefault(one.topic, {}).setdefault(one.partition, [])
-        following = rows[-1].offset + 1 if rows else 0
+        earlier = rows or before.get((one.topic, one.partition))
+        following = earlier[-1].offset + 1 if earlier else 0
         rows.append(one if one.offset != NEXT else one._replace(offset=following))
     create_directory(root)
     described = tuple(
@@ -94,7 +102,15 @@ def make_capture(
             id=None,
             config={},
             partitions=tuple(
-                write_partition(root, name, number, partitions.get(number, []), segment_records, clean=clean)
+                write_partition(
+                    root,
+                    name,
+                    number,
+                    partitions.get(number, []),
+                    segment_records,
+                    clean=clean,
+                    prologue=before.get((name, number), []),
+                )
                 for number in range(max(partitions, default=0) + 1)
             ),
         )
@@ -112,10 +128,11 @@ def write_partition(
     segment_records: int | None = None,
     *,
     clean: bool = False,
+    prologue: Sequence[Record] = (),
 ) -> Partition:
     """Seal one partition's records; holes in its offsets are booked as compacted."""
     writer = PartitionWriter(root, topic, partition, key_bloom_filter=not clean)
-    ledger = Ledger(0)
+    ledger = Ledger(prologue[-1].offset + 1 if prologue else 0)
     step = segment_records or max(len(rows), 1)
     for start in range(0, len(rows), step):
         batch = to_batch(rows[start : start + step])
@@ -126,7 +143,14 @@ def write_partition(
             writer.seal()
     writer.seal()
     ledger.explain(np.empty(0, np.int64), "compacted")
-    return writer.describe(ledger)
+    return writer.describe(ledger, **({"prologue": _prologue(root, prologue, clean=clean)} if prologue else {}))
+
+
+def _prologue(root: Path, rows: Sequence[Record], *, clean: bool) -> Prologue:
+    writer = PartitionWriter(root, *rows[0][:2], key_bloom_filter=not clean, folder="prologue")
+    writer.append(to_batch(rows))
+    writer.seal()
+    return Prologue(records=len(rows), payload_bytes=sum(writer.payloads), segments=tuple(writer.segments))
 
 
 def to_batch(rows: Sequence[Record]) -> pa.RecordBatch:

@@ -27,6 +27,7 @@ _SCHEMA_FILE = re.compile(r"schemas-[0-9a-f]{16}\.json")
 
 GapReason = Literal["expired", "aborted", "control", "compacted", "filtered", "unread", "unexplained"]
 FinishedBy = Literal["end", "interrupt", "unfinished"]
+Folder = Literal["records", "prologue"]
 LOSS_REASONS: tuple[GapReason, ...] = ("unread", "unexplained")
 
 
@@ -57,6 +58,21 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     max_timestamp_ms: Timestamp
 
 
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """Offsets from first to last, inclusive; it speaks of the records that are there."""
+
+    first_offset: Count
+    last_offset: Count
+
+
+class Prologue(msgspec.Struct, frozen=True, kw_only=True):
+    """A compacted partition's state before `start_offset`: the last record of each key (FORMAT.md 23)."""
+
+    records: Count = 0
+    payload_bytes: Count = 0
+    segments: tuple[Segment, ...] = ()
+
+
 class Partition(msgspec.Struct, frozen=True, kw_only=True):
     """One partition's ledger and segments; it answers for the offsets `[start_offset, end_offset)`."""
 
@@ -75,6 +91,17 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     """How far beyond that point, in timestamps, the last of them lay."""
     headers_lost: tuple[Count, ...] = ()
     """Offsets of records whose headers could not be read (FORMAT.md 13)."""
+    aborted: tuple[Run, ...] = ()
+    """Records of aborted transactions (FORMAT.md 24); none in a recording that reads committed records only."""
+    undecided: tuple[Run, ...] = ()
+    """Records that an open transaction hid from readers of committed records when the recording ended."""
+    prologue: Prologue | None = None
+    """None: nobody asked for it, or the topic is not compacted."""
+
+    @property
+    def files(self) -> tuple[Segment, ...]:
+        """All segments, the prologue's first."""
+        return (*(self.prologue.segments if self.prologue else ()), *self.segments)
 
     def missing(self, reason: GapReason) -> int:
         return sum(gap.missing for gap in self.gaps if gap.reason == reason)
@@ -103,6 +130,10 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     def records(self) -> int:
         return sum(partition.records for partition in self.partitions)
 
+    @property
+    def prologue_records(self) -> int:
+        return sum(partition.prologue.records for partition in self.partitions if partition.prologue)
+
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """The window as typed and as understood, and what the recording covered, in epoch milliseconds."""
@@ -115,6 +146,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """None: up to the end of each partition as it was when recording began."""
     covered_from_ms: Timestamp | None = None
     covered_to_ms: Timestamp | None = None
+    isolation: Literal["read_committed", "read_uncommitted"] = "read_committed"
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -232,6 +264,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return None in clusters
 
     @property
+    def prologue_records(self) -> int:
+        return sum(topic.prologue_records for topic in self.topics)
+
+    @property
     def losses(self) -> tuple[Note, ...]:
         """Every loss, named; empty when the capture is exact. Not empty means exit code 3."""
         found = [note for note in self.notes if note.level == "loss"]
@@ -301,7 +337,7 @@ def decode(raw: bytes, *, where: str) -> Manifest:
     for topic in manifest.topics:
         _check_name(topic.name, where)
         _check_unique((f"partition {topic.name}/{partition.partition}" for partition in topic.partitions), where)
-    segments = [segment for _, partition in manifest.topic_partitions() for segment in partition.segments]
+    segments = [segment for _, partition in manifest.topic_partitions() for segment in partition.files]
     _check_unique((f"file {segment.path}" for segment in segments), where)
     for segment in segments:
         _check_path(segment.path, where)
@@ -334,9 +370,9 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def segment_path(topic: str, partition: int, first_offset: int) -> str:
-    """The relative path of a segment, as FORMAT.md 5 names it."""
-    return f"records/{topic}/{partition}/{first_offset:020d}.parquet"
+def segment_path(topic: str, partition: int, first_offset: int, folder: Folder = "records") -> str:
+    """The relative path of a segment, as FORMAT.md 5 and 23 name it."""
+    return f"{folder}/{topic}/{partition}/{first_offset:020d}.parquet"
 
 
 def _check_unique(things: Iterable[str], where: str) -> None:
@@ -355,7 +391,7 @@ def _check_name(topic: str, where: str) -> None:
 def _check_path(path: str, where: str) -> None:
     parts = PurePosixPath(path).parts
     if (
-        not path.startswith("records/")
+        not path.startswith(("records/", "prologue/"))
         or ".." in parts
         or "\\" in path
         or "\0" in path

@@ -43,7 +43,7 @@ def push(
             raise CaptureError(f"{segment.path} is neither in {directory} nor in {target}: record the window again.")
         return segment.bytes
 
-    segments = [segment for _, partition in manifest.topic_partitions() for segment in partition.segments]
+    segments = [segment for _, partition in manifest.topic_partitions() for segment in partition.files]
     with ThreadPoolExecutor(_THREADS, "push") as threads:
         try:
             for sent in threads.map(send, segments):

@@ -23,10 +23,12 @@ from recorder.capture.manifest import (
     MANIFEST_NAME,
     Manifest,
     Partition,
+    Run,
     Segment,
     decode,
 )
 from recorder.capture.merge import EFFECTIVE, merge_by_time
+from recorder.capture.runs import inside
 from recorder.capture.schema import RECORD_SCHEMA, ROW_GROUP_RECORDS, Record
 from recorder.capture.selection import Selection, require_known
 from recorder.errors import BlackboxError, CaptureError, UsageError
@@ -59,9 +61,25 @@ class Capture:
     ) -> Iterator[pa.RecordBatch]:
         """One partition's records in offset order, as batches of about `batch_bytes`; CaptureError on torn data."""
         selection = selection or Selection()
-        for segment in self._partition(topic, partition).segments:
+        entry = self._partition(topic, partition)
+        unwanted = () if selection.aborted else entry.aborted
+        for segment in entry.segments:
             if _may_match(segment, selection.window):
-                yield from self._segment_batches(segment, selection, columns, batch_bytes)
+                yield from self._segment_batches(segment, selection, columns, batch_bytes, unwanted)
+
+    def prologue_batches(self, selection: Selection | None = None) -> Iterator[pa.RecordBatch]:
+        """The state before the window of compacted topics, partition by partition in offset order (FORMAT.md 23)."""
+        selection = selection or Selection()
+        for topic, partition in self.manifest.topic_partitions():
+            if partition.prologue and selection.wants(topic.name, partition.partition):
+                for segment in partition.prologue.segments:
+                    if _may_match(segment, selection.window):
+                        yield from self._segment_batches(segment, selection, None, BATCH_BYTES)
+
+    def prologue(self, selection: Selection | None = None) -> Iterator[Record]:
+        """The last record of each key before the window, of topics that are compacted and were recorded with it."""
+        for batch in self.prologue_batches(selection):
+            yield from to_records(batch)
 
     def timeline(self, selection: Selection | None = None) -> Iterator[pa.RecordBatch]:
         """All selected records in time order, never reordered inside a partition.
@@ -110,11 +128,20 @@ class Capture:
         raise KeyError((topic, partition))
 
     def _segment_batches(
-        self, segment: Segment, selection: Selection, columns: Sequence[str] | None, batch_bytes: int
+        self,
+        segment: Segment,
+        selection: Selection,
+        columns: Sequence[str] | None,
+        batch_bytes: int,
+        unwanted: Sequence[Run] = (),
     ) -> Iterator[pa.RecordBatch]:
         path = self.root / segment.path
         window, keys = selection.window, pa.array(selection.keys, pa.binary())
-        wanted = RECORD_SCHEMA.names if columns is None else {*columns, *_filter_columns(selection)}
+        wanted = (
+            RECORD_SCHEMA.names
+            if columns is None
+            else {*columns, *_filter_columns(selection), *(["offset"] if unwanted else [])}
+        )
         schema = pa.schema([field for field in RECORD_SCHEMA if field.name in wanted])
         with reading(path), pq.ParquetFile(**parquet_source(path), page_checksum_verification=True) as file:
             for group in range(file.num_row_groups):
@@ -128,6 +155,8 @@ class Capture:
                         batch = batch.filter(_in_window(batch.column("timestamp_ms"), window))
                     if selection.keys:
                         batch = batch.filter(pc.is_in(batch.column("key"), keys))
+                    if unwanted:
+                        batch = batch.filter(pa.array(~inside(unwanted, batch.column("offset").to_numpy())))
                     if batch.num_rows:
                         yield batch if columns is None else batch.select(list(columns))
 
@@ -174,7 +203,7 @@ def total_bytes(path: str | Location) -> int:
         manifest = open_capture(path).manifest
     except CaptureError:
         return 0
-    return sum(segment.bytes for _, partition in manifest.topic_partitions() for segment in partition.segments)
+    return sum(segment.bytes for _, partition in manifest.topic_partitions() for segment in partition.files)
 
 
 class reading:  # noqa: N801

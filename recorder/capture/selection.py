@@ -23,6 +23,8 @@ class Selection:
     partitions: tuple[int, ...] = ()
     keys: tuple[bytes, ...] = ()
     window: Window = field(default_factory=lambda: Window(None, None))
+    aborted: bool = True
+    """Also records that are marked as those of aborted transactions (FORMAT.md 24)."""
 
     def wants(self, topic: str, partition: int) -> bool:
         return (not self.topics or topic in self.topics) and (not self.partitions or partition in self.partitions)

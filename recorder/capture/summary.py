@@ -19,7 +19,7 @@ _PAST_TENSE = {"record": "recorded", "resume": "resumed", "scrub": "scrubbed", "
 def facts(manifest: Manifest) -> dict[str, str]:
     """Name and value of what matters most about a capture, in reading order."""
     partitions = [partition for _, partition in manifest.topic_partitions()]
-    segments = [segment for partition in partitions for segment in partition.segments]
+    segments = [segment for partition in partitions for segment in partition.files]
     times = _times(partitions)
     lines = {
         "id": manifest.capture_id,
@@ -27,9 +27,11 @@ def facts(manifest: Manifest) -> dict[str, str]:
         "window": window_text(manifest.window),
         "records": f"{manifest.records:,} in {len(manifest.topics)} topics, {len(partitions)} partitions",
         "times": _span_text(times) if times else "no records",
-        "size": f"{format_bytes(sum(p.payload_bytes for p in partitions))} of payload in "
+        "size": f"{format_bytes(sum(map(_payload, partitions)))} of payload in "
         f"{format_bytes(sum(s.bytes for s in segments))} on disk, {len(segments)} segments",
         "offsets": _offsets_text(partitions),
+        **_prologue_text(manifest),
+        **_isolation_text(manifest),
         "source": f"{_clusters(manifest.cluster_ids)}, {manifest.source.brokers} brokers",
     }
     times_done = Counter[str]()
@@ -121,6 +123,10 @@ def _clusters(known: Sequence[str]) -> str:
     return f"clusters {', '.join(known)}" if len(known) > 1 else f"cluster {known[0] if known else 'unknown'}"
 
 
+def _payload(partition: Partition) -> int:
+    return partition.payload_bytes + (partition.prologue.payload_bytes if partition.prologue else 0)
+
+
 def _state(manifest: Manifest) -> str:
     clean = "raw: may hold personal data"
     if manifest.clean is not None:
@@ -135,6 +141,25 @@ def _offsets_text(partitions: Sequence[Partition]) -> str:
     total = sum(partition.end_offset - partition.start_offset for partition in partitions)
     missing = gaps_text(partitions)
     return f"{total:,} accounted for" + (f"; not in the capture: {missing}" if missing else ", every one a record")
+
+
+def _prologue_text(manifest: Manifest) -> dict[str, str]:
+    topics = sum(any(p.prologue is not None for p in topic.partitions) for topic in manifest.topics)
+    if not topics:
+        return {}
+    return {"prologue": f"{manifest.prologue_records:,} records: the state of {topics} compacted topics before it"}
+
+
+def _isolation_text(manifest: Manifest) -> dict[str, str]:
+    if manifest.window.isolation == "read_committed":
+        return {}
+    partitions = [partition for _, partition in manifest.topic_partitions()]
+    marks = (
+        ("aborted", sum(len(p.aborted) for p in partitions)),
+        ("undecided", sum(len(p.undecided) for p in partitions)),
+    )
+    found = ", ".join(f"{count:,} runs of {what} records" for what, count in marks if count)
+    return {"isolation": f"read_uncommitted: {found or 'no aborted or undecided record found'}"}
 
 
 def _times(partitions: Sequence[Partition]) -> tuple[int, int] | None:

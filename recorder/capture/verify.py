@@ -26,6 +26,7 @@ from recorder.capture.manifest import (
     LOSS_REASONS,
     MANIFEST_NAME,
     Partition,
+    Run,
     SchemaFile,
     Segment,
 )
@@ -89,13 +90,13 @@ def verify(
     work = [
         (capture.root, topic.name, partition.partition, segment)
         for topic, partition in places
-        for segment in partition.segments
+        for segment in partition.files
     ]
     found = (map if executor is None else executor.map)(check_segment, work)
     for topic, partition in places:
         where = f"{topic.name}/{partition.partition}"
         facts = []
-        for segment, fact in zip(partition.segments, found, strict=False):
+        for segment, fact in zip(partition.files, found, strict=False):
             facts.append(fact)
             checks += [Check("segment", "FAILED", segment.path, problem) for problem in fact.problems]
             if progress:
@@ -103,7 +104,9 @@ def verify(
         if any(fact.problems for fact in facts):
             checks.append(Check("ledger", "SKIPPED", where, "a segment of this partition failed"))
         else:
-            checks += _check_ledger(where, partition, facts)
+            before = len(partition.files) - len(partition.segments)
+            checks += _check_prologue(where, partition, facts[:before])
+            checks += _check_ledger(where, partition, facts[before:])
     checks += _summarise(checks)
     return checks
 
@@ -159,6 +162,8 @@ def _read_segment(source: Any, topic: str, partition: int, segment: Segment) -> 
             ):
                 odd = set(batch.column(column).unique().to_pylist()).difference(allowed)
                 problems += [f"holds {column} {value!r}" for value in odd]
+            if segment.path.startswith("prologue/") and any(batch.column(name).null_count for name in ("key", "value")):
+                problems.append("holds a record without a key, or a tombstone: neither is state")
     found = _joined(runs)
     if records != segment.records:
         problems.append(f"holds {records:,} records, the manifest says {segment.records:,}")
@@ -192,7 +197,7 @@ def _increasing(runs: Runs) -> bool:
 
 def _check_files(capture: Capture) -> Iterator[Check]:
     """Files that nobody named are reported; missing ones show when their segment is read."""
-    named = {segment.path for _, partition in capture.manifest.topic_partitions() for segment in partition.segments}
+    named = {segment.path for _, partition in capture.manifest.topic_partitions() for segment in partition.files}
     named |= {MANIFEST_NAME}
     schemas = capture.manifest.schemas
     if isinstance(schemas, SchemaFile):
@@ -249,6 +254,8 @@ def _check_ledger(where: str, partition: Partition, facts: list[SegmentFacts]) -
         problem = f"{span:,} offsets, but {partition.records:,} records and {missing:,} explained gaps"
     elif sum(fact.payload_bytes for fact in facts) != partition.payload_bytes:
         problem = "the payload bytes are not the manifest's"
+    elif not _marks_fit(partition.aborted, partition) or not _marks_fit(partition.undecided, partition):
+        problem = "the runs of aborted or undecided records overlap or lie outside its offsets"
     elif not _gaps_fit(runs, partition):
         problem = "a gap is named where records are, or a hole has no gap"
     elif _times_of(partition.segments) != (partition.min_timestamp_ms, partition.max_timestamp_ms):
@@ -268,6 +275,34 @@ def _check_ledger(where: str, partition: Partition, facts: list[SegmentFacts]) -
         )
     if not lost:
         yield Check("ledger", "PASSED", where, f"{partition.records:,} records, {missing:,} gaps, {span:,} offsets")
+
+
+def _check_prologue(where: str, partition: Partition, facts: list[SegmentFacts]) -> Iterator[Check]:
+    """The state before the window: of offsets before its start, in order, and as many as the manifest says."""
+    if partition.prologue is None:
+        return
+    runs = _joined([fact.runs for fact in facts])
+    records = int((runs[:, 1] - runs[:, 0] + 1).sum())
+    problem = None
+    if not _increasing(runs):
+        problem = "its segments overlap or are out of order"
+    elif len(runs) and runs[-1, 1] >= partition.start_offset:
+        problem = f"it holds records from the window, which begins at offset {partition.start_offset}"
+    elif records != partition.prologue.records:
+        problem = f"{records:,} records found, {partition.prologue.records:,} in the manifest"
+    elif sum(fact.payload_bytes for fact in facts) != partition.prologue.payload_bytes:
+        problem = "the payload bytes are not the manifest's"
+    status: Status = "FAILED" if problem else "PASSED"
+    yield Check("prologue", status, where, problem or f"{records:,} records before offset {partition.start_offset}")
+
+
+def _marks_fit(marks: Sequence[Run], partition: Partition) -> bool:
+    before = partition.start_offset
+    for run in marks:
+        if run.first_offset < before or not run.first_offset <= run.last_offset < partition.end_offset:
+            return False
+        before = run.last_offset + 1
+    return True
 
 
 def _gaps_fit(runs: Runs, partition: Partition) -> bool:

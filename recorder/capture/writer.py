@@ -24,6 +24,7 @@ from recorder.capture.manifest import (
     CHECKPOINT_NAME,
     JOURNAL_NAME,
     MANIFEST_NAME,
+    Folder,
     Manifest,
     Partition,
     Segment,
@@ -58,6 +59,7 @@ class PartitionWriter:
         *,
         key_bloom_filter: bool = True,
         row_group_bytes: int = ROW_GROUP_BYTES,
+        folder: Folder = "records",
     ) -> None:
         self.root = root
         self.topic = topic
@@ -65,6 +67,7 @@ class PartitionWriter:
         self.segments: list[Segment] = []
         self.payloads: list[int] = []
         """Bytes of keys and values in each of the segments."""
+        self._folder: Folder = folder
         self._row_group_bytes = row_group_bytes
         self._pending_bytes = 0
         self._options = writer_options(key_bloom_filter=key_bloom_filter)
@@ -100,7 +103,8 @@ class PartitionWriter:
         table = pa.Table.from_batches(self._pending, schema=RECORD_SCHEMA).combine_chunks()
         if self._open is None:
             first = table.column("offset")[0].as_py()
-            self._open = _OpenSegment(self.root, segment_path(self.topic, self.partition, first), self._options)
+            path = segment_path(self.topic, self.partition, first, self._folder)
+            self._open = _OpenSegment(self.root, path, self._options)
         self._open.write(table, self._pending_bytes)
         self._pending, self._pending_records, self._pending_bytes = [], 0, 0
         if self._open.record_bytes >= SEGMENT_BYTES:

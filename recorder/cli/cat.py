@@ -19,6 +19,9 @@ def cat(
     from_: From = None,
     to: To = None,
     tz: Zone = None,
+    prologue: Annotated[
+        bool, typer.Option("--prologue", help="The state before the window instead, of compacted topics.")
+    ] = False,
     limit: Annotated[
         int | None, typer.Option("-n", "--limit", min=1, help="Stop after N records.", show_default=False)
     ] = None,
@@ -49,4 +52,5 @@ def cat(
         tz=tz,
     )
     width = shutil.get_terminal_size((200, 40)).columns
-    emit_lines(records_as(form.value, opened.timeline(selection), limit, width=width))
+    batches = opened.prologue_batches(selection) if prologue else opened.timeline(selection)
+    emit_lines(records_as(form.value, batches, limit, width=width))

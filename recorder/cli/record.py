@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -104,6 +104,21 @@ def record(
             metavar="N", help="Read at most N megabits (125 kB) of keys and values a second.", show_default=False
         ),
     ] = None,
+    isolation: Annotated[
+        Literal["read_committed", "read_uncommitted"],
+        typer.Option(
+            help="read_uncommitted: also records of aborted and open transactions, which are marked.",
+            rich_help_panel=_WINDOW,
+        ),
+    ] = "read_committed",
+    state_prologue: Annotated[
+        bool,
+        typer.Option(
+            "--state-prologue",
+            help="Of compacted topics, also the last record of each key before the window.",
+            rich_help_panel=_WINDOW,
+        ),
+    ] = False,
     follow: Annotated[
         bool,
         typer.Option(
@@ -166,6 +181,8 @@ def record(
         return
     if (rotate or keep) and not follow:
         raise UsageError("--rotate and --keep belong to --follow: add it.")
+    if state_prologue and rotate:
+        raise UsageError("--state-prologue reads all there was before, which --rotate would do again for each capture.")
     starts = list(from_ or ())
     if follow and last is None and all("=" in start for start in starts):
         starts.append("now")
@@ -178,6 +195,8 @@ def record(
         patterns=regex or (),
         excludes=exclude or (),
         late_slack_ms=parse_slack(late_slack),
+        isolation=isolation,
+        state_prologue=state_prologue,
         max_bytes_per_second=parse_megabits(max_mbps),
         registry=registry,
         command=("blackbox", *sys.argv[1:]),

@@ -79,7 +79,7 @@ def cut(
             parent,
             window=window,
             topics=tuple(_topics(parent, jobs, done)),
-            notes=(*_kept_notes(parent, jobs), *_own_notes(wanted, clean), *coarse_notes(coarse)),
+            notes=(*_kept_notes(parent, jobs), *_own_notes(parent, wanted, clean), *coarse_notes(coarse)),
         )
         made = finished(root, manifest, "cut", [capture], command, clean=clean)
     return Cut(out, made, tuple(_types(found, jobs, done)))
@@ -157,8 +157,10 @@ def _kept_notes(parent: Manifest, jobs: Sequence[Job]) -> Iterable[Note]:
     return (note for note in parent.notes if note.topic is None or note.topic in kept)
 
 
-def _own_notes(wanted: Wanted, clean: bool) -> Iterable[Note]:
+def _own_notes(parent: Manifest, wanted: Wanted, clean: bool) -> Iterable[Note]:
     """How it was cut, without any word that somebody typed or a record holds."""
+    if parent.prologue_records:
+        yield Note(level="info", text="the state before the window (the prologue) is not in this cut")
     if wanted.sample is not None:
         share = f"{wanted.sample.fraction:.4%}".rstrip("%").rstrip("0").rstrip(".")
         seed = "" if clean else f" with seed {wanted.sample.seed}"

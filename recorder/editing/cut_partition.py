@@ -100,10 +100,10 @@ def cut_partition(job: Job) -> Done:
     except BaseException:
         writer.abandon()
         raise
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = {"aborted": before.aborted, "undecided": before.undecided}
     if sum(segment.records for segment in writer.segments) == before.records:
         # How late records were can't be told again from some of them.
-        facts = {"late_records": before.late_records, "latest_ms": before.latest_ms}
+        facts |= {"late_records": before.late_records, "latest_ms": before.latest_ms}
     made = writer.describe(ledger, headers_lost=tuple(lost_kept), **facts)
     return Done(made, types, ledger.coarse)
 

@@ -60,7 +60,12 @@ def merge(
         jobs = list(_jobs(named, root, bloom=not clean))
         done = each(merge_partition, jobs, executor, progress)
         topics = _topics(named, jobs, done)
-        notes = (*_old_notes(named, manifests), *_new_notes(jobs, done), *_raw_note(manifests, clean))
+        notes = (
+            *_old_notes(named, manifests),
+            *_new_notes(jobs, done),
+            *_raw_note(manifests, clean),
+            *_state_note(manifests),
+        )
         manifest = _manifest(manifests, topics, notes)
         made = finished(root, manifest, "merge", captures, command, clean=clean)
     uncovered = sum(one.uncovered for one in done)
@@ -143,6 +148,7 @@ def _window(windows: Sequence[Asked]) -> Asked:
         late_slack_ms=_if_all_say(max, [one.late_slack_ms for one in windows]),
         covered_from_ms=_if_all_say(min, [one.covered_from_ms for one in windows]),
         covered_to_ms=_if_all_say(max, [one.covered_to_ms for one in windows]),
+        isolation=max((one.isolation for one in windows), key=lambda level: level == "read_uncommitted"),
     )
 
 
@@ -173,6 +179,11 @@ def _new_notes(jobs: Sequence[Job], done: Sequence[Done]) -> Iterable[Note]:
         yield Note(
             level="warning", text=f"{count:,} offsets lie between the merged captures, in none of them", topic=name
         )
+
+
+def _state_note(parents: Sequence[Manifest]) -> Iterable[Note]:
+    if any(parent.prologue_records for parent in parents):
+        yield Note(level="info", text="the states before the captures' windows (their prologues) are not in the merge")
 
 
 def _raw_note(parents: Sequence[Manifest], clean: bool) -> Iterable[Note]:

@@ -13,6 +13,7 @@ from recorder.capture.manifest import Partition
 from recorder.capture.writer import PartitionWriter
 from recorder.editing.derive import check_file
 from recorder.editing.splice import Strand, splice
+from recorder.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ def merge_partition(job: Job) -> Done:
         for segment in strand.ledger.segments:
             check_file(strand.capture.root, segment)
     ledgers = [strand.ledger for strand in job.strands]
+    marked = _marked(job)
     # A capture that covers no offset says nothing of the range, only that it looked.
     telling = [one for one in ledgers if one.end_offset > one.start_offset] or [max(ledgers, key=_end)]
     ledger = Ledger(min(one.start_offset for one in telling), Known(telling))
@@ -67,8 +69,25 @@ def merge_partition(job: Job) -> Done:
         late_records=max(one.late_records for one in ledgers),
         latest_ms=max(one.latest_ms for one in ledgers),
         headers_lost=tuple(lost),
+        aborted=marked.aborted if marked else (),
+        undecided=marked.undecided if marked else (),
     )
     return Done(made, _uncovered(telling), ledger.coarse)
+
+
+def _marked(job: Job) -> Partition | None:
+    """The one capture whose runs of aborted or undecided records are those of the merge.
+
+    A run speaks of one capture's records: between them there may be others that only another capture holds.
+    """
+    held = [strand.ledger for strand in job.strands if strand.ledger.records]
+    marked = [one for one in held if one.aborted or one.undecided]
+    if marked and len(held) > 1:
+        raise UsageError(
+            f"{job.name}/{job.partition} holds records of aborted transactions (it was recorded read_uncommitted), and "
+            "several captures have records of it: merge captures that were recorded read_committed."
+        )
+    return marked[0] if marked else None
 
 
 def _end(ledger: Partition) -> int:

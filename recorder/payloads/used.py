@@ -100,6 +100,8 @@ def uses_of(capture: Capture, *, progress: Callable[[int], None] | None = None) 
             uses.saw(topic.name, batch)
             if progress:
                 progress(batch.num_rows)
+    for batch in capture.prologue_batches():
+        uses.saw(batch.column("topic")[0].as_py(), batch)  # a batch is of one topic
     return uses
 
 

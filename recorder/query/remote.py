@@ -35,7 +35,7 @@ class Segments(AbstractFileSystem):  # type: ignore[misc]
         self._segments = {
             f"{ROOT}/{segment.path}": (capture.root / segment.path, segment)
             for _, partition in capture.manifest.topic_partitions()
-            for segment in partition.segments
+            for segment in partition.files
         }
         self._ranges = _Ranges()
 

@@ -19,7 +19,7 @@ from recorder import errors
 from recorder.capture.locations import ObjectPath
 from recorder.capture.reader import Capture
 from recorder.errors import BlackboxError, CaptureError
-from recorder.query.views import literals, segment_paths, statements
+from recorder.query.views import all_paths, literals, statements
 
 MEMORY_LIMIT = "1GiB"
 """For DuckDB's own buffers; larger sorts and groups go to disk."""
@@ -37,7 +37,7 @@ def open_sandbox(capture: Capture, spill: Path) -> duckdb.DuckDBPyConnection:
         root, remote = ROOT, Segments(capture)
     else:
         root = str(_checked_root(capture, capture.root, spill))
-    paths = segment_paths(capture.manifest.topics, root)
+    paths = all_paths(capture.manifest.topics, root)
     connection = duckdb.connect(
         config={
             "allow_community_extensions": False,
@@ -82,7 +82,7 @@ def told_by(error: Exception) -> BlackboxError | None:
 
 def _checked_root(capture: Capture, directory: Path, spill: Path) -> Path:
     root = Path(os.path.realpath(directory))
-    for path in segment_paths(capture.manifest.topics, root):
+    for path in all_paths(capture.manifest.topics, root):
         # A capture may come from somebody else: a link in it could lead anywhere.
         if os.path.realpath(path) != path:
             raise CaptureError(f"{path} is a link that leads out of its place in the capture: refusing to read it.")

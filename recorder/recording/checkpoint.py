@@ -7,10 +7,11 @@ from typing import Self
 
 import msgspec
 
-from recorder.capture.manifest import CHECKPOINT_NAME, Note, write_atomically
+from recorder.capture.manifest import CHECKPOINT_NAME, Note, Prologue, write_atomically
 from recorder.capture.schema import FORMAT_VERSION
 from recorder.capture.writer import reporting_write_errors
 from recorder.errors import CaptureError
+from recorder.kafka.fetching import Isolation
 from recorder.recording.describe import Facts
 from recorder.recording.plan import Plan, Span
 from recorder.recording.request import Request
@@ -26,6 +27,10 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     late_slack_ms: int | None
     spans: tuple[tuple[str, int, Span], ...]
     notes: tuple[Note, ...]
+    isolation: Isolation
+    state_prologue: bool
+    prologues: tuple[tuple[str, int, Prologue], ...] | None = None
+    """What was kept of the state before the window; None: not asked for, or not finished."""
     live: bool
     transaction_seconds: float
     max_bytes_per_second: float | None
@@ -38,6 +43,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
             late_slack_ms=plan.late_slack_ms,
             spans=tuple((*place, span) for place, span in plan.spans.items()),
             notes=plan.notes,
+            isolation=request.isolation,
+            state_prologue=request.state_prologue,
             live=request.live,
             transaction_seconds=request.transaction_seconds,
             max_bytes_per_second=request.max_bytes_per_second,

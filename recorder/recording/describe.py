@@ -13,6 +13,7 @@ from recorder.kafka.cluster import Cluster, TopicFacts
 from recorder.kafka.offsets import Place
 from recorder.kafka.probing import newest_times
 from recorder.recording.plan import Plan
+from recorder.recording.request import Request
 from recorder.recording.tape import Tape
 from recorder.window import Window, format_duration, format_time
 
@@ -32,24 +33,23 @@ class Facts:
     steps: tuple[Step, ...]
 
     @classmethod
-    def of(
-        cls, cluster: Cluster, plan: Plan, from_text: str, to_text: str, command: Sequence[str], started_ms: int
-    ) -> Facts:
+    def of(cls, cluster: Cluster, plan: Plan, request: Request, started_ms: int) -> Facts:
         capture_id = new_capture_id()
         return cls(
             capture_id=capture_id,
             started_ms=started_ms,
             window=Asked(
-                from_text=from_text,
-                to_text=to_text,
+                from_text=request.from_text,
+                to_text=request.to_text,
                 from_ms=plan.window.from_ms,
                 to_ms=plan.window.to_ms,
                 late_slack_ms=plan.late_slack_ms,
                 covered_from_ms=plan.window.from_ms,
+                isolation=request.isolation,
             ),
             source=Source(cluster_id=cluster.cluster_id, brokers=len(cluster.brokers)),
             topics=tuple(plan.topics.values()),
-            steps=(new_step("record", capture_id, command=command),),
+            steps=(new_step("record", capture_id, command=request.command),),
         )
 
 

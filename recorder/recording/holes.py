@@ -13,7 +13,7 @@ import numpy as np
 from recorder.capture.ledger import Offsets
 from recorder.capture.manifest import GapReason
 from recorder.kafka.cluster import Cluster, TopicFacts
-from recorder.kafka.fetching import Arrived, Failed, Fetcher, OutOfRange, ReachedEnd
+from recorder.kafka.fetching import Arrived, Failed, Fetcher, Isolation, OutOfRange, ReachedEnd
 from recorder.kafka.offsets import Place
 from recorder.recording.read import STALLED_SECONDS
 from recorder.recording.tape import Tape
@@ -22,9 +22,18 @@ _WORTH_A_SEEK = 20_000  # offsets between two holes that are cheaper to skip tha
 
 
 def explain_holes(
-    cluster: Cluster, tapes: dict[Place, Tape], topics: dict[str, TopicFacts], *, within_seconds: float | None = None
+    cluster: Cluster,
+    tapes: dict[Place, Tape],
+    topics: dict[str, TopicFacts],
+    *,
+    isolation: Isolation = "read_committed",
+    within_seconds: float | None = None,
 ) -> None:
     """Give every hole of every tape its reason; what can't be looked at (in time) stays `unexplained`."""
+    if isolation == "read_uncommitted":  # that look was taken already, and saw nothing in them
+        for place, tape in tapes.items():
+            tape.ledger.explain(np.empty(0, np.int64), _rest(topics[place[0]]))
+        return
     holes = {place: spans for place, tape in tapes.items() if len(spans := tape.ledger.holes())}
     if not holes:
         return
@@ -56,8 +65,12 @@ def explain_holes(
                 elif (seek := look.skip_to()) is not None:
                     fetcher.restart(place, seek)
     for place, look in looks.items():
-        rest: GapReason = "compacted" if topics[place[0]].compacted else "control"
-        tapes[place].ledger.explain(look.visible(), rest, before=look.position)
+        tapes[place].ledger.explain(look.visible(), _rest(topics[place[0]]), before=look.position)
+
+
+def _rest(topic: TopicFacts) -> GapReason:
+    """Why offsets are missing that no reader sees."""
+    return "compacted" if topic.compacted else "control"
 
 
 class _Look:

@@ -10,7 +10,7 @@ from recorder.kafka.connection import Connection
 from recorder.kafka.fetching import Arrived, Failed, Fetcher, Isolation, Message, OutOfRange, ReachedEnd, is_denied
 from recorder.kafka.offsets import Place
 
-STALLED_SECONDS = 60.0
+STALLED_SECONDS = 120.0
 
 Stretch = tuple[int, int]
 """Offsets `[begin, end)`."""
@@ -23,7 +23,7 @@ def look(
     saw: Callable[[Place, list[Message]], None],
     *,
     stopped: Callable[[], bool] = lambda: False,
-    within_seconds: float = float("inf"),
+    within_seconds: float | None = None,
 ) -> dict[Place, int]:
     """Hand the messages of each stretch to `saw`, in offset order, and return up to where each was looked at.
 
@@ -61,6 +61,6 @@ def look(
                     waiting.discard(place)
                     fetcher.drop(place)
             now = time.monotonic()
-            if now - heard > STALLED_SECONDS or now - begun > within_seconds:
+            if now - heard > STALLED_SECONDS or (within_seconds is not None and now - begun > within_seconds):
                 break
     return {place: min(position, stretches[place][1]) for place, position in positions.items()}

@@ -100,7 +100,7 @@ def make_plan(cluster: Cluster, topics: dict[str, TopicFacts], request: Request,
     if request.last is not None and not request.starts:
         stops |= _exact(cluster, {place: windows[place] for place in places if place not in until})
         logs = {place: (lows[place], _known(stops[place], ends[place])) for place in places}
-        found = last_records(cluster.connection, logs, request.last)
+        found = last_records(cluster.connection, logs, request.last, request.isolation)
         starts = {place: last.start for place, last in found.items()}
         notes += _fewer(found, request.last)
     else:

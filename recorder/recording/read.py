@@ -22,6 +22,7 @@ from recorder.kafka.fetching import (
     Event,
     Failed,
     Fetcher,
+    Isolation,
     Message,
     OutOfRange,
     ReachedEnd,
@@ -68,6 +69,7 @@ class Reading:
     """Of the topics as they were planned."""
     tell: Callable[[str], None] = lambda words: None
     """Told who keeps the reading waiting; with no words, that nobody does."""
+    isolation: Isolation = "read_committed"
     notes: list[Note] = field(default_factory=list)
     _open: set[Place] = field(default_factory=set)
     _live: dict[Place, int] = field(default_factory=dict)
@@ -94,7 +96,7 @@ class Reading:
         if starts:
             try:
                 patient = bool(self._live) and len(starts) >= MANY_PARTITIONS
-                with Fetcher(self.cluster.connection, starts, "read_committed", patient=patient) as fetcher:
+                with Fetcher(self.cluster.connection, starts, self.isolation, patient=patient) as fetcher:
                     self._loop(fetcher, now_ms)
             except KafkaUnavailableError as error:
                 # What was read is worth keeping; what was not is named below.

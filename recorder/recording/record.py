@@ -16,23 +16,25 @@ import msgspec
 
 from recorder.capture import writer
 from recorder.capture.limits import allow_open_files
-from recorder.capture.manifest import Manifest, Note, SchemaFile
+from recorder.capture.manifest import Manifest, Note, SchemaFile, Segment
 from recorder.capture.schema import SEGMENT_BYTES, row_group_bytes
 from recorder.errors import BlackboxError, CaptureError
 from recorder.kafka.cluster import Cluster, Patience
 from recorder.kafka.connection import Connection
 from recorder.kafka.offsets import Place
 from recorder.payloads.used import Uses
+from recorder.recording.aborted import find_aborted, undecided_notes
 from recorder.recording.checkpoint import Checkpoint, write_checkpoint
 from recorder.recording.describe import Facts, manifest_of, notes_of
 from recorder.recording.holes import explain_holes
 from recorder.recording.journal import Journal
 from recorder.recording.pipeline import Pipeline
 from recorder.recording.plan import make_plan, select_topics
+from recorder.recording.prologue import segments_of, with_state
 from recorder.recording.read import STALLED_SECONDS, Reading
 from recorder.recording.request import Request
 from recorder.recording.schemas import SchemaKeeper
-from recorder.recording.tape import Tape
+from recorder.recording.tape import NOTHING_MARKED, Tape
 from recorder.recording.throttle import Throttle, fetch_ahead
 from recorder.recording.upload import Upload
 
@@ -90,7 +92,7 @@ def record(
     tapes: dict[Place, Tape] = {}
     try:
         with Journal(directory) as journal:
-            facts = Facts.of(cluster, plan, request.from_text, request.to_text, request.command, started_ms)
+            facts = Facts.of(cluster, plan, request, started_ms)
             checkpoint = Checkpoint.of(facts, plan, request)
             write_checkpoint(directory, checkpoint)
             if upload:
@@ -172,8 +174,22 @@ def _run(
         tape.uses = keeper.uses if keeper else None
     facts, plan, cap = checkpoint.facts, checkpoint.plan, checkpoint.max_bytes_per_second
     with without_collector(), keeper or nullcontext(), Pipeline() as pipeline:
-        meter = _Meter(plan.offsets, tapes, progress)
+        meter = _Meter(_to_read(checkpoint), tapes, progress)
         cluster.patience = Patience(STALLED_SECONDS, meter.tell, stop.is_set)
+        throttle = Throttle(cap, rest=stop.wait) if cap else None
+        checkpoint = with_state(
+            cluster,
+            checkpoint,
+            directory,
+            without=gone,
+            is_there=partial(_is_there, directory, upload),
+            stopped=stop.is_set,
+            throttle=throttle,
+            passed=meter.advance,
+            uses=keeper.uses if keeper else None,
+        )
+        if upload:
+            upload.again(segments_of(checkpoint))
         meter.advance(sum(tape.ledger.position - tape.ledger.start for tape in tapes.values()))
         reading = Reading(
             cluster,
@@ -183,27 +199,34 @@ def _run(
             stop.is_set,
             meter.advance,
             checkpoint.transaction_seconds,
-            Throttle(cap, rest=stop.wait) if cap else None,
+            throttle,
             {name: topic.id for name, topic in plan.topics.items()},
             meter.tell,
+            checkpoint.isolation,
         )
         reading.run(_now_ms)
     interrupted = stop.is_set() and not checkpoint.live
-    explain_holes(
-        cluster,
-        {place: tape for place, tape in tapes.items() if place[0] not in gone},
-        plan.topics,
-        within_seconds=_AFTER_INTERRUPT_SECONDS if interrupted else None,
-    )
+    there = {place: tape for place, tape in tapes.items() if place[0] not in gone}
+    seconds = _AFTER_INTERRUPT_SECONDS if interrupted else None
+    place_of = upload.place_of if upload else None
+    uncommitted = checkpoint.isolation == "read_uncommitted"
+    marks = find_aborted(cluster, there, place_of=place_of, within_seconds=seconds) if uncommitted else {}
+    explain_holes(cluster, there, plan.topics, isolation=checkpoint.isolation, within_seconds=seconds)
     journal.sync()
-    notes = (*notes_of(cluster, plan, tapes, facts.started_ms), *notes, *reading.notes)
+    notes = (
+        *notes_of(cluster, checkpoint.plan, tapes, facts.started_ms),
+        *undecided_notes(marks),
+        *notes,
+        *reading.notes,
+    )
+    prologues = {(topic, partition): prologue for topic, partition, prologue in checkpoint.prologues or ()}
     schemas: SchemaFile | msgspec.UnsetType = msgspec.UNSET
     if keeper is not None:
         schemas, of_schemas = keeper.finish(directory, within_seconds=_AFTER_INTERRUPT_SECONDS if interrupted else None)
         notes = (*notes, *of_schemas)
     manifest = manifest_of(
         facts,
-        {place: tape.describe() for place, tape in tapes.items()},
+        {place: tape.describe(marks.get(place, NOTHING_MARKED), prologues.get(place)) for place, tape in tapes.items()},
         finished_by="interrupt" if interrupted else "end",
         at_ms=_now_ms(),
         notes=notes,
@@ -226,6 +249,19 @@ def without_collector() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _is_there(directory: Path, upload: Upload | None, segment: Segment) -> bool:
+    return (upload.place_of(segment) is not None) if upload else (directory / segment.path).exists()
+
+
+def _to_read(checkpoint: Checkpoint) -> int | None:
+    """How many offsets will be passed, those of the state before the window twice; None while a window is open."""
+    total, plan = checkpoint.plan.offsets, checkpoint.plan
+    if total is None or not checkpoint.state_prologue or checkpoint.prologues is not None:
+        return total
+    compacted = [span for (topic, _), span in plan.spans.items() if plan.topics[topic].compacted]
+    return total + 2 * sum(max(0, span.start - span.log_start) for span in compacted)
 
 
 class _Meter:

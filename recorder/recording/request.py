@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from recorder.capture.selection import compile_pattern
 from recorder.errors import UsageError
+from recorder.kafka.fetching import Isolation
 from recorder.kafka.offsets import Place
 from recorder.recording.edges import FORMS, Edge, Edges, parse_edges
 from recorder.window import Window, format_time, parse_duration
@@ -31,6 +32,10 @@ class Request:
     excludes: Sequence[str] = ()
     late_slack_ms: int | None = DEFAULT_SLACK_MS
     """How far beyond the window's end (by time) to look for late records; None: up to the log's end."""
+    isolation: Isolation = "read_committed"
+    """With read_uncommitted, records of aborted and open transactions are kept too, and marked."""
+    state_prologue: bool = False
+    """Keep the state of compacted topics before the window as well: the last record of each key."""
     transaction_seconds: float = 10.0
     """How long to wait behind an open transaction before the records that it hides are given up as unread."""
     max_bytes_per_second: float | None = None

@@ -103,17 +103,21 @@ def resume(
         for (topic, _), tape in tapes.items():
             if topic in gone:
                 tape.cut_short(tape.ledger.position)
-        keeper = SchemaKeeper(registry, _uses_until_now(directory, upload, lines)) if registry else None
+        keeper = SchemaKeeper(registry, _uses_until_now(directory, upload, checkpoint, lines)) if registry else None
         stop = stop or threading.Event()
         return run(
             cluster, checkpoint, tapes, journal, directory, stop, progress, upload, keeper, notes=notes, gone=gone
         )
 
 
-def _uses_until_now(directory: Path, upload: Upload | None, lines: dict[Place, list[Sealed]]) -> Uses:
+def _uses_until_now(
+    directory: Path, upload: Upload | None, checkpoint: Checkpoint, lines: dict[Place, list[Sealed]]
+) -> Uses:
     """The schemas that sealed records name."""
     uses = Uses()
-    for topic, segment in [(place[0], line.segment) for place, of in lines.items() for line in of if line.segment]:
+    sealed = [(place[0], line.segment) for place, of in lines.items() for line in of if line.segment]
+    sealed += [(topic, segment) for topic, _, state in checkpoint.prologues or () for segment in state.segments]
+    for topic, segment in sealed:
         path: Location = directory / segment.path
         if upload and not path.exists():
             path = upload.target / segment.path

@@ -5,6 +5,7 @@ A tape is driven by one thread at a time (see `recorder.recording.pipeline`).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from recorder.capture.ledger import Ledger
-from recorder.capture.manifest import GapReason, Partition, Segment
+from recorder.capture.manifest import GapReason, Partition, Prologue, Run, Segment
 from recorder.capture.writer import PartitionWriter
 from recorder.kafka.offsets import Place
 from recorder.payloads.used import Uses
@@ -22,6 +23,17 @@ from recorder.recording.plan import FOR_EVER_MS, Plan
 _MINUTES_MS, _WEEK_MS = 300_000, 604_800_000
 SURE_RECORDS = 2_000
 """So many records in a row beyond the window's end and slack, and the window is surely over in this partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Runs of one partition's records that are not of committed transactions."""
+
+    aborted: tuple[Run, ...] = ()
+    undecided: tuple[Run, ...] = ()
+
+
+NOTHING_MARKED = Marks()
 
 
 class Tape:
@@ -124,13 +136,16 @@ class Tape:
         self.advance(position)
         self.advance(self.end, "unread")
 
-    def describe(self) -> Partition:
+    def describe(self, marks: Marks = NOTHING_MARKED, prologue: Prologue | None = None) -> Partition:
         """The manifest's entry; call it when everything is sealed and explained."""
         return self.writer.describe(
             self.ledger,
             late_records=self._late_records,
             latest_ms=self._latest_ms,
             headers_lost=tuple(self._headers_lost),
+            aborted=marks.aborted,
+            undecided=marks.undecided,
+            prologue=prologue,
         )
 
     def _account(

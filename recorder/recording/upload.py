@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from recorder.capture.locations import ObjectPath
+from recorder.capture.locations import Location, ObjectPath
 from recorder.capture.manifest import (
     CHECKPOINT_NAME,
     JOURNAL_NAME,
@@ -31,6 +31,7 @@ from recorder.capture.manifest import (
     encode,
     write_atomically,
 )
+from recorder.capture.push import holds
 from recorder.capture.sending import StoppedError, patiently, refuse_existing, send_bytes, send_manifest, send_segment
 from recorder.capture.writer import reporting_write_errors
 from recorder.errors import StoreUnavailableError, UsageError
@@ -105,6 +106,12 @@ class Upload:
         with self._changed:
             self._journal_bytes = (self.staging / JOURNAL_NAME).stat().st_size
             self._enqueue([segment for segment in segments if (self.staging / segment.path).exists()])
+
+    def place_of(self, segment: Segment) -> Location | None:
+        """Where a sealed segment is now: still here, or in the store already; None when it is in neither."""
+        if (self.staging / segment.path).exists():
+            return self.staging / segment.path
+        return self.target / segment.path if holds(self.target, segment) else None
 
     def finish(self, manifest: Manifest) -> None:
         """Wait until all has arrived, send the manifest, and remove the staging directory.
@@ -237,10 +244,11 @@ class Upload:
 
     def _remove_unnamed(self, manifest: Manifest) -> None:
         """What an earlier attempt sent before it was cut off, and this one cut elsewhere."""
-        named = {segment.path for _, partition in manifest.topic_partitions() for segment in partition.segments}
-        for name, _ in list((self.target / "records").walk()):
-            if f"records/{name}" not in named:
-                (self.target / "records" / name).unlink()
+        named = {segment.path for _, partition in manifest.topic_partitions() for segment in partition.files}
+        for folder in ("records", "prologue"):
+            for name, _ in list((self.target / folder).walk()):
+                if f"{folder}/{name}" not in named:
+                    (self.target / folder / name).unlink()
 
     def _raise_broken(self) -> None:
         if self._broken is not None:

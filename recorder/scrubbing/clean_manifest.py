@@ -18,9 +18,9 @@ def clean_manifest(
     schemas: SchemaFile | msgspec.UnsetType,
 ) -> Manifest:
     """A manifest with a new id and a step that names the parent; notes and tags that people wrote are left out."""
-    clean: dict[tuple[str, int], list[Rewritten]] = {}
+    clean: dict[tuple[str, int, bool], list[Rewritten]] = {}
     for place, result in zip(places, rewritten, strict=True):
-        clean.setdefault((place.topic, place.partition), []).append(result)
+        clean.setdefault((place.topic, place.partition, place.in_prologue), []).append(result)
     capture_id = new_capture_id()
     step = new_step("scrub", capture_id, parent_id=parent.capture_id)
     lineage = [msgspec.structs.replace(one, user=None, host=None, command=()) for one in (*parent.lineage, step)]
@@ -37,18 +37,31 @@ def clean_manifest(
     )
 
 
-def _clean_topic(topic: Topic, clean: dict[tuple[str, int], list[Rewritten]]) -> Topic:
+def _clean_topic(topic: Topic, clean: dict[tuple[str, int, bool], list[Rewritten]]) -> Topic:
+    def made(partition: Partition, *, in_prologue: bool) -> list[Rewritten]:
+        return clean.get((topic.name, partition.partition, in_prologue), [])
+
     return msgspec.structs.replace(
         topic,
         partitions=tuple(
-            _clean_partition(partition, clean.get((topic.name, partition.partition), []))
+            _clean_partition(partition, made(partition, in_prologue=False), made(partition, in_prologue=True))
             for partition in topic.partitions
         ),
     )
 
 
-def _clean_partition(partition: Partition, results: list[Rewritten]) -> Partition:
-    segments: tuple[Segment, ...] = tuple(segment for result in results for segment in result.segments)
+def _clean_partition(partition: Partition, results: list[Rewritten], before: list[Rewritten]) -> Partition:
+    prologue = partition.prologue
+    if prologue is not None:
+        prologue = msgspec.structs.replace(prologue, segments=_segments(before), payload_bytes=_payload_bytes(before))
     return msgspec.structs.replace(
-        partition, segments=segments, payload_bytes=sum(result.payload_bytes for result in results)
+        partition, segments=_segments(results), payload_bytes=_payload_bytes(results), prologue=prologue
     )
+
+
+def _segments(results: list[Rewritten]) -> tuple[Segment, ...]:
+    return tuple(segment for result in results for segment in result.segments)
+
+
+def _payload_bytes(results: list[Rewritten]) -> int:
+    return sum(result.payload_bytes for result in results)

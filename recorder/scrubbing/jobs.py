@@ -22,7 +22,7 @@ from desensitizers.proof import originals, uniqueness
 from desensitizers.proof.spill import Spill, SpillWriter
 from desensitizers.sink import Problem
 from recorder.capture.locations import Location, parquet_source
-from recorder.capture.manifest import Segment
+from recorder.capture.manifest import Folder, Segment
 from recorder.capture.reader import reading
 from recorder.capture.schema import RECORD_SCHEMA
 from recorder.capture.writer import PartitionWriter
@@ -52,6 +52,10 @@ class Place:
     partition: int
     segment: Segment
     number: int
+
+    @property
+    def in_prologue(self) -> bool:
+        return self.segment.path.startswith("prologue/")
 
     @property
     def texts(self) -> str:
@@ -98,7 +102,8 @@ def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
     topic = plan.for_topic(place.topic)
     found = run.spill.writer(originals.ORIGINALS)
     pairs = run.spill.writer(uniqueness.PAIRS, buckets=1)
-    writer = PartitionWriter(target, place.topic, place.partition, key_bloom_filter=False)
+    folder: Folder = "prologue" if place.in_prologue else "records"
+    writer = PartitionWriter(target, place.topic, place.partition, key_bloom_filter=False, folder=folder)
     frame = Frame()
     problems: list[Problem] = []
     try:

@@ -17,9 +17,13 @@ _SHOWN = 20
 
 def refuse_unnamed_topics(plan: Plan, manifest: Manifest) -> None:
     """ScrubError when a topic that holds records has no entry in the policy."""
-    unnamed = [topic for topic in manifest.topics if topic.records and not plan.covers(topic.name)]
+    unnamed = [
+        topic for topic in manifest.topics if topic.records + topic.prologue_records and not plan.covers(topic.name)
+    ]
     if unnamed:
-        lines = "\n".join(f'  - match: "{topic.name}"   # {topic.records:,} records' for topic in unnamed)
+        lines = "\n".join(
+            f'  - match: "{topic.name}"   # {topic.records + topic.prologue_records:,} records' for topic in unnamed
+        )
         raise ScrubError(
             f"The policy {plan.spec.file} does not name {len(unnamed)} topics of this capture, "
             f"and what is not named does not pass. Add under topics:\n{lines}"

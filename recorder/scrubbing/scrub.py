@@ -91,7 +91,7 @@ def places(capture: Capture) -> list[Place]:
     found = [
         (topic.name, partition.partition, segment)
         for topic, partition in capture.manifest.topic_partitions()
-        for segment in partition.segments
+        for segment in partition.files
     ]
     return [Place(capture.root, *what, number) for number, what in enumerate(found)]
 
@@ -230,7 +230,10 @@ def learn_all(run: Run, places: Sequence[Place], run_all: Any, progress: Progres
 
 def sharpen_all(run: Run, capture: Capture, run_all: Any) -> tuple[int, int, Thresholds]:
     """Makes needles: how many different originals there are, how many of them can be searched, and from when on."""
-    payload = sum(partition.payload_bytes for _, partition in capture.manifest.topic_partitions())
+    payload = sum(
+        partition.payload_bytes + (partition.prologue.payload_bytes if partition.prologue else 0)
+        for _, partition in capture.manifest.topic_partitions()
+    )
     found = sum(len(block) for block in run.spill.blocks(originals.DISTINCT))
     thresholds = Thresholds.of(found, payload)
     keeping_form = run.policy.keeping_form()
@@ -258,5 +261,5 @@ def _learns(policy: Policy, manifest: Manifest) -> bool:
     return any(
         plan.for_topic(topic.name).wants_learned
         for topic in manifest.topics
-        if topic.records and plan.covers(topic.name)
+        if (topic.records or topic.prologue_records) and plan.covers(topic.name)
     )

@@ -56,7 +56,7 @@ class Kept:
     @property
     def bytes(self) -> int:
         """Of all its segments."""
-        return sum(s.bytes for _, partition in self.manifest.topic_partitions() for s in partition.segments)
+        return sum(s.bytes for _, partition in self.manifest.topic_partitions() for s in partition.files)
 
 
 def finished(directory: Path) -> list[Kept]:

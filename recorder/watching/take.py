@@ -37,7 +37,7 @@ class Taken:
     @property
     def bytes(self) -> int:
         """Of all its segments."""
-        return sum(s.bytes for _, partition in self.manifest.topic_partitions() for s in partition.segments)
+        return sum(s.bytes for _, partition in self.manifest.topic_partitions() for s in partition.files)
 
 
 def take(settings: Settings, pending: Pending, staging: Path | None, stop: threading.Event) -> Taken | None:

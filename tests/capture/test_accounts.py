@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.capture.accounts import accounts, hole_lines, verdict
@@ -25,6 +25,7 @@ def manifest_of(*partitions: Partition) -> Manifest:
     return describe((topic,), None, clean=False, notes=(), cluster_id=None, at_ms=T0)
 
 
+@settings(deadline=None)
 @given(runs=st.lists(st.tuples(st.sampled_from(["record", *REASONS]), st.integers(1, 50)), max_size=20))
 def test_records_and_reasons_add_up_to_all_offsets(runs: list[tuple[str, int]]) -> None:
     ledger, records = Ledger(7), 0

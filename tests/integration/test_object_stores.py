@@ -17,6 +17,7 @@ from recorder.capture import writer
 from recorder.capture.locations import ObjectPath, locate
 from recorder.capture.push import push
 from recorder.capture.reader import open_capture
+from recorder.capture.selection import Selection
 from recorder.capture.verify import failed, verify
 from recorder.errors import CaptureError, StoreUnavailableError, UsageError
 from recorder.kafka.connection import connect
@@ -24,9 +25,11 @@ from recorder.kafka.local import LocalKafka
 from recorder.recording.into_store import record_into, resume_into
 from recorder.recording.record import Progress, record
 from recorder.recording.request import Request
+from recorder.window import Window
+from tests.builders import T0
 from tests.cli.running import run
 from tests.conftest import wait_until
-from tests.integration.producing import New, produce
+from tests.integration.producing import New, produce, send, transaction
 from tests.integration.recording import EVERYTHING, rows
 from tests.object_store import Bucket, bucket, make_bucket, object_store, rights_checked
 
@@ -69,6 +72,28 @@ def place(bucket: Bucket, prefix: str = "incident") -> ObjectPath:
 
 def staged(cache: Path) -> list[str]:
     return sorted(path.name for path in cache.rglob("*") if path.is_file())
+
+
+def test_the_state_before_the_window_and_aborted_records_arrive_too(
+    kafka: LocalKafka, make_topic: MakeTopic, bucket: Bucket, tmp_path: Path, cache: Path
+) -> None:
+    # No segment is closed, or the log cleaner would come between the two recordings.
+    topic = make_topic(config={"cleanup.policy": "compact", "segment.ms": str(10**12)})
+    produce(kafka.bootstrap, topic, [New(b"1", b"a", timestamp_ms=T0 - 1), New(b"2", b"a", timestamp_ms=T0)])
+    with transaction(kafka.bootstrap, topic) as producer:
+        send(producer, topic, [New(b"3", b"a", timestamp_ms=T0)])
+        producer.abort_transaction(30)
+    window = Window(T0, None)
+    request = Request(window, names=[topic], state_prologue=True, isolation="read_uncommitted")
+    there = record_into(connect(kafka.bootstrap), request, place(bucket))
+    assert there.topics == record(connect(kafka.bootstrap), request, tmp_path / "here").topics
+    capture = open_capture(place(bucket))
+    assert [row.value for row in capture.prologue()] == [b"1"]
+    assert [row.value for row in capture.records()] == [b"2", b"3"]
+    assert [row.value for row in capture.records(Selection(aborted=False))] == [b"2"]
+    assert capture.sql("SELECT value FROM prologue").to_pylist() == [{"value": "1"}]
+    assert not failed(verify(f"{bucket.uri}/incident"))
+    assert staged(cache) == []
 
 
 def test_a_capture_in_a_store_is_byte_for_byte_the_one_on_disk(

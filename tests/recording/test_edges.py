@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.errors import UsageError
@@ -20,6 +20,7 @@ def test_the_nearest_edge_counts() -> None:
     assert edges.at(("audit", 3)) == Edge(offset=1200)
 
 
+@settings(deadline=None)
 @given(
     topic=st.from_regex(r"[a-zA-Z0-9._-]{1,20}", fullmatch=True),
     partition=st.none() | st.integers(0, 10**6),

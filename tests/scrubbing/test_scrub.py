@@ -20,6 +20,7 @@ from recorder.capture.verify import failed, verify
 from recorder.errors import ExitCode, UsageError
 from recorder.scrubbing.errors import ScrubError
 from recorder.scrubbing.scrub import scrub
+from recorder.scrubbing.verify_clean import verify_clean
 from tests.builders import T0, make_capture, record
 from tests.scrubbing.helpers import POLICY, SECRET, bytes_below, clean_copy, orders, people, policy, values
 
@@ -44,6 +45,31 @@ def test_a_clean_copy_has_the_same_records_without_the_people(tmp_path: Path) ->
         assert mail.encode() not in everything
     assert done.manifest.clean is not None
     assert done.manifest.records == raw.manifest.records
+
+
+def test_the_state_before_the_window_is_scrubbed_like_the_records(tmp_path: Path) -> None:
+    state = [
+        record("orders", 0, T0 - 9, "cust-10000000", {"customer": {"name": "Zoë Müller-a0"}}, offset=3),
+        record("orders", 0, T0 - 8, "cust-10000001", {"customer": {"name": "Nur Früher"}}, offset=5),
+    ]
+    later = [record("orders", 0, T0, "cust-10000000", {"customer": {"name": "Zoë Müller-a0"}, "note": "Nur Früher"})]
+    raw, done = clean_copy(tmp_path, later, prologue=state)
+    assert [check.status for check in verify(raw.root)].count("FAILED") == 0
+    clean = open_capture(tmp_path / "clean")
+    assert not failed(verify(clean.root)), verify(clean.root)
+    first, second = (json.loads(row.value or b"")["customer"]["name"] for row in clean.prologue())
+    (row,) = clean.records()
+    value = json.loads(row.value or b"")
+    assert (value["customer"]["name"], value["note"]) == (first, second)
+    for content in bytes_below(tmp_path / "clean").values():
+        assert "Früher".encode() not in content
+    assert done.manifest.prologue_records == 2
+    assert not failed(verify_clean(clean.root, parent=raw, policy=policy(tmp_path)))
+
+
+def test_a_topic_with_nothing_but_state_needs_a_policy_too(tmp_path: Path) -> None:
+    with pytest.raises(ScrubError, match='match: "people"'):
+        clean_copy(tmp_path, orders(), prologue=[record("people", 0, T0, "Zoë", "Müller", offset=0)])
 
 
 def test_a_customer_stays_the_same_customer_in_every_place_and_topic(tmp_path: Path) -> None:
@@ -240,6 +266,7 @@ sys.path.insert(0, sys.argv[1])
 from recorder.capture.reader import open_capture
 from recorder.scrubbing.policy import load_policy
 from recorder.scrubbing.scrub import scrub
+from recorder.scrubbing.verify_clean import verify_clean
 
 def die(stage, _bytes):
     if stage == sys.argv[3]:
