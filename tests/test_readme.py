@@ -14,7 +14,7 @@ from recorder.cli.main import app, main
 from tests.builders import T0, make_capture
 
 README = Path(__file__).parent.parent / "README.md"
-OFFLINE = {"info", "ls", "cat", "sql", "cut", "merge", "verify"}
+OFFLINE = {"info", "ls", "cat", "formats", "sql", "cut", "merge", "verify"}
 
 
 def commands() -> Iterator[list[str]]:

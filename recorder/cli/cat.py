@@ -6,8 +6,21 @@ from typing import Annotated
 
 import typer
 
-from recorder.cli.options import CapturePath, From, Keys, OutputFormat, Partitions, Patterns, To, Topics, Zone
-from recorder.cli.output import Format, emit_lines
+from recorder.cli.options import (
+    CapturePath,
+    FormatsFile,
+    From,
+    KeyFormats,
+    Keys,
+    OutputFormat,
+    Partitions,
+    Patterns,
+    To,
+    Topics,
+    ValueFormats,
+    Zone,
+)
+from recorder.cli.output import Format, complain, emit_lines
 
 
 def cat(
@@ -25,19 +38,27 @@ def cat(
     limit: Annotated[
         int | None, typer.Option("-n", "--limit", min=1, help="Stop after N records.", show_default=False)
     ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Decode nothing: text, or bytes.")] = False,
+    key_format: KeyFormats = None,
+    value_format: ValueFormats = None,
+    formats_file: FormatsFile = None,
     form: OutputFormat = Format.TABLE,
 ) -> None:
-    """Print records in time order, never reordered inside a partition.
+    """Print records in time order, never reordered inside a partition, with their payloads decoded.
 
-    Times may also be given relative to the capture's end: --from -30s. NDJSON holds every field exactly: text as
-    text, other bytes as {"base64": …}.
+    Times may also be given relative to the capture's end: --from -30s. NDJSON is one object a record: payloads as
+    JSON, text as a string, other bytes as {"base64": …}; value_error says why a value is not decoded, or in doubt.
 
     Example: blackbox cat incident/ -t payments.dlq -n 20 --format ndjson
+
+    Example: blackbox cat incident/ --key-format 'payments.*=long' --value-format orders=avro:order.avsc
     """
     import shutil
 
     from recorder.capture.reader import open_capture
     from recorder.capture.selection import typed_selection
+    from recorder.payloads.choices import typed_choices
+    from recorder.payloads.formats import Formats
     from recorder.payloads.lines import records_as
 
     opened = open_capture(capture)
@@ -51,6 +72,10 @@ def cat(
         to_text=to,
         tz=tz,
     )
+    said = typed_choices(key_format or (), value_format or (), formats_file)
+    read = None if raw else Formats(opened, said)
     width = shutil.get_terminal_size((200, 40)).columns
     batches = opened.prologue_batches(selection) if prologue else opened.timeline(selection)
-    emit_lines(records_as(form.value, batches, limit, width=width))
+    emit_lines(records_as(form.value, batches, limit, width=width, formats=read))
+    for line in read.tally.sentences() if read is not None else ():
+        complain(line)

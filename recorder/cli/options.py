@@ -98,6 +98,36 @@ Zone = Annotated[
         "--tz", metavar="ZONE", help="Time zone for times without one, such as Europe/Berlin.", show_default=False
     ),
 ]
+KeyFormats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--key-format",
+        metavar="TOPIC=FORMAT[:FILE]",
+        help="What a topic's keys are, where that is not found out; may repeat.",
+        show_default=False,
+        rich_help_panel="Payloads",
+    ),
+]
+ValueFormats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--value-format",
+        metavar="TOPIC=FORMAT[:FILE]",
+        help="What its values are: json, avro:FILE.avsc, protobuf:FILE.proto#Message, text, long, hex, …",
+        show_default=False,
+        rich_help_panel="Payloads",
+    ),
+]
+FormatsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--formats-file",
+        metavar="FILE",
+        help="The same in a file (YAML or TOML): topics: {payments: {key: text, value: json}}.",
+        show_default=False,
+        rich_help_panel="Payloads",
+    ),
+]
 OutputFormat = Annotated[Format, typer.Option("--format", help="How to write the result.")]
 Jobs = Annotated[
     int | None,

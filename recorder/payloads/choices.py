@@ -51,6 +51,12 @@ def parse_choices(keys: Iterable[str] = (), values: Iterable[str] = ()) -> Choic
     return Choices(tuple(map(parse_choice, keys)), tuple(map(parse_choice, values)))
 
 
+def typed_choices(keys: Iterable[str], values: Iterable[str], file: Path | None) -> Choices:
+    """What the command line says; it has the first word before the file's. Raises UsageError."""
+    said = parse_choices(keys, values)
+    return said if file is None else said.before(load_choices(file))
+
+
 def parse_choice(text: str) -> tuple[str, Choice]:
     """(topic glob, choice) of ``TOPIC=FORMAT[:FILE[#MESSAGE]]``. Raises UsageError."""
     topic, equals, rest = text.rpartition("=") if ":" not in text else text.partition("=")

@@ -1,21 +1,24 @@
-"""Records as lines of text: for eyes, or one JSON object a record that loses nothing."""
+"""Records as lines of text: for eyes, or one JSON object a record that loses nothing.
+
+Works on columns; only tables and CSV, which end as a line each anyway, go row by row.
+"""
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from recorder.capture.reader import to_records
-from recorder.capture.schema import Record
+from recorder.payloads import shown
+from recorder.payloads.formats import Formats
+from recorder.payloads.json_column import json_text
 from recorder.payloads.render import one_line
-from recorder.window import format_time
+from recorder.payloads.shown import Payloads
 
 FIELDS = (
     "topic",
@@ -29,88 +32,149 @@ FIELDS = (
     "headers",
     "leader_epoch",
 )
+CSV_FIELDS = (*FIELDS, "key_error", "value_error")
+
+_TEXT = pa.field("text", pa.string())
+_ROWS_AT_FIRST = 256
+"""The first lines come before much is decoded."""
 
 
-def records_as(form: str, batches: Iterable[pa.RecordBatch], limit: int | None, *, width: int) -> Iterator[str]:
-    """Lines (without their newline) for the records of `batches`, at most `limit` of them.
+def records_as(
+    form: str, batches: Iterable[pa.RecordBatch], limit: int | None, *, width: int, formats: Formats | None
+) -> Iterator[str]:
+    """Text in pieces of whole lines (the last newline of each left out) for at most `limit` records of `batches`.
 
-    `form` is ``table`` (one line a record, cut to `width` cells), ``json``, ``ndjson`` or ``csv``.
+    `form` is ``table`` (one line a record, cut to `width` cells), ``json``, ``ndjson`` or ``csv``. Payloads are
+    decoded by `formats`; without, they are shown as bytes.
     """
-    records = islice((record for batch in batches for record in to_records(batch)), limit)
+    parts = ((part, *_payloads(part, formats)) for part in _parts(batches, limit))
     if form == "ndjson":
-        return (_json(record) for record in records)
+        return ("\n".join(objects(*part).to_pylist()) for part in parts)
     if form == "json":
-        return _json_array(records)
+        return _json_array(parts)
     if form == "csv":
-        return _csv(records)
-    return (_for_eyes(record, width) for record in records)
+        return _csv(parts)
+    return ("\n".join(_for_eyes(*part, width)) for part in parts)
 
 
-def as_object(record: Record) -> dict[str, Any]:
-    """A record as plain JSON values: text where bytes are UTF-8, `{"base64": …}` where not, null where null."""
-    values = (
-        record.topic,
-        record.partition,
-        record.offset,
-        format_time(record.timestamp_ms),
-        record.timestamp_ms,
-        record.timestamp_type,
-        _text_or_base64(record.key),
-        _text_or_base64(record.value),
-        [[name, _text_or_base64(value)] for name, value in record.headers],
-        record.leader_epoch,
-    )
-    return dict(zip(FIELDS, values, strict=True))
+def objects(batch: pa.RecordBatch, key: Payloads, value: Payloads) -> pa.Array:
+    """A JSON object for each record. Payloads are their JSON values; `key_error` and `value_error` say why one is not
+    decoded, or with what doubt, `key_schema` and `value_schema` what it was written with; each only where it applies.
+    """
+    plain: dict[str, pa.Array] = {
+        "topic": json_text(batch.column("topic"), _TEXT),
+        "partition": batch.column("partition").cast(pa.string()),
+        "offset": batch.column("offset").cast(pa.string()),
+        "timestamp": json_text(shown.times_text(batch.column("timestamp_ms")), _TEXT),
+        "timestamp_ms": batch.column("timestamp_ms").cast(pa.string()),
+        "timestamp_type": json_text(batch.column("timestamp_type"), _TEXT),
+        "key": key.json,
+        "value": value.json,
+        "headers": shown.headers_json(batch.column("headers")),
+        "leader_epoch": batch.column("leader_epoch").cast(pa.string()),
+    }
+    extra = {
+        "key_schema": key.schemas,
+        "value_schema": value.schemas,
+        "key_error": json_text(key.errors, _TEXT),
+        "value_error": json_text(value.errors, _TEXT),
+    }
+    parts: list[Any] = []
+    for name in FIELDS:
+        parts += [f'{"," if parts else "{"}"{name}":', plain[name].fill_null("null")]
+    for name, texts in extra.items():
+        if texts.null_count < len(texts):
+            parts.append(pc.binary_join_element_wise(f',"{name}":', texts, "").fill_null(""))
+    return pc.binary_join_element_wise(*parts, "}", "")
 
 
-def _json(record: Record) -> str:
-    return msgspec.json.encode(as_object(record)).decode()
+_Part = tuple[pa.RecordBatch, Payloads, Payloads]
 
 
-def _json_array(records: Iterable[Record]) -> Iterator[str]:
-    yield "["
-    before: str | None = None
-    for record in records:
-        if before is not None:
-            yield before + ","
-        before = _json(record)
-    if before is not None:
-        yield before
-    yield "]"
+def _payloads(batch: pa.RecordBatch, formats: Formats | None) -> tuple[Payloads, Payloads]:
+    if formats is None:
+        return shown.raw(batch, "key"), shown.raw(batch, "value")
+    return shown.decoded(batch, "key", formats), shown.decoded(batch, "value", formats)
 
 
-def _csv(records: Iterable[Record]) -> Iterator[str]:
+def _parts(batches: Iterable[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
+    first = _ROWS_AT_FIRST
+    for batch in batches:
+        batch = batch if limit is None else batch.slice(0, limit)
+        if first:
+            yield batch.slice(0, first)
+        yield from shown.pieces(batch.slice(first))
+        first = 0
+        if limit is not None:
+            limit -= batch.num_rows
+            if limit <= 0:
+                return
+
+
+def _json_array(parts: Iterable[_Part]) -> Iterator[str]:
+    before = "["
+    for part in parts:
+        yield before + ",\n".join(objects(*part).to_pylist())
+        before = ","
+    yield "[]" if before == "[" else "]"
+
+
+def _csv(parts: Iterable[_Part]) -> Iterator[str]:
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="")
-
-    def line(cells: Iterable[Any]) -> str:
-        buffer.seek(0)
-        buffer.truncate()
-        writer.writerow(cells)
-        return buffer.getvalue()
-
-    yield line(FIELDS)
-    for record in records:
-        yield line(map(_flat, as_object(record).values()))
-
-
-def _for_eyes(record: Record, width: int) -> str:
-    start = (
-        f"{format_time(record.timestamp_ms)}  {record.topic}/{record.partition}@{record.offset}  "
-        f"{one_line(record.key, 40)}  "
-    )
-    headers = " ".join(f"{name}={one_line(value, 40)}" for name, value in record.headers)
-    return start + one_line(record.value, max(width - len(start), 40)) + (f"  [{headers}]" if headers else "")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(CSV_FIELDS)
+    for batch, key, value in parts:
+        columns = [
+            *(batch.column(name).to_pylist() for name in ("topic", "partition", "offset")),
+            shown.times_text(batch.column("timestamp_ms")).to_pylist(),
+            *(batch.column(name).to_pylist() for name in ("timestamp_ms", "timestamp_type")),
+            *(map(_cell, side.json.to_pylist()) for side in (key, value)),
+            shown.headers_json(batch.column("headers")).to_pylist(),
+            batch.column("leader_epoch").to_pylist(),
+            key.errors.to_pylist(),
+            value.errors.to_pylist(),
+        ]
+        writer.writerows(zip(*columns, strict=True))
+        yield _taken(buffer)
+    if buffer.tell():
+        yield _taken(buffer)
 
 
-def _text_or_base64(payload: bytes | None) -> Any:
-    if payload is None:
-        return None
-    try:
-        return payload.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(payload).decode()}
+def _taken(buffer: io.StringIO) -> str:
+    text = buffer.getvalue().removesuffix("\n")
+    buffer.seek(0)
+    buffer.truncate()
+    return text
 
 
-def _flat(value: Any) -> Any:
-    return msgspec.json.encode(value).decode() if isinstance(value, list | dict) else value
+def _cell(json: str | None) -> str | None:
+    """Text as it is, anything else as JSON."""
+    return json if json is None or json[:1] != '"' else msgspec.json.decode(json, type=str)
+
+
+def _for_eyes(batch: pa.RecordBatch, key: Payloads, value: Payloads, width: int) -> Iterator[str]:
+    columns = [
+        shown.times_text(batch.column("timestamp_ms")),
+        *(batch.column(name) for name in ("topic", "partition", "offset", "headers", "key", "value")),
+        *(key.json, key.errors, value.json, value.errors),
+    ]
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
+    for time, topic, partition, offset, headers, key_bytes, value_bytes, *said in rows:
+        start = f"{time}  {topic}/{partition}@{offset}  {preview(key_bytes, said[0], said[1], 40)}  "
+        pairs = " ".join(
+            f"{one_line(header['key'].encode(), 80)}={one_line(header['value'], 40)}" for header in headers
+        )
+        rest = max(width - len(start), 40)
+        yield start + preview(value_bytes, said[2], said[3], rest) + (f"  [{pairs}]" if pairs else "")
+
+
+def preview(payload: bytes | None, json: str | None, error: str | None, width: int) -> str:
+    """A payload in at most `width` cells: decoded (`json`, as in `Payloads`), before it what was wrong with it."""
+    if not payload or json is None:
+        return one_line(payload, width)
+    start = f"({error}) " if error else ""
+    if json.startswith('{"base64":') and not payload.lstrip().startswith(b"{"):
+        return start + one_line(payload, width - len(start))
+    head = json[: width * 8 + 64]  # enough even when indentation goes
+    text = str(_cell(json)) if json[:1] == '"' else head
+    return start + one_line(text[: len(head)].encode(), width - len(start))

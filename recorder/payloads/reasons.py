@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import groupby
 from typing import Literal
 
 import pyarrow as pa
@@ -89,6 +90,11 @@ class Tally:
         """(topic, side, reason, count) in a steady order."""
         for (topic, side, reason), count in sorted(self.counts.items()):
             yield topic, side, reason, count
+
+    def sentences(self) -> Iterator[str]:
+        """One for each topic and side: ``payments.dlq values: 5 malformed, 1 unknown schema id``."""
+        for (topic, side), items in groupby(self, lambda item: item[:2]):
+            yield f"{topic} {side}s: " + ", ".join(f"{count:,} {reason}" for _, _, reason, count in items)
 
     def __bool__(self) -> bool:
         return bool(self.counts)

@@ -49,8 +49,8 @@ def payload(cell: Any) -> bytes | None:
 
 
 @pytest.mark.parametrize("form", ["json", "ndjson"])
-def test_cat_loses_nothing(capsys: pytest.CaptureFixture[str], capture: Capture, form: str) -> None:
-    rows = parsed(run(capsys, "-q", "cat", capture.root, "--format", form), form)
+def test_cat_loses_nothing_of_raw_records(capsys: pytest.CaptureFixture[str], capture: Capture, form: str) -> None:
+    rows = parsed(run(capsys, "-q", "cat", capture.root, "--raw", "--format", form), form)
     assert [
         Record(
             row["topic"],
