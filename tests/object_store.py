@@ -17,7 +17,6 @@ import pytest
 class Bucket:
     """A bucket of its own for a test, and the client that a test looks into it with."""
 
-    server: Any
     endpoint: str
     name: str
     files: Any
@@ -79,14 +78,9 @@ def object_store() -> Iterator[Any]:
 @pytest.fixture
 def bucket(object_store: Any, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """An empty bucket; the environment says how to get there, as a person's would."""
-    return make_bucket(object_store, monkeypatch)
-
-
-def make_bucket(server: Any, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    """A bucket on `server`, which the environment names from now on."""
     from pyarrow import fs
 
-    host, port = server.get_host_and_port()
+    host, port = object_store.get_host_and_port()
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
@@ -99,7 +93,7 @@ def make_bucket(server: Any, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     )  # fmt: skip
     name = f"test-{uuid.uuid4().hex}"
     files.create_dir(name)
-    return Bucket(server, f"http://{host}:{port}", name, files)
+    return Bucket(f"http://{host}:{port}", name, files)
 
 
 @contextmanager

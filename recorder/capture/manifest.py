@@ -20,6 +20,8 @@ from recorder.errors import CaptureError
 
 MANIFEST_NAME = "manifest.json"
 CHECKPOINT_NAME = "checkpoint.json"
+STAGED_NAME = "staged-for.json"
+"""In a staging directory: the URI of the object store that the recording is for, without credentials."""
 WAITING_NAME = "manifest.json.waiting"
 """The manifest of a finished recording that has not yet reached the object store it is for."""
 JOURNAL_NAME = "checkpoint.log"

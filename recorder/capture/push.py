@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -11,12 +14,12 @@ from typing import Any
 
 import msgspec
 
-from recorder.capture.locations import ObjectPath
-from recorder.capture.manifest import CHECKPOINT_NAME, WAITING_NAME, Manifest, Segment, decode
+from recorder.capture.locations import ObjectPath, locate
+from recorder.capture.manifest import CHECKPOINT_NAME, STAGED_NAME, WAITING_NAME, Manifest, Segment, decode
 from recorder.capture.reader import open_capture
 from recorder.capture.schema import FORMAT_VERSION
 from recorder.capture.sending import patiently, refuse_existing, send_bytes, send_manifest, send_segment
-from recorder.errors import CaptureError
+from recorder.errors import CaptureError, StoreUnavailableError, UsageError
 
 _THREADS = 4
 
@@ -58,6 +61,31 @@ def push(
     return manifest
 
 
+def staging_directory(target: ObjectPath) -> Path:
+    """Where a recording for `target` is staged when nobody said where: found again by whoever goes on with it."""
+    name = f"{target.name}-{hashlib.sha256(str(target).encode()).hexdigest()[:8]}"
+    caches = [Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "blackbox" / "staging"]
+    caches.append(Path(tempfile.gettempdir()) / f"blackbox-staging-{os.getuid()}")
+    for cache in caches:
+        with suppress(OSError):
+            cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if os.access(cache, os.W_OK):
+                return cache / name
+    raise UsageError("Found no directory to stage the recording in: name one with --staging DIR.")
+
+
+def deliver(staging: Path, target: ObjectPath) -> Manifest:
+    """Push a capture that was written in `staging` for this alone; then the directory goes."""
+    try:
+        manifest = push(staging, target)
+    except StoreUnavailableError as error:
+        raise StoreUnavailableError(
+            f"{error} The capture is finished: blackbox push {staging} '{target.uri}' sends it once that is mended."
+        ) from error
+    shutil.rmtree(staging)
+    return manifest
+
+
 def begun_by(target: ObjectPath) -> str | None:
     """The id of the capture that is being written there; None when there is no checkpoint, or none that says so."""
     with suppress(FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
@@ -71,6 +99,14 @@ def holds(target: ObjectPath, segment: Segment) -> bool:
     with suppress(FileNotFoundError):
         return (target / segment.path).size() == segment.bytes
     return False
+
+
+def staged_for(directory: Path) -> ObjectPath | None:
+    """The place that a recording in this directory is staged for; None when it is for no other place."""
+    with suppress(OSError, msgspec.DecodeError, KeyError, TypeError, AttributeError):
+        place = locate(msgspec.json.decode((directory / STAGED_NAME).read_bytes())["uri"])
+        return place if isinstance(place, ObjectPath) else None
+    return None
 
 
 def _waiting(directory: Path) -> Manifest:

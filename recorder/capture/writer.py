@@ -33,6 +33,7 @@ from recorder.capture.manifest import (
     sync_directory,
     write_atomically,
 )
+from recorder.capture.object_stores import is_uri
 from recorder.capture.schema import (
     RECORD_SCHEMA,
     ROW_GROUP_BYTES,
@@ -228,12 +229,19 @@ def _make_directories(path: Path, root: Path) -> None:
 
 def refuse_existing(path: Path) -> None:
     """UsageError when something is at `path` already: captures are never written into, or over, anything."""
+    _require_path(path)
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} exists already: choose another directory with -o, or remove it first.")
 
 
+def _require_path(path: Path) -> None:
+    if is_uri(str(path)):
+        raise UsageError(f"{path} is no directory: this command writes to one; 'blackbox push' then brings it there.")
+
+
 def create_directory(path: Path) -> None:
     """Make the directory of a new capture; UsageError when something is there already."""
+    _require_path(path)
     try:
         path.mkdir(parents=True)
     except FileExistsError:

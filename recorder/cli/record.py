@@ -224,10 +224,13 @@ def record(
 def _resume(
     connection: Connection, registry: Registry | None, place: Location, staging: Path | None, form: Format
 ) -> None:
+    from recorder.capture.push import staged_for
     from recorder.cli.interrupt import stopping
     from recorder.recording.into_store import resume_into
     from recorder.recording.resume import is_finished, resume
 
+    if isinstance(place, Path) and (target := staged_for(place)):
+        staging, place = place, target
     if is_finished(place):
         say(f"{place} is finished: nothing is left to resume.")
     with stopping() as stop, progress("resume", None) as bar:

@@ -14,7 +14,10 @@ from recorder.cli.output import Format, emit, emit_json, progress, say
 def scrub(
     capture: CapturePath,
     policy: Annotated[Path, typer.Option("-p", "--policy", metavar="FILE", help="The policy: what may pass, and how.")],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the clean copy goes; must not exist.")],
+    out: Annotated[
+        str,
+        typer.Option("-o", "--out", metavar="DIR|URI", help="Where the clean copy goes; must not exist."),
+    ],
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -29,11 +32,20 @@ def scrub(
 
     Example: BLACKBOX_KEY=$(cat key.txt) blackbox scrub incident/ -p policy.yaml -o clean/
     """
+    from recorder.capture.locations import locate
+    from recorder.capture.push import deliver, staging_directory
     from recorder.capture.reader import open_capture, total_bytes
+    from recorder.capture.sending import refuse_existing
     from recorder.scrubbing import scrub as scrubbing
     from recorder.scrubbing.policy import load_policy
     from recorder.scrubbing.workers import workers
 
+    place = locate(out)
+    if isinstance(place, Path):
+        directory = place
+    else:
+        refuse_existing(place)
+        directory = staging_directory(place)
     rules = load_policy(policy)
     source = open_capture(capture)
     size = total_bytes(capture)
@@ -44,11 +56,13 @@ def scrub(
             bar.advance(amount)
             bar.show(note=stage)
 
-        done = scrubbing.scrub(source, rules, out, executor=executor, progress=report)
+        done = scrubbing.scrub(source, rules, directory, executor=executor, progress=report)
+    if not isinstance(place, Path):
+        deliver(directory, place)
     checks = [{"check": name, "result": text} for name, text in done.checks.items()]
     if form is Format.JSON:
-        facts = {"path": str(done.path), "capture_id": done.manifest.capture_id, "records": done.manifest.records}
+        facts = {"path": str(place), "capture_id": done.manifest.capture_id, "records": done.manifest.records}
         emit_json({**facts, "originals": done.originals, "counts": done.counts, "checks": done.checks})
     else:
         emit(("check", "result"), ([check["check"], check["result"]] for check in checks), form)
-    say(f"{done.path} is clean: {done.manifest.records:,} records, {done.originals:,} different originals removed.")
+    say(f"{place} is clean: {done.manifest.records:,} records, {done.originals:,} different originals removed.")

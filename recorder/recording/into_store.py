@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recorder.capture.locations import ObjectPath
 from recorder.capture.manifest import CHECKPOINT_NAME, JOURNAL_NAME, WAITING_NAME, Manifest
-from recorder.capture.push import begun_by, push
+from recorder.capture.push import begun_by, push, staging_directory
 from recorder.capture.reader import open_capture
 from recorder.capture.sending import refuse_existing
 from recorder.capture.writer import create_directory, reporting_write_errors
@@ -19,7 +19,7 @@ from recorder.recording.checkpoint import read_checkpoint
 from recorder.recording.record import Progress, record
 from recorder.recording.request import Request
 from recorder.recording.resume import is_finished, resume
-from recorder.recording.upload import PATIENCE_SECONDS, Upload, staging_directory
+from recorder.recording.upload import PATIENCE_SECONDS, Upload
 
 
 def record_into(

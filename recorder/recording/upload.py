@@ -7,10 +7,7 @@ recording: Kafka's retention waits for nobody, the staging directory does.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -21,10 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from recorder.capture.locations import Location, ObjectPath
 from recorder.capture.manifest import (
     CHECKPOINT_NAME,
     JOURNAL_NAME,
+    STAGED_NAME,
     WAITING_NAME,
     Manifest,
     Segment,
@@ -34,7 +34,7 @@ from recorder.capture.manifest import (
 from recorder.capture.push import holds
 from recorder.capture.sending import StoppedError, patiently, refuse_existing, send_bytes, send_manifest, send_segment
 from recorder.capture.writer import reporting_write_errors
-from recorder.errors import StoreUnavailableError, UsageError
+from recorder.errors import StoreUnavailableError
 from recorder.recording.journal import Journal, Sealed
 
 STAGED_BYTES = 1 << 30
@@ -85,6 +85,8 @@ class Upload:
         if not adopt:
             refuse_existing(self.target)
         self._adopted = adopt
+        with reporting_write_errors(self.staging / STAGED_NAME):
+            write_atomically(self.staging / STAGED_NAME, msgspec.json.encode({"uri": self.target.uri}))
         send_bytes((self.staging / CHECKPOINT_NAME).read_bytes(), self.target / CHECKPOINT_NAME)
         self._began = True
         self._thread.start()
@@ -253,16 +255,3 @@ class Upload:
     def _raise_broken(self) -> None:
         if self._broken is not None:
             raise self._broken
-
-
-def staging_directory(target: ObjectPath) -> Path:
-    """Where a recording for `target` is staged when nobody said where: found again by whoever goes on with it."""
-    name = f"{target.name}-{hashlib.sha256(str(target).encode()).hexdigest()[:8]}"
-    caches = [Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "blackbox" / "staging"]
-    caches.append(Path(tempfile.gettempdir()) / f"blackbox-staging-{os.getuid()}")
-    for cache in caches:
-        with suppress(OSError):
-            cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if os.access(cache, os.W_OK):
-                return cache / name
-    raise UsageError("Found no directory to stage the recording in: name one with --staging DIR.")

@@ -9,7 +9,10 @@ import pytest
 
 from recorder.cli.main import main
 from tests.builders import T0, make_capture, record
+from tests.object_store import Bucket, bucket, object_store
 from tests.scrubbing.helpers import POLICY, SECRET, orders
+
+__all__ = ["bucket", "object_store"]
 
 
 @pytest.fixture
@@ -100,3 +103,25 @@ def test_an_existing_target_is_left_alone(work: Path, capsys: pytest.CaptureFixt
     code, _out, err = blackbox(capsys, "scrub", "raw", "-p", "policy.yaml", "-o", "clean")
     assert code == 2
     assert "exists already" in err
+
+
+def test_scrub_from_an_object_store_into_it(
+    work: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(work / "cache"))
+    raw, clean = bucket.put(work / "raw", "raw"), f"{bucket.uri}/clean"
+    code, _, err = blackbox(capsys, "scrub", raw, "-p", "policy.yaml", "-o", clean)
+    assert (code, f"{clean} is clean: 39 records" in err) == (0, True)
+    code, _, err = blackbox(capsys, "verify-clean", clean, "--against", raw, "-p", "policy.yaml")
+    assert (code, "The capture is clean." in err) == (0, True)
+    code, _, err = blackbox(capsys, "scrub", raw, "-p", "policy.yaml", "-o", clean)
+    assert (code, "exists already" in err) == (2, True)
+    assert not [path for path in (work / "cache").rglob("*") if path.is_file()]
+
+
+def test_what_writes_to_a_directory_makes_none_that_is_called_as_a_uri(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = blackbox(capsys, "cut", "raw", "-o", "s3://bucket/part")
+    assert (code, "blackbox push" in err) == (2, True)
+    assert not (work / "s3:").exists()

@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,10 @@ from recorder.window import Window
 from tests.builders import T0
 from tests.cli.running import run
 from tests.conftest import wait_until
+from tests.faults.door import Door
 from tests.integration.producing import New, produce, send, transaction
 from tests.integration.recording import EVERYTHING, rows
-from tests.object_store import Bucket, bucket, make_bucket, object_store, rights_checked
+from tests.object_store import Bucket, bucket, object_store, rights_checked
 
 __all__ = ["bucket", "object_store"]
 
@@ -68,6 +69,15 @@ def place(bucket: Bucket, prefix: str = "incident") -> ObjectPath:
     located = locate(f"{bucket.uri}/{prefix}")
     assert isinstance(located, ObjectPath)
     return located
+
+
+def recording(kafka: LocalKafka, topic: str, uri: str, *options: str) -> subprocess.Popen[str]:
+    """The command at work, at 10 MB a second."""
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "record", "-b", kafka.bootstrap, "-t", topic, "--from", "beginning",
+         "--max-mbps", "80", "-o", uri, *options],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
 
 
 def staged(cache: Path) -> list[str]:
@@ -154,43 +164,34 @@ def test_an_unknown_topic_leaves_nothing_in_the_store(kafka: LocalKafka, bucket:
 
 
 def test_a_store_that_goes_away_does_not_stop_the_recording_and_push_sends_the_rest(
-    kafka: LocalKafka, large: str, monkeypatch: pytest.MonkeyPatch, cache: Path, tmp_path: Path
+    kafka: LocalKafka, large: str, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    bucket = make_bucket(server, monkeypatch)
-    port = server.get_host_and_port()[1]
     told: list[str] = []
+    gone: list[None] = []
+    with Door() as door, ExitStack() as away:
+        door.leads_to(int(bucket.endpoint.rpartition(":")[2]))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{door.port}")
 
-    def after_some(now: Progress) -> None:
-        if now.records and not told:
-            told.append("stopped")
-            server.stop()
+        def go_away(now: Progress) -> None:
+            if not gone:
+                gone.append(away.enter_context(door.refused()))
 
-    with pytest.raises(StoreUnavailableError, match="blackbox push") as raised:
-        record_into(
-            connect(kafka.bootstrap), Request(EVERYTHING, names=[large]), place(bucket), progress=after_some,
-            tell=told.append, patience=0.1,
-        )  # fmt: skip
-    assert any("The recording goes on" in text for text in told)
-    (staging,) = [path.parent for path in cache.rglob("manifest.json.waiting")]
-    assert f"blackbox push {staging} '{bucket.uri}/incident'" in str(raised.value)
-    with pytest.raises(CaptureError, match="unfinished"):
-        open_capture(staging)
-
-    again = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
-    again.start()
-    try:
+        with pytest.raises(StoreUnavailableError, match=r"does not answer.*blackbox push") as raised:
+            record_into(
+                connect(kafka.bootstrap), Request(EVERYTHING, names=[large]), place(bucket), progress=go_away,
+                tell=told.append, patience=0.1,
+            )  # fmt: skip
+        assert any("The recording goes on" in text for text in told)
+        (staging,) = [path.parent for path in cache.rglob("manifest.json.waiting")]
+        assert f"blackbox push {staging} '{bucket.uri}/incident'" in str(raised.value)
+        with pytest.raises(CaptureError, match="unfinished"):
+            open_capture(staging)
+        away.close()
         with pytest.raises(CaptureError, match="unfinished recording"):
             open_capture(f"{bucket.uri}/incident")
-        manifest = push(staging, place(bucket))
-        assert manifest.records == RECORDS
+        assert push(staging, place(bucket)).records == RECORDS
         assert not failed(verify(f"{bucket.uri}/incident"))
         assert staged(cache) == []
-    finally:
-        again.stop()
 
 
 def test_killed_it_goes_on_from_its_staging_directory_or_from_the_store_alone(
@@ -199,14 +200,10 @@ def test_killed_it_goes_on_from_its_staging_directory_or_from_the_store_alone(
     here = record(connect(kafka.bootstrap), Request(EVERYTHING, names=[large]), tmp_path / "here")
     for prefix, lose in (("kept", False), ("lost", True)):
         uri = f"{bucket.uri}/{prefix}"
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, "record", "-b", kafka.bootstrap,
-             "-t", large, "--from", "beginning", "--max-mbps", "80", "-o", uri],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        process = recording(kafka, large, uri)
         wait_until(lambda prefix=prefix: f"{prefix}/checkpoint.log" in bucket.names(), what="a segment has arrived")
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.communicate(timeout=30)
         with pytest.raises(CaptureError, match="--resume"):
             open_capture(uri)
         if lose:
@@ -218,24 +215,35 @@ def test_killed_it_goes_on_from_its_staging_directory_or_from_the_store_alone(
         assert staged(cache) == []
 
 
-def test_an_interrupt_seals_and_sends_and_the_recording_may_go_on(
+def test_ctrl_c_sends_what_was_read_and_the_recording_may_go_on(
     kafka: LocalKafka, large: str, bucket: Bucket, cache: Path
 ) -> None:
-    stop = threading.Event()
-
-    def after_some(now: Progress) -> None:
-        if now.records:
-            stop.set()
-
-    request = Request(EVERYTHING, names=[large], max_bytes_per_second=8e6)
-    manifest = record_into(connect(kafka.bootstrap), request, place(bucket), progress=after_some, stop=stop)
-    assert manifest.finished_by == "interrupt"
-    assert 0 < manifest.records < RECORDS
+    process = recording(kafka, large, f"{bucket.uri}/incident")
+    wait_until(lambda: "incident/checkpoint.log" in bucket.names(), what="a segment has arrived")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    lines = [line for line in said.splitlines() if "loss:" not in line]
+    assert lines[-1] == (
+        f"Interrupted: what was read until then is sealed. Go on:  blackbox record --resume {bucket.uri}/incident"
+    )
     assert not failed(verify(f"{bucket.uri}/incident"))
     assert staged(cache) == []
     assert resume_into(connect(kafka.bootstrap), place(bucket)).records == RECORDS
-    checks = verify(f"{bucket.uri}/incident")
-    assert {check.status for check in checks} == {"PASSED"}
+    assert {check.status for check in verify(f"{bucket.uri}/incident")} == {"PASSED"}
+
+
+def test_a_killed_recording_is_resumed_by_the_name_of_its_staging_directory(
+    kafka: LocalKafka, large: str, bucket: Bucket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = recording(kafka, large, f"{bucket.uri}/incident", "--staging", str(tmp_path / "staging"))
+    wait_until(lambda: "incident/checkpoint.log" in bucket.names(), what="a segment has arrived")
+    process.kill()
+    process.communicate(timeout=30)
+    ran = run(capsys, "record", "-b", kafka.bootstrap, "--resume", tmp_path / "staging")
+    assert ran.code == 0, ran.err
+    assert open_capture(f"{bucket.uri}/incident").manifest.records == RECORDS
+    assert not (tmp_path / "staging").exists()
 
 
 def test_a_capture_of_its_own_is_pushed_and_stays(
