@@ -23,6 +23,9 @@ _ROUND_RECORDS = 16_384
 LookAhead = Callable[[], Iterator[pa.RecordBatch]]
 """Opens a stream again from its start; only its column `timestamp_ms` is looked at."""
 
+Range = tuple[int, int]
+"""Lowest and highest time (inclusive) that can place a record."""
+
 _Times = npt.NDArray[np.int64]
 _HAS_ROWS = attrgetter("num_rows")
 
@@ -30,14 +33,21 @@ _HAS_ROWS = attrgetter("num_rows")
 class _Head:
     """One stream's current batch and what is left of it."""
 
-    def __init__(self, batches: Iterator[pa.RecordBatch], sane: tuple[int, int], look_ahead: LookAhead | None) -> None:
-        self._sane = sane
+    def __init__(
+        self,
+        batches: Iterator[pa.RecordBatch],
+        sane: Range,
+        look_ahead: LookAhead | None,
+        floor: int | None,
+        by: str,
+    ) -> None:
+        self._sane, self._by = sane, by
         self._floor = 0
         self.batch: pa.RecordBatch | None = None
         self.times: _Times = np.empty(0, np.int64)
         self._batches: Iterator[pa.RecordBatch] = filter(_HAS_ROWS, batches)
         self._next = next(self._batches, None)
-        self.first = None if self._next is None else self._first_sane(look_ahead)
+        self.first = floor if floor is not None or self._next is None else self._first_sane(look_ahead)
         """The first usable time of the stream: records before it count with it."""
 
     def start(self, unplaced: int | None) -> None:
@@ -45,7 +55,7 @@ class _Head:
         if self._next is None:
             return
         if self.first is None:
-            edge = int(np.clip(_raw_times(self._next)[0], *self._sane))
+            edge = int(np.clip(self._raw(self._next)[0], *self._sane))
             self.first = edge if unplaced is None else unplaced
         self._floor = self.first
         self._take(self._next)
@@ -66,7 +76,7 @@ class _Head:
     def _take(self, batch: pa.RecordBatch | None) -> None:
         self.batch = batch
         if batch is not None:
-            raw = _raw_times(batch)
+            raw = self._raw(batch)
             times = np.maximum.accumulate(np.where(self._wild(raw), self._floor, raw))
             self.times = np.maximum(times, self._floor)
             self._floor = int(self.times[-1])
@@ -74,11 +84,15 @@ class _Head:
     def _wild(self, raw: _Times) -> npt.NDArray[np.bool_]:
         return (raw < self._sane[0]) | (raw > self._sane[1])
 
+    def _raw(self, batch: pa.RecordBatch) -> _Times:
+        times: _Times = batch.column(self._by).to_numpy()
+        return times
+
     def _first_sane(self, look_ahead: LookAhead | None) -> int | None:
         assert self._next is not None
         held = [self._next]
         for batch in chain(held, look_ahead() if look_ahead else self._holding(held)):
-            raw = _raw_times(batch)
+            raw = self._raw(batch)
             sane = raw[~self._wild(raw)]
             if len(sane):
                 return int(sane[0])
@@ -96,8 +110,11 @@ class _Head:
 def merge_by_time(
     streams: Sequence[Iterator[pa.RecordBatch]],
     *,
-    sane: tuple[int, int],
+    sane: Range | Sequence[Range],
     look_ahead: Sequence[LookAhead] | None = None,
+    by: str = "timestamp_ms",
+    floors: Sequence[int | None] | None = None,
+    unplaced: int | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Merge `streams` (each one partition in offset order) and add the column `EFFECTIVE`.
 
@@ -107,11 +124,24 @@ def merge_by_time(
 
     Holds one batch of each stream. A stream that begins with unusable times is held until a usable one comes, unless
     `look_ahead` opens it again, with no more than its timestamps.
+
+    `sane` may be said for each stream; `by` is the column that holds the times. To go on with a merge where it was
+    left, give what is left of each stream with its latest usable time before that as its floor (None: it had not
+    begun), and the time of the very first record as `unplaced`.
     """
+    ranges: Sequence[Range] = [sane] * len(streams) if isinstance(sane[0], int) else sane  # type: ignore[list-item,assignment]
     heads = [
-        _Head(stream, sane, look_ahead[rank] if look_ahead is not None else None) for rank, stream in enumerate(streams)
+        _Head(
+            stream,
+            ranges[rank],
+            look_ahead[rank] if look_ahead is not None else None,
+            floors[rank] if floors is not None else None,
+            by,
+        )
+        for rank, stream in enumerate(streams)
     ]
-    unplaced = min((head.first for head in heads if head.first is not None), default=None)
+    if unplaced is None:
+        unplaced = min((head.first for head in heads if head.first is not None), default=None)
     for head in heads:
         head.start(unplaced)
     while live := [(rank, head) for rank, head in enumerate(heads) if head.batch is not None]:
@@ -136,8 +166,3 @@ def merge_by_time(
             order = np.lexsort((np.concatenate(ranks), order_by))
             merged, ordered = pa.concat_batches(parts).take(pa.array(order)), order_by[order]
         yield merged.append_column(pa.field(EFFECTIVE, pa.int64(), nullable=False), pa.array(ordered))
-
-
-def _raw_times(batch: pa.RecordBatch) -> _Times:
-    times: _Times = batch.column("timestamp_ms").to_numpy()
-    return times

@@ -58,14 +58,15 @@ class Capture:
         *,
         columns: Sequence[str] | None = None,
         batch_bytes: int = BATCH_BYTES,
+        from_offset: int = 0,
     ) -> Iterator[pa.RecordBatch]:
         """One partition's records in offset order, as batches of about `batch_bytes`; CaptureError on torn data."""
         selection = selection or Selection()
         entry = self._partition(topic, partition)
         unwanted = () if selection.aborted else entry.aborted
         for segment in entry.segments:
-            if _may_match(segment, selection.window):
-                yield from self._segment_batches(segment, selection, columns, batch_bytes, unwanted)
+            if segment.last_offset >= from_offset and _may_match(segment, selection.window):
+                yield from self._segment_batches(segment, selection, columns, batch_bytes, unwanted, from_offset)
 
     def prologue_batches(self, selection: Selection | None = None) -> Iterator[pa.RecordBatch]:
         """The state before the window of compacted topics, partition by partition in offset order (FORMAT.md 23)."""
@@ -95,7 +96,7 @@ class Capture:
             if selection.wants(topic.name, partition.partition) and partition.records
         ]
         allow_open_files(len(places))
-        batch_bytes = max(_SMALLEST_BATCH_BYTES, min(BATCH_BYTES, _MERGE_BYTES // max(len(places), 1)))
+        batch_bytes = merge_batch_bytes(len(places))
         return merge_by_time(
             [self.batches(*place, selection, batch_bytes=batch_bytes) for place in places],
             sane=self.sane_times(),
@@ -134,23 +135,26 @@ class Capture:
         columns: Sequence[str] | None,
         batch_bytes: int,
         unwanted: Sequence[Run] = (),
+        from_offset: int = 0,
     ) -> Iterator[pa.RecordBatch]:
         path = self.root / segment.path
         window, keys = selection.window, pa.array(selection.keys, pa.binary())
-        wanted = (
-            RECORD_SCHEMA.names
-            if columns is None
-            else {*columns, *_filter_columns(selection), *(["offset"] if unwanted else [])}
-        )
+        begun = segment.first_offset >= from_offset
+        by_offset = bool(unwanted) or not begun
+        wanted = RECORD_SCHEMA.names if columns is None else {*columns, *_filter_columns(selection, by_offset)}
         schema = pa.schema([field for field in RECORD_SCHEMA if field.name in wanted])
         with reading(path), pq.ParquetFile(**parquet_source(path), page_checksum_verification=True) as file:
             for group in range(file.num_row_groups):
                 if not _group_may_match(file.metadata.row_group(group), window):
                     continue
+                if not begun and _ends_before(file.metadata.row_group(group), from_offset):
+                    continue
                 rows = _rows_of(file.metadata.row_group(group), batch_bytes)
                 # A row group at a time: merged with hundreds of others, a file that stays half decoded costs more.
                 table = file.read_row_group(group, columns=schema.names, use_threads=False)
                 for batch in table.cast(schema).to_batches(max_chunksize=rows):
+                    if not begun:
+                        batch = batch.filter(pc.greater_equal(batch.column("offset"), from_offset))
                     if window != Window(None, None):
                         batch = batch.filter(_in_window(batch.column("timestamp_ms"), window))
                     if selection.keys:
@@ -232,9 +236,18 @@ class reading:  # noqa: N801
             ) from error
 
 
-def _filter_columns(selection: Selection) -> list[str]:
-    wanted = [] if selection.window == Window(None, None) else ["timestamp_ms"]
-    return [*wanted, "key"] if selection.keys else wanted
+def merge_batch_bytes(streams: int) -> int:
+    """How large the batches of so many streams may be that are merged: each holds one in memory."""
+    return max(_SMALLEST_BATCH_BYTES, min(BATCH_BYTES, _MERGE_BYTES // max(streams, 1)))
+
+
+def _filter_columns(selection: Selection, by_offset: bool) -> list[str]:
+    wanted = {
+        "offset": by_offset,
+        "timestamp_ms": selection.window != Window(None, None),
+        "key": bool(selection.keys),
+    }
+    return [name for name, needed in wanted.items() if needed]
 
 
 def _in_window(timestamps: pa.Array, window: Window) -> pa.Array:
@@ -263,8 +276,22 @@ def _group_may_match(group: Any, window: Window) -> bool:
     return _overlaps(statistics.min, statistics.max, window)
 
 
+def _ends_before(group: Any, offset: int) -> bool:
+    statistics = group.column(RECORD_SCHEMA.get_field_index("offset")).statistics
+    return bool(statistics is not None and statistics.has_min_max and statistics.max < offset)
+
+
 def _overlaps(low: int, high: int, window: Window) -> bool:
     return (window.from_ms is None or high >= window.from_ms) and (window.to_ms is None or low < window.to_ms)
 
 
-__all__ = ["EFFECTIVE", "Capture", "Selection", "open_capture", "reading", "to_records", "total_bytes"]
+__all__ = [
+    "EFFECTIVE",
+    "Capture",
+    "Selection",
+    "merge_batch_bytes",
+    "open_capture",
+    "reading",
+    "to_records",
+    "total_bytes",
+]

@@ -13,6 +13,7 @@ import typer
 
 from recorder.cli import (
     cat,
+    ctl,
     cut,
     demo,
     doctor,
@@ -92,6 +93,7 @@ for verb in VERBS:
     app.command()(verb)
 
 
+app.add_typer(ctl.app, name="ctl")
 app.add_typer(local.app, name="local")
 
 

@@ -1,16 +1,16 @@
-"""`blackbox replay`: a capture into a Kafka cluster, in its own rhythm."""
+"""`blackbox replay`: captures into a Kafka cluster, in their own rhythm."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 
+from recorder.cli import replay_options as options
 from recorder.cli.options import (
     Bootstrap,
-    CapturePath,
     CommandConfig,
     Excludes,
     From,
@@ -25,22 +25,17 @@ from recorder.cli.options import (
 )
 from recorder.cli.output import Format, complain, emit, emit_facts, emit_json, emit_text, progress, say
 from recorder.cli.timing import show_certificate
-from recorder.errors import ExitCode
+from recorder.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from recorder.replaying.certificate import Certificate
+    from recorder.replaying.control import Control, Status
+    from recorder.replaying.options import Condition
     from recorder.replaying.plan import Plan
 
 
-class TimestampsChoice(StrEnum):
-    """The choices of `--timestamps`, for the command line's help."""
-
-    ORIGINAL = "original"
-    SHIFT = "shift"
-    NOW = "now"
-
-
 def replay(
-    capture: CapturePath,
+    captures: options.Captures,
     bootstrap_server: Bootstrap = None,
     topic: Topics = None,
     regex: Patterns = None,
@@ -50,73 +45,60 @@ def replay(
     from_: From = None,
     to: To = None,
     tz: Zone = None,
-    rate: Annotated[float, typer.Option("-r", "--rate", metavar="FACTOR", help="2: twice as fast.")] = 1.0,
-    topspeed: Annotated[bool, typer.Option("--topspeed", help="As fast as the target takes them.")] = False,
-    max_gap: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DURATION",
-            help="Shorten idle stretches to this much recorded time (then --rate applies).",
-            show_default=False,
-        ),
-    ] = None,
-    remap: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-m", "--remap", metavar="A:=B", help="Send topic A's records to topic B; may repeat.", show_default=False
-        ),
-    ] = None,
-    timestamps: Annotated[
-        TimestampsChoice,
-        typer.Option(
-            help="original: as recorded; shift: all moved by one span, so that the first is the start; "
-            "now: the time of sending."
-        ),
-    ] = TimestampsChoice.ORIGINAL,
-    create_topics: Annotated[
-        bool, typer.Option("--create-topics", help="Create missing topics as they were recorded.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done; send and create nothing.")
-    ] = False,
-    allow_source_cluster: Annotated[
-        bool, typer.Option("--allow-source-cluster", help="Write even into the cluster that was recorded.")
-    ] = False,
-    allow_raw: Annotated[bool, typer.Option("--allow-raw", help="Send even a capture that was not scrubbed.")] = False,
-    certificate: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Where to keep the timing certificate. Default: CAPTURE.replay-TIME.json in this directory.",
-            show_default=False,
-        ),
-    ] = None,
+    where: options.Where = None,
+    sample: options.Sample = None,
+    start_offset: options.StartOffset = None,
+    start: options.Start = None,
+    end: options.End = None,
+    duration: options.Duration = None,
+    time_basis: options.TimeBasis = options.TimeBasisChoice.CREATE,
+    intra_ms: options.IntraMs = options.IntraMsChoice.BURST,
+    max_gap: options.MaxGap = None,
+    loop: options.Loop = 1,
+    loop_delay: options.LoopDelay = None,
+    rate: options.Rate = 1.0,
+    topspeed: options.TopSpeed = False,
+    pps: options.PerSecond = None,
+    mbps: options.Megabits = None,
+    step: options.Stepwise = False,
+    late: options.Late = options.LateChoice.CATCHUP,
+    late_bound: options.LateBound = "100ms",
+    read_ahead: options.ReadAhead = "32MB",
+    remap: options.Remap = None,
+    timestamps: options.Timestamps = options.TimestampsChoice.ORIGINAL,
+    create_topics: options.CreateTopics = False,
+    dry_run: options.DryRun = False,
+    allow_source_cluster: options.AllowSource = False,
+    allow_raw: options.AllowRaw = False,
+    certificate: options.CertificateFile = None,
     properties: Properties = None,
     command_config: CommandConfig = None,
     form: OutputFormat = Format.TABLE,
 ) -> None:
-    """Publish a capture into a cluster with order and relative timing kept, and certify how exact it was.
+    """Publish captures into a cluster with order and relative timing kept, and certify how exact it was.
 
     Partitions, keys, values and headers stay as recorded; every record is confirmed by the target. Target and
-    capture are checked before the first record. Exit 3: some records failed (named); 7: refused for safety.
+    captures are checked before the first record. While it runs: space pauses, + and - change the rate, n sends the next
+    record, g goes to a time; or 'blackbox ctl'. Exit 3: some records failed (named); 5: too late; 7: refused.
 
     Example: blackbox replay incident-clean/ -b ci:9092 --create-topics --rate 5 --max-gap 10s
     """
     import time
 
     from recorder.capture.reader import open_capture
+    from recorder.capture.sampling import parse_fraction
     from recorder.capture.selection import typed_selection
-    from recorder.cli.interrupt import stopping
     from recorder.kafka.connection import connect
-    from recorder.replaying import Options, Progress, prepare, run
+    from recorder.replaying import Options, prepare
     from recorder.replaying import certificate as certificates
-    from recorder.replaying.options import parse_remap
-    from recorder.window import format_duration, parse_duration
+    from recorder.replaying.gathering import together
+    from recorder.replaying.options import parse_point, parse_remap, parse_size, parse_start_offsets
+    from recorder.window import parse_duration
 
-    opened = open_capture(capture)
-    options = Options(
+    opened = [open_capture(path) for path in captures]
+    chosen = Options(
         selection=typed_selection(
-            opened.manifest,
+            together(opened),
             names=topic or (),
             patterns=regex or (),
             partitions=partition or (),
@@ -131,16 +113,33 @@ def replay(
         top_speed=topspeed,
         max_gap_ms=None if max_gap is None else parse_duration(max_gap),
         timestamps=timestamps.value,
+        time_basis=time_basis.value,
+        intra_ms=intra_ms.value,
+        start=None if start is None else parse_point(start, tz=tz),
+        end=None if end is None else parse_point(end, tz=tz),
+        duration_ms=None if duration is None else parse_duration(duration),
+        start_offsets=parse_start_offsets(start_offset or ()),
+        where=None if where is None else _condition(where),
+        sample=None if sample is None else parse_fraction(sample),
+        loop=loop,
+        loop_delay_ms=0 if loop_delay is None else parse_duration(loop_delay),
+        records_per_second=pps,
+        megabits_per_second=mbps,
+        step=step,
+        late=late.value,
+        late_bound_ms=parse_duration(late_bound),
+        read_ahead_bytes=parse_size(read_ahead),
         create_topics=create_topics,
         allow_source_cluster=allow_source_cluster,
         allow_raw=allow_raw,
     )
-    path = certificate or certificates.default_path(opened.root, time.time_ns() // 1_000_000)
+    path = certificate or certificates.default_path(opened[0].root, time.time_ns() // 1_000_000)
     if not dry_run:
-        certificates.check_writable(path, opened.root)
+        for capture in opened:
+            certificates.check_writable(path, capture.root)
     connection = connect(bootstrap_server, properties or (), command_config)
-    with progress("survey", opened.manifest.records) as bar:
-        plan = prepare(opened, connection, options, progress=bar.advance)
+    with progress("survey", sum(capture.manifest.records for capture in opened)) as bar:
+        plan = prepare(opened, connection, chosen, progress=bar.advance)
     if dry_run:
         _show_plan(plan, form)
         raise typer.Exit(plan.exit_code)
@@ -149,23 +148,76 @@ def replay(
         say(f"{finding.severity}: {finding.sentence()}")
     for new in plan.to_create:
         say(f"creating topic {new.sentence()}")
-    with stopping() as stop, progress("replay", plan.survey.records) as bar:
-
-        def show(now: Progress) -> None:
-            eta = "" if now.eta_ms is None else f"{format_duration(now.eta_ms)} to go, "
-            bar.show(completed=now.acked, note=f"{eta}late by {now.lateness_ns / 1e6:.1f} ms")
-
-        result = run(plan, progress=show, stop=stop)
+    result = _run(plan, tz)
     certificates.write_certificate(result, path)
     show_certificate(result, form)
     say(f"The certificate is kept in {path}  ·  blackbox timing {path}")
-    if result.ended_by == "interrupt":
+    _end(result)
+
+
+def _run(plan: Plan, tz: str | None) -> Certificate:
+    """Play, in hand by keys and over the replay's socket."""
+    from recorder.cli.interrupt import stopping
+    from recorder.cli.keys import Keys as Keyboard
+    from recorder.replaying import Control, run
+    from recorder.replaying.session import new_replay_id
+
+    control, replay_id = Control(), new_replay_id()
+    with ExitStack() as stack:
+        stop = stack.enter_context(stopping())
+        bar = stack.enter_context(progress("replay", plan.records))
+        stack.enter_context(_listening(control, replay_id))
+        keyboard = stack.enter_context(Keyboard(control, tz))
+
+        def show(now: Status) -> None:
+            bar.show(completed=now.acked + now.dropped, note=keyboard.said or _standing(now))
+
+        return run(plan, progress=show, stop=stop, control=control, replay_id=replay_id)
+
+
+@contextmanager
+def _listening(control: Control, replay_id: str) -> Iterator[None]:
+    """Take commands over a socket, where there can be one; a replay does not fail for the want of it."""
+    import os
+
+    from recorder.replaying.remote import commanding, socket_directory, socket_path
+
+    path = socket_path(socket_directory(os.environ), replay_id)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(commanding(path, control))
+        except UsageError as error:
+            say(f"'blackbox ctl' can't reach this replay: {error}")
+        else:
+            say(f"replay {path.stem}  ·  blackbox ctl status")
+        yield
+
+
+def _standing(now: Status) -> str:
+    from recorder.replaying.standing import standing
+
+    return standing(now)
+
+
+def _condition(expression: str) -> Condition:
+    from recorder.query.condition import Condition
+
+    return Condition(expression)
+
+
+def _end(result: Certificate) -> None:
+    if result.ended_by == "interrupt" or (result.ended_by == "stop" and result.course.choices.passes):
         complain("Interrupted: what was sent until then is confirmed or named above.")
         raise typer.Exit(ExitCode.INTERRUPTED)
-    if result.losses:
+    if result.ended_by == "late":
+        complain(f"Ended: {result.error}. --late catchup would go on.")
+        raise typer.Exit(ExitCode.LATE)
+    if result.losses and result.ended_by != "stop":
         complain(f"{result.losses:,} of {result.planned:,} records did not arrive.")
         if result.failed:
             say("A broker refuses whole batches: -X batch.num.messages=1 (slow) would lose only the records at fault.")
+        raise typer.Exit(ExitCode.LOSS)
+    if result.failed:
         raise typer.Exit(ExitCode.LOSS)
 
 
@@ -175,7 +227,7 @@ def _show_plan(plan: Plan, form: Format) -> None:
     if form is not Format.TABLE:
         emit_json(summary.plan_document(plan))
         return
-    emit_facts(f"Would replay {plan.capture.root}", summary.plan_facts(plan))
+    emit_facts(f"Would replay {plan.name}", summary.plan_facts(plan))
     emit(*summary.plan_rows(plan), form)
     for new in plan.to_create:
         emit_text(f"would create {new.sentence()}")

@@ -6,24 +6,21 @@ that a smaller sample of the same seed is a part of a larger one, and those of t
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from recorder.capture.sampling import Hashes, hash_limit, parse_fraction, record_hashes, within
 from recorder.errors import UsageError
 
-Hashes = npt.NDArray[np.uint64]
-_PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%", re.ASCII)
 _MOST_TYPES = 10_000
 _SHOWN_TYPE = 200
+
+__all__ = ["Hashes", "Sample", "Types", "needed_hashes", "parse_fraction", "record_hashes", "sampled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class Sample:
     @property
     def limit(self) -> int:
         """Hashes up to this are kept."""
-        return max(0, int(Decimal(self.fraction) * 2**64) - 1)
+        return hash_limit(self.fraction)
 
     def type_expression(self) -> str:
         """A record's type, in SQL."""
@@ -51,39 +48,6 @@ class Sample:
             f"left(coalesce(header(headers, 'ce_{name}'), header(headers, '{name}'), "
             f"try(value_json->>'$.\"{path}\"'), ''), {_SHOWN_TYPE})"
         )
-
-
-def parse_fraction(text: str) -> float:
-    """``10%`` or ``0.5%`` as a fraction; raises UsageError otherwise."""
-    found = _PERCENT.fullmatch(text.strip())
-    if not found or not 0 < float(found[1]) <= 100:
-        raise UsageError(f"'{text}' is not a share of the keys: write for example 10% or 0.5%.")
-    return float(found[1]) / 100
-
-
-def record_hashes(batch: pa.RecordBatch, topic: str, partition: int, seed: int) -> Hashes:
-    """A 64-bit hash of each record: of its key, the same in every topic; without a key, of its place."""
-    keys = batch.column("key").dictionary_encode()
-    salt = hashlib.blake2b(str(seed).encode(), digest_size=16).digest()
-    known = np.array([_hash(key, salt) for key in keys.dictionary.to_pylist()] or [0], np.uint64)
-    hashes: Hashes = known[pc.fill_null(keys.indices, 0).to_numpy(zero_copy_only=False)]
-    bare = pc.is_null(batch.column("key")).to_numpy(zero_copy_only=False)
-    if bare.any():
-        place = _hash(f"{topic}/{partition}".encode(), salt)
-        hashes[bare] = _mixed(batch.column("offset").to_numpy()[bare].astype(np.uint64) ^ np.uint64(place))
-    return hashes
-
-
-def _hash(content: bytes, salt: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(content, digest_size=8, salt=salt).digest(), "big")
-
-
-def _mixed(numbers: Hashes) -> Hashes:
-    """splitmix64's finalizer: neighbouring offsets far apart."""
-    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 @dataclass
@@ -132,7 +96,7 @@ def needed_hashes(found: Mapping[str, Types], limit: int) -> Hashes:
 
 def sampled(hashes: Hashes, limit: int, needed: Hashes) -> npt.NDArray[np.bool_]:
     """Which records a sample keeps."""
-    kept: npt.NDArray[np.bool_] = hashes <= np.uint64(limit)
+    kept = within(hashes, limit)
     if len(needed):
         kept |= needed[np.minimum(np.searchsorted(needed, hashes), len(needed) - 1)] == hashes
     return kept

@@ -13,9 +13,10 @@ import msgspec
 from recorder.capture.locations import Location, inside
 from recorder.capture.manifest import write_atomically
 from recorder.errors import UsageError
+from recorder.replaying.conduct import Ending
+from recorder.replaying.course import Course
 from recorder.replaying.histogram import Distribution
 from recorder.replaying.options import Timestamps
-from recorder.replaying.player import Ending
 from recorder.replaying.preflight import Finding
 from recorder.replaying.tally import Failure
 
@@ -51,13 +52,15 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     capture: str
     tool: str
     source_cluster_id: str | None
+    further_captures: tuple[str, ...] = ()
+    """The ids of the others, when several were replayed on one timeline."""
     target_cluster_id: str | None
     started_at_ms: int
     """T0 by the wall clock."""
     finished_at_ms: int
     ended_by: Ending
     error: str | None
-    """Why the client gave up, when `ended_by` is ``error``."""
+    """Why, when `ended_by` is ``error`` or ``late``."""
     rate: float | None
     """None: top speed, where nothing has a deadline and the latenesses are None."""
     timestamps: Timestamps
@@ -66,6 +69,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     remap: dict[str, str]
     topics: tuple[TopicCount, ...]
     planned: int
+    """In all passes; of those without end, in the ones that were begun."""
     sent: int
     """Handed to the client; each of these was confirmed or has failed."""
     acked: int
@@ -101,11 +105,12 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     starved_ns: int
     created_topics: tuple[str, ...]
     findings: tuple[Finding, ...]
+    course: Course = Course()
 
     @property
     def losses(self) -> int:
-        """Planned records that are not known to have arrived."""
-        return self.planned - self.acked
+        """Planned records that are not known to have arrived, those aside that a seek jumped over."""
+        return self.planned + self.course.repeated - self.course.skipped - self.acked
 
 
 def default_path(capture: Location, started_at_ms: int) -> Path:

@@ -1,33 +1,42 @@
-"""The replay's clock: one pair of a position and a steady time, a rate, and a wait that can be interrupted.
+"""The replay's clock: one anchor (a position and a steady time), a rate, and a wait that can be interrupted.
 
-Every deadline is computed from the pair, never from the record before, so sleeping too long once delays one record
-and not all that follow. Real time is the system's monotonic clock; tests inject their own.
+Every deadline is computed from the anchor, never from the record before, so sleeping too long once delays one record
+and not all that follow. A new anchor is taken only when somebody or something changes how time runs, and each is
+noted. Real time is the system's monotonic clock; tests inject their own.
 """
 
 from __future__ import annotations
 
-import ctypes
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable
+from typing import Literal
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
+NAMED_ANCHORS = 1_000
 _COARSE_NS = 2_000_000  # what waits for events wakes to the millisecond; the rest is slept in fine steps
 _FINE_NS = 200_000
-_LONGEST_WAIT_NS = 100_000_000  # an interruption is noticed within this time
-_PR_SET_TIMERSLACK = 29
+_LONGEST_WAIT_NS = 50_000_000  # an interruption is noticed within this time
+_NEVER = 1 << 62
+
+Why = Literal["start", "pause", "resume", "rate", "seek", "loop", "step", "burst", "late"]
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """A position of the schedule and the steady time at which it is due, both in nanoseconds."""
+class Anchor(msgspec.Struct, frozen=True, kw_only=True):
+    """From here on time runs like this: the position is due at that time, and what follows by the rate.
 
+    `after_ns` is steady time since the replay began, `at_ms` the same moment by the wall clock. A pause has `rate` 0;
+    at top speed it is None.
+    """
+
+    why: Why
     position_ns: int
-    steady_ns: int
+    after_ns: int
+    at_ms: int
+    rate: float | None
 
 
 class PlayerClock:
@@ -39,27 +48,80 @@ class PlayerClock:
         *,
         now: Callable[[], int] = time.monotonic_ns,
         pause: Callable[[int], None] = lambda ns: time.sleep(ns / 1e9),
+        wall: Callable[[], int] = time.time_ns,
     ) -> None:
         self.rate = rate
         self.now = now
-        self._pause = pause
-        self._anchor = Anchor(0, now())
+        self._pause, self._wall = pause, wall
+        self._position_ns, self._steady_ns = 0, now()
+        self._began_ns = self._steady_ns
+        self.paused = False
+        self.anchors: list[Anchor] = []
+        """The first 1,000; `changes` counts all."""
+        self.changes: Counter[Why] = Counter()
 
     @property
     def started_ns(self) -> int:
-        """The steady time of position 0 (T0)."""
-        return self._anchor.steady_ns
+        """The steady time of the first position (T0)."""
+        return self._began_ns
 
-    def start(self, lead_ns: int = 0) -> None:
-        """Position 0 is due in `lead_ns` from now."""
-        self._anchor = Anchor(0, self.now() + lead_ns)
+    def start(self, lead_ns: int = 0, *, position_ns: int = 0) -> None:
+        """That position is due in `lead_ns` from now."""
+        self._began_ns = self.now() + lead_ns
+        self._set("start", position_ns, self._began_ns)
 
     def due(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Deadlines as steady nanoseconds: ``T0 + position / rate``."""
+        """Deadlines as steady nanoseconds: ``T + (position - anchor) / rate``; never, while time stands still."""
+        if self.paused:
+            return np.full(len(positions), _NEVER, np.int64)
         if self.rate is None:
-            return np.full(len(positions), self._anchor.steady_ns, np.int64)
-        elapsed = np.rint((positions - self._anchor.position_ns) / self.rate).astype(np.int64)
-        return elapsed + self._anchor.steady_ns
+            return np.full(len(positions), self._steady_ns, np.int64)
+        elapsed = np.rint((positions - self._position_ns) / self.rate).astype(np.int64)
+        return elapsed + self._steady_ns
+
+    def position(self) -> int:
+        """Where the plan is now; at top speed, the last anchor."""
+        if self.paused or self.rate is None:
+            return self._position_ns
+        return self._position_ns + round((self.now() - self._steady_ns) * self.rate)
+
+    def pause(self) -> None:
+        """Time stands still from now on. Records that are overdue stay so, and go first when it runs again."""
+        if not self.paused:
+            position = self.position()
+            self.paused = True
+            self._set("pause", position, self.now())
+
+    def resume(self) -> None:
+        if self.paused:
+            self.paused = False
+            self._set("resume", self._position_ns, self.now())
+
+    def change_rate(self, rate: float) -> None:
+        """Go on from the present position at another rate; not for top speed."""
+        position = self.position()
+        self.rate = rate
+        self._set("rate", position, self.now())
+
+    def jump(self, why: Why, position_ns: int, steady_ns: int | None = None) -> None:
+        """That position is due at that time (now, if None); while paused, time stands still there."""
+        self._set(why, position_ns, self.now() if steady_ns is None else steady_ns)
+
+    def _set(self, why: Why, position_ns: int, steady_ns: int) -> None:
+        self._position_ns, self._steady_ns = position_ns, steady_ns
+        self.changes[why] += 1
+        if len(self.anchors) < NAMED_ANCHORS:
+            at_ns = self._wall() + steady_ns - self.now()
+            rate = 0.0 if self.paused else self.rate
+            self.anchors.append(
+                Anchor(
+                    why=why,
+                    position_ns=position_ns,
+                    after_ns=steady_ns - self._began_ns,
+                    at_ms=at_ns // 1_000_000,
+                    rate=rate,
+                )
+            )
 
     def sleep_until(
         self, steady_ns: int, serve: Callable[[int], object], interrupted: Callable[[], bool] = lambda: False
@@ -78,17 +140,3 @@ class PlayerClock:
                 serve(0)
                 self._pause(min(left, _FINE_NS))
         return True
-
-
-@contextmanager
-def precise_sleep() -> Iterator[None]:
-    """Ask Linux not to stretch this thread's sleeps by the 50 µs that it adds to group wake-ups."""
-    if sys.platform != "linux":
-        yield
-        return
-    prctl = ctypes.CDLL(None).prctl
-    prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
-    try:
-        yield
-    finally:
-        prctl(_PR_SET_TIMERSLACK, 0, 0, 0, 0)  # 0 restores the thread's default

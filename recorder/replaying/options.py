@@ -5,13 +5,43 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from recorder.capture.selection import Selection
 from recorder.errors import UsageError
+from recorder.window import parse_duration, parse_time
 
 Timestamps = Literal["original", "shift", "now"]
+TimeBasis = Literal["create", "append", "offset"]
+IntraMs = Literal["burst", "spread"]
+Late = Literal["catchup", "slow", "drop", "fail"]
+DEFAULT_READ_AHEAD = 32 << 20
+BYTES_PER_MEGABIT = 125_000
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_SOURCE = re.compile(r"(?:[^/]+/)?[a-zA-Z0-9._-]{1,249}")
+_SIZE = re.compile(r"(?P<number>\d{1,9}(?:\.\d+)?) ?(?P<unit>[kKMG])(?P<binary>i)?B", re.ASCII)
+_OFFSET = re.compile(r"(?P<topic>.+)/(?P<partition>\d{1,9}):(?P<offset>\d{1,18})", re.ASCII)
+
+
+class Condition(Protocol):
+    """Says of each record of a batch (RECORD_SCHEMA) whether it is meant; `expression` is its text."""
+
+    @property
+    def expression(self) -> str: ...
+
+    def holds(self, batch: Any) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A moment of the timeline: epoch milliseconds, or, if `relative`, milliseconds after its first record."""
+
+    ms: int
+    relative: bool = False
+
+    def resolve(self, first_ms: int) -> int:
+        """Epoch milliseconds, when the first record's are known."""
+        return first_ms + self.ms if self.relative else self.ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +63,36 @@ class Options:
     timestamps: Timestamps = "original"
     """`original`: as recorded. `shift`: all moved by the same span, so that the first record's is the replay's start;
     distances stay as recorded, whatever the rate. `now`: the time of sending."""
+    time_basis: TimeBasis = "create"
+    """What places a record in time. `create`: its timestamp. `append`: its timestamp if the broker gave it. `offset`:
+    nothing but the order in its partition; there is no rhythm then."""
+    intra_ms: IntraMs = "burst"
+    """Records of one millisecond go at once, or spread over it evenly."""
+    start: Point | None = None
+    end: Point | None = None
+    """The part of the timeline to play (half-open)."""
+    duration_ms: int | None = None
+    """Or how much of it, instead of `end`."""
+    start_offsets: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """Where single partitions begin, by topic and partition."""
+    where: Condition | None = None
+    """Only records for which this holds."""
+    sample: float | None = None
+    """Only this share of all keys."""
+    loop: int = 1
+    """How many times to play; 0 is for ever."""
+    loop_delay_ms: int = 0
+    """Real time between the last record of one pass and the first of the next."""
+    records_per_second: float | None = None
+    megabits_per_second: float | None = None
+    """Caps over all topics together, whatever the plan says."""
+    step: bool = False
+    """Begin paused: records go one by one, by command."""
+    late: Late = "catchup"
+    """When records are late by more than `late_bound_ms`. `catchup`: sent at once in order, without a bound. `slow`:
+    time slows, for all topics together. `drop`: not sent. `fail`: the replay ends."""
+    late_bound_ms: int = 100
+    read_ahead_bytes: int = DEFAULT_READ_AHEAD
     create_topics: bool = False
     """Create topics that the target lacks, like the recorded ones."""
     allow_source_cluster: bool = False
@@ -45,19 +105,49 @@ class Options:
             raise UsageError(f"--rate {self.rate:g} is not a speed: give a factor such as 0.5, 1 or 10.")
         if self.max_gap_ms is not None and self.max_gap_ms < 0:
             raise UsageError("--max-gap can't be negative.")
+        if self.end is not None and self.duration_ms is not None:
+            raise UsageError("--end and --duration both say where to end: give one of them.")
+        if self.loop < 0 or self.loop_delay_ms < 0:
+            raise UsageError("--loop and --loop-delay can't be negative: --loop 0 plays for ever.")
+        if self.sample is not None and not 0 < self.sample <= 1:
+            raise UsageError("--sample is a share of all keys: write for example 25%.")
+        for name, cap in (("--pps", self.records_per_second), ("--mbps", self.megabits_per_second)):
+            if cap is not None and not 0 < cap < float("inf"):
+                raise UsageError(f"{name} {cap:g} lets nothing pass: give more than 0.")
+        if self.late_bound_ms < 1:
+            raise UsageError("--late-bound is how late a record may be: give at least 1ms.")
+        if self.read_ahead_bytes < 1:
+            raise UsageError("--read-ahead is how much may be read before it is due: give for example 64MB.")
+        if self.time_basis == "offset":
+            self._check_offsets()
+
+    def _check_offsets(self) -> None:
+        if self.timestamps == "shift":
+            raise UsageError("--timestamps shift goes by the recorded times, and --time-basis offset by none of them.")
+        if self.start or self.end or self.duration_ms is not None:
+            raise UsageError("--time-basis offset knows no times: give --start-offset instead of --start and --end.")
+        if not (self.top_speed or self.step or self.records_per_second or self.megabits_per_second):
+            raise UsageError("--time-basis offset has no rhythm: give --pps, --mbps, --step or --topspeed.")
 
     @property
     def pace(self) -> float | None:
         """The rate, or None at top speed."""
-        return None if self.top_speed else self.rate
+        return None if self.top_speed or self.time_basis == "offset" else self.rate
+
+    @property
+    def bytes_per_second(self) -> float | None:
+        return None if self.megabits_per_second is None else self.megabits_per_second * BYTES_PER_MEGABIT
 
 
 def parse_remap(assignments: Sequence[str]) -> dict[str, str]:
-    """`a:=b` (rosbag2's form) as a mapping; UsageError when it is none, or a topic is mapped twice."""
+    """`a:=b` (rosbag2's form) as a mapping; UsageError when it is none, or a topic is mapped twice.
+
+    ``capture/a:=b`` maps the topic of one of several captures.
+    """
     mapping: dict[str, str] = {}
     for text in assignments:
         source, sign, target = (part.strip() for part in text.partition(":="))
-        if not sign or not _TOPIC.fullmatch(source) or not _TOPIC.fullmatch(target):
+        if not sign or not _SOURCE.fullmatch(source) or not _TOPIC.fullmatch(target):
             raise UsageError(f"-m '{text}' is not a mapping of topics: write -m recorded:=target.")
         if source in mapping:
             raise UsageError(
@@ -65,3 +155,37 @@ def parse_remap(assignments: Sequence[str]) -> dict[str, str]:
             )
         mapping[source] = target
     return mapping
+
+
+def parse_point(text: str, *, tz: str | None = None) -> Point:
+    """A moment of the timeline as typed: a time, or ``+30s`` from its first record. Raises UsageError."""
+    text = text.strip()
+    if text.startswith("+"):
+        return Point(parse_duration(text[1:]), relative=True)
+    if text == "now" or text.startswith("-"):
+        raise UsageError(f"'{text}' is not on the timeline: write a time, or +30s from its first record.")
+    return Point(parse_time(text, now_ms=0, tz=tz))
+
+
+def parse_start_offsets(texts: Sequence[str]) -> dict[tuple[str, int], int]:
+    """``orders/3:1042`` as where partition 3 of orders begins; UsageError when it is none, or said twice."""
+    found: dict[tuple[str, int], int] = {}
+    for text in texts:
+        match = _OFFSET.fullmatch(text.strip())
+        if match is None:
+            raise UsageError(f"--start-offset '{text}' is not a place: write topic/partition:offset.")
+        place = (match["topic"], int(match["partition"]))
+        if place in found:
+            raise UsageError(f"--start-offset says twice where {place[0]}/{place[1]} begins.")
+        found[place] = int(match["offset"])
+    return found
+
+
+def parse_size(text: str) -> int:
+    """Bytes in ``64MB`` (10^6), ``64MiB`` (2^20), also with k, K or G; raises UsageError otherwise."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"'{text}' is not a size: write for example 64MB or 1GiB.")
+    base = 1_024 if match["binary"] else 1_000
+    power = 1 + "kmg".index(match["unit"].lower())
+    return int(float(match["number"]) * float(base**power))

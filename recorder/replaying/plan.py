@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from recorder.capture.reader import Capture
-from recorder.capture.selection import Selection
 from recorder.errors import BlackboxError, ExitCode, RefusedError
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import Connection
 from recorder.kafka.producer import DEFAULT_BATCH_BYTES, Limits
 from recorder.kafka.target import NewTopicPlan, default_settings, target_topics
 from recorder.replaying.creation import BATCH_OVERHEAD, plan_topic
+from recorder.replaying.gathering import capture_names
 from recorder.replaying.options import Options
-from recorder.replaying.preflight import Finding, check_clusters, check_topics, combine
+from recorder.replaying.preflight import Finding, check_captures, check_topics, combine
 from recorder.replaying.routes import Routes, plan_routes
+from recorder.replaying.streams import Streams
 from recorder.replaying.survey import Survey, survey
 
 
@@ -24,10 +25,11 @@ from recorder.replaying.survey import Survey, survey
 class Plan:
     """A replay that is ready to run, or not: see `findings`. Nothing was sent or created yet."""
 
-    capture: Capture
+    captures: tuple[Capture, ...]
     cluster: Cluster
     options: Options
     routes: Routes
+    streams: Streams
     survey: Survey
     findings: tuple[Finding, ...]
     to_create: tuple[NewTopicPlan, ...]
@@ -37,9 +39,33 @@ class Plan:
     """Copies that the target will keep of each record, at most."""
 
     @property
+    def name(self) -> str:
+        """The captures, by name."""
+        return " + ".join(capture_names(self.captures))
+
+    @property
+    def records(self) -> int | None:
+        """Records in all passes; None when there is no end of them."""
+        return self.survey.records * self.options.loop or (None if self.survey.records else 0)
+
+    @property
+    def pass_ms(self) -> float | None:
+        """Real time from the first record of a pass to its last, by the plan and its caps; None at top speed."""
+        options, survey = self.options, self.survey
+        capped = max(
+            survey.records / options.records_per_second if options.records_per_second else 0.0,
+            survey.bytes / options.bytes_per_second if options.bytes_per_second else 0.0,
+        )
+        if options.pace is None:
+            return capped * 1e3 or None
+        return max(survey.duration_ms / options.pace, capped * 1e3)
+
+    @property
     def duration_ms(self) -> float | None:
-        """Real time from the first record to the last; None at top speed."""
-        return None if self.options.top_speed else self.survey.duration_ms / self.options.rate
+        """Real time from the first record to the last; None at top speed, and when there is no last."""
+        if self.pass_ms is None or not self.options.loop:
+            return None
+        return self.pass_ms * self.options.loop + self.options.loop_delay_ms * (self.options.loop - 1)
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -52,11 +78,6 @@ class Plan:
             return ExitCode.REFUSED
         return ExitCode.FAILED if self.errors else ExitCode.OK
 
-    @property
-    def selection(self) -> Selection:
-        """What is read of the capture: the chosen topics, none of the excluded ones."""
-        return replace(self.options.selection, topics=tuple(topic.name for topic in self.routes.topics))
-
     def require_no_errors(self) -> None:
         """RefusedError or BlackboxError with all errors, when there are any."""
         if not self.errors:
@@ -68,23 +89,25 @@ class Plan:
 
 
 def prepare(
-    capture: Capture,
+    capture: Capture | Sequence[Capture],
     connection: Connection,
     options: Options | None = None,
     *,
     progress: Callable[[int], None] = lambda records: None,
 ) -> Plan:
-    """Look at the capture and the target and say what a replay would do; `progress` gets counts of records looked at.
+    """Look at the captures and the target and say what a replay would do; `progress` gets counts of records looked at.
 
     Raises UsageError, CaptureError and KafkaUnavailableError. What it finds wrong is in `Plan.findings`.
     """
     options = options or Options()
-    routes = plan_routes(capture.manifest, options)
+    captures = (capture,) if isinstance(capture, Capture) else tuple(capture)
+    routes = plan_routes(captures, options)
+    streams = Streams(routes, options)
     cluster = Cluster(connection)
     brokers = len(cluster.brokers)
     existing = target_topics(cluster, routes.partitions)
     now_ms = time.time_ns() // 1_000_000
-    seen = survey(capture, routes, options, start_ms=now_ms, progress=progress)
+    seen = survey(routes, options, start_ms=now_ms, streams=streams, progress=progress)
     defaults = default_settings(cluster)
     to_create = {
         target: plan_topic(target, routes, combine(seen, routes, target), options, brokers=brokers, defaults=defaults)
@@ -92,7 +115,7 @@ def prepare(
         if options.create_topics and target not in existing
     }
     findings = (
-        *check_clusters(capture.manifest, cluster.cluster_id, options),
+        *check_captures(captures, cluster.cluster_id, options),
         *check_topics(routes, seen, options, existing, to_create, defaults),
     )
     sizes = [
@@ -103,10 +126,11 @@ def prepare(
         )
     ]
     return Plan(
-        capture=capture,
+        captures=captures,
         cluster=cluster,
         options=options,
         routes=routes,
+        streams=streams,
         survey=seen,
         findings=findings,
         to_create=tuple(to_create.values()),

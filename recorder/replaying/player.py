@@ -1,52 +1,50 @@
 """The loop that sends: wait for a deadline, hand over all that is due, listen for reports, and nothing else in between.
 
-It knows nothing of Kafka or of files. What is late is sent at once and in order (lateness is counted from the plan),
-so time never runs differently for one topic than for another.
+It knows nothing of Kafka or of files. What is late is sent at once and in order unless something else was asked for
+(lateness is counted from the plan), so time never runs differently for one topic than for another.
 """
 
 from __future__ import annotations
 
-import gc
-import sys
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Literal, Protocol
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from typing import Literal
 
-from recorder.kafka.producer import Columns, Refusal, Report
-from recorder.replaying.clock import PlayerClock, precise_sleep
+import numpy as np
+import numpy.typing as npt
+
+from recorder.errors import UsageError
+from recorder.kafka.producer import Refusal, Report
+from recorder.replaying.clock import PlayerClock
+from recorder.replaying.conduct import Conduct, Ending, Publisher, Source
+from recorder.replaying.control import (
+    HIGHEST_RATE,
+    LOWEST_RATE,
+    Burst,
+    Command,
+    Control,
+    Pause,
+    Rate,
+    Resume,
+    Seek,
+    Step,
+    Toggle,
+)
+from recorder.replaying.coverage import Coverage
+from recorder.replaying.schedule import NS_PER_MS
 from recorder.replaying.tally import Tally
 from recorder.replaying.timeline import Piece
-
-Ending = Literal["end", "interrupt", "error"]
 
 _BURST = 64  # records handed over before looking at the clock and at reports again
 _TOP_SPEED_BURST = 2_048
 _ROUND_NS = 50_000_000  # between two looks at the accounts
 _PATIENCE_NS = 1_000_000
-
-
-class Source(Protocol):
-    """Where pieces come from (a `Timeline`)."""
-
-    def take(self) -> Piece | None: ...
-
-    @property
-    def finished(self) -> bool: ...
-
-
-class Publisher(Protocol):
-    """Where records go (a `RecordProducer`)."""
-
-    def send(
-        self, columns: Columns, reports: Sequence[Report], start: int, stop: int
-    ) -> tuple[int, Refusal | None]: ...
-
-    def serve(self, wait_ns: int) -> None: ...
+_LEAD_NS = 10_000_000  # after a seek: the next piece is made ready in it
+_FOREVER_NS = 1 << 62
 
 
 class Player:
-    """Plays a timeline once. `tick` is called some times a second; `stopped` is asked all the time."""
+    """Plays a timeline. `tick` is called some times a second; `stopped` and `control` are looked at all the time."""
 
     def __init__(
         self,
@@ -57,75 +55,261 @@ class Player:
         *,
         stopped: Callable[[], bool] = lambda: False,
         tick: Callable[[], None] = lambda: None,
+        control: Control | None = None,
+        conduct: Conduct | None = None,
     ) -> None:
         self._source, self._clock, self._publisher, self._tally = source, clock, publisher, tally
         self._stopped, self._tick = stopped, tick
-        self._burst = _TOP_SPEED_BURST if clock.rate is None else _BURST
+        self._control = Control() if control is None else control
+        self._conduct = conduct or Conduct()
+        top_speed = clock.rate is None
+        self._burst = _TOP_SPEED_BURST if top_speed else _BURST
+        unbounded = top_speed or self._conduct.late == "catchup"
+        self._bound_ns = _FOREVER_NS if unbounded else self._conduct.late_bound_ns
         self._following: Piece | None = None
         self._last_round_ns = clock.now()
+        self._forced = 0  # records to be sent by command
+        self._one_by_one = False
+        self._left = False  # what is left of the present piece will not be sent
+        self._ending: Ending | None = None
+        self.lap = 0
+        self.at_position_ns = 0
+        """Position of a record sent lately."""
+        self.at_ms: int | None = None
+        """And its time."""
+        self.coverage = Coverage()
         self.error: str | None = None
-        """Why the replay ended early, when the client gave up for good."""
+        """Why the replay ended early, when not because somebody stopped it."""
         self.queue_full = 0
         """How often the target was too slow and the client's queue full."""
         self.starved_ns = 0
         """Time in which records were due, or could have been, and reading had not delivered them."""
+        self.commanded = 0
+        """Records sent by command instead of by the plan."""
+        self.slowed_ns = 0
+        """By how much the plan was put off because records were late."""
 
     def play(self) -> Ending:
         """Send everything; returns when the last record was handed over (not yet confirmed), or earlier if stopped."""
-        while (piece := self._next()) is not None:
-            if not self._play(piece):
-                self._tally.withdraw()
-                return "error" if self.error else "interrupt"
-        return "interrupt" if self._stopped() and not self._source.finished else "end"
+        while self._ending is None and (piece := self._next()) is not None:
+            self._play(piece)
+        if self._ending is None and self._stopped() and not self._source.finished:
+            self._ending = "interrupt"
+        self._finish_lap(whole=self._ending is None)
+        return self._ending or "end"
 
     def _next(self) -> Piece | None:
         piece, self._following = self._following or self._source.take(), None
+        since = self._clock.now()
         while piece is None and not self._stopped():
-            since = self._clock.now()
-            self._publisher.serve(_PATIENCE_NS)
-            piece = self._source.take()
+            self._breathe()
+            self._obey_all()
+            piece, self._following = self._following or self._source.take(), None
             if piece is None and self._source.finished:
-                break
-            self.starved_ns += self._clock.now() - since
+                return None
+        if piece is not None and not self._clock.paused:
+            now = self._clock.now()
+            self.starved_ns += max(0, min(now - since, now - int(self._clock.due(piece.positions_ns[:1])[0])))
         return piece
 
-    def _play(self, piece: Piece) -> bool:
+    def _play(self, piece: Piece) -> None:
+        self._left = False
+        if piece.lap != self.lap:
+            self._turn(piece)
         while not self._tally.has_room(len(piece)):
-            if self._stopped():
-                return False
+            if not self._attend():
+                return
             self.queue_full += 1
-            self._publisher.serve(_PATIENCE_NS)
-        clock, publisher, tally = self._clock, self._publisher, self._tally
-        due = clock.due(piece.positions_ns)
-        reports = tally.admit(piece, due)
-        deadlines, at, end = due.tolist(), 0, len(piece)
+            self._breathe()
+        clock, tally = self._clock, self._tally
+        planned = clock.due(piece.positions_ns)
+        reports, at, end = tally.admit(piece, planned), 0, len(piece)
+        due: npt.NDArray[np.int64] | None = planned
+        while at < end and self._attend():
+            if self._forced:
+                at, due = self._force(piece, reports, at), None
+                continue
+            if due is None:
+                due = clock.due(piece.positions_ns)
+                tally.plan_again(due[at:])
+            at, due = self._pace(piece, reports, due.tolist(), at), None
+        if at < end:
+            tally.withdraw()
+        if at:
+            self._reached(piece, at)
+        self.coverage.add(piece.first, piece.first + at)
+
+    def _pace(self, piece: Piece, reports: Sequence[Report], deadlines: list[int], at: int) -> int:
+        """Send by the plan, until the piece is over or something else is to be done; answers how far that was."""
+        clock, publisher, tally, caps = self._clock, self._publisher, self._tally, self._conduct.caps
+        interrupted, bound, end = self._interrupted, self._bound_ns, len(piece)
+        costs = None if caps is None else caps.costs(piece.sizes)
         while at < end:
-            if self._stopped():
-                return False
+            if interrupted():
+                return at
             now = clock.now()
             if deadlines[at] > now:
-                if not clock.sleep_until(deadlines[at], self._wait, self._stopped):
-                    return False
+                if not clock.sleep_until(deadlines[at], self._wait, interrupted):
+                    return at
                 now = clock.now()
+            elif now - deadlines[at] > bound:
+                return self._too_late(piece, deadlines, at, now)
             upto = bisect_right(deadlines, now, at, min(end, at + self._burst))
+            if caps is not None and costs is not None:
+                upto = at + caps.fitting(costs[at:upto], now)
+                if upto == at:
+                    clock.sleep_until(caps.free_ns, self._wait, interrupted)
+                    continue
             taken, refusal = publisher.send(piece.columns, reports, at, upto)
             if taken:
                 tally.dispatched(taken, clock.now())
+                if caps is not None and costs is not None:
+                    caps.spend(costs[at : at + taken], now)
                 at += taken
             if refusal is None:
                 publisher.serve(0)
-            elif refusal.full:
-                self.queue_full += 1
-                publisher.serve(_PATIENCE_NS)
-            elif refusal.fatal:
-                self.error = refusal.error
-                return False
             else:
-                tally.refused(refusal.error, clock.now())
-                at += 1
+                at += self._cope(refusal)
+                if self._ending:
+                    return at
             if now - self._last_round_ns > _ROUND_NS:
+                self._reached(piece, at)
                 self._round(now)
-        return True
+        return at
+
+    def _force(self, piece: Piece, reports: Sequence[Report], at: int) -> int:
+        """Send what a command asks for, without a deadline."""
+        records = 1 if self._one_by_one else min(self._forced, len(piece) - at)
+        self._tally.unplan(records)
+        taken, refusal = self._publisher.send(piece.columns, reports, at, at + records)
+        if taken:
+            self._tally.dispatched(taken, self._clock.now())
+        passed = taken + (0 if refusal is None else self._cope(refusal))
+        self.commanded += passed
+        self._forced -= passed
+        if passed and not self._forced:
+            why: Literal["step", "burst"] = "step" if self._one_by_one else "burst"
+            self._clock.jump(why, int(piece.positions_ns[at + passed - 1]))
+        while self._one_by_one and self._tally.in_flight and not self._interrupted():
+            self._breathe()
+        return at + passed
+
+    def _cope(self, refusal: Refusal) -> int:
+        """Answers how many records to pass over."""
+        if refusal.full:
+            self.queue_full += 1
+            self._publisher.serve(_PATIENCE_NS)
+            return 0
+        if refusal.fatal:
+            self.error, self._ending = refusal.error, "error"
+            return 0
+        self._tally.refused(refusal.error, self._clock.now())
+        return 1
+
+    def _too_late(self, piece: Piece, deadlines: list[int], at: int, now: int) -> int:
+        """A record is later than its bound: do what was asked for in that case."""
+        late_ns = now - deadlines[at]
+        if self._conduct.late == "slow":
+            self.slowed_ns += late_ns
+            self._clock.jump("late", int(piece.positions_ns[at]), now)
+            return at
+        if self._conduct.late == "drop":
+            dropped = bisect_left(deadlines, now - self._bound_ns, at) - at
+            self._tally.drop(dropped, now)
+            return at + dropped
+        self._ending = "late"
+        self.error = f"a record was {late_ns / 1e6:.0f} ms late, the bound is {self._bound_ns / 1e6:.0f} ms"
+        return at
+
+    def _turn(self, piece: Piece) -> None:
+        """The first piece of the next pass: it is due when the last record of this one was, and the delay later."""
+        self._finish_lap(whole=True)
+        self.lap = piece.lap
+        clock = self._clock
+        if clock.paused or clock.rate is None:
+            end_ns = clock.now()
+        else:
+            end_ns = int(clock.due(np.array([self.at_position_ns]))[0])
+        clock.jump("loop", int(piece.positions_ns[0]), end_ns + self._conduct.loop_delay_ns)
+
+    def _finish_lap(self, *, whole: bool) -> None:
+        conduct = self._conduct
+        stop = conduct.first + conduct.records if whole and conduct.records is not None else None
+        self.coverage.finish(conduct.first, stop)
+
+    def _interrupted(self) -> bool:
+        return self._stopped() or self._control.pending()
+
+    def _attend(self) -> bool:
+        """Obey the commands that wait; False when what is left of the present piece will not be sent."""
+        self._obey_all()
+        if self._stopped() and self._ending is None:
+            self._ending = "interrupt"
+        return self._ending is None and not self._left
+
+    def _obey_all(self) -> None:
+        while not self._stopped() and (waiting := self._control.take()) is not None:
+            command, done = waiting
+            try:
+                self._obey(command)
+            except UsageError as error:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+    def _obey(self, command: Command) -> None:
+        clock = self._clock
+        if isinstance(command, Toggle):
+            command = Resume() if clock.paused else Pause()
+        if isinstance(command, Rate):
+            self._change_rate(command)
+            return
+        self._forced = 0
+        match command:
+            case Pause():
+                clock.pause()
+            case Resume():
+                clock.resume()
+            case Seek():
+                self._seek(command)
+            case Step() | Burst():
+                self._forced, self._one_by_one = command.count, isinstance(command, Step)
+                if self._one_by_one:
+                    clock.pause()
+
+    def _change_rate(self, command: Rate) -> None:
+        if self._clock.rate is None:
+            raise UsageError("It plays at top speed, which has no rate: start it with --rate to change it.")
+        rate = command.rate * self._clock.rate if command.relative else command.rate
+        if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+            raise UsageError(f"{rate:g} is not a rate: give a factor such as 0.5, 1 or 10.")
+        self._clock.change_rate(rate)
+
+    def _seek(self, command: Seek) -> None:
+        conduct, clock = self._conduct, self._clock
+        to_ms = max(conduct.first_ms, command.ms + (conduct.first_ms if command.relative else 0))
+        self._left = True
+        self._source.seek(to_ms, self.lap)
+        while (piece := self._source.take()) is None and not self._source.finished and not self._stopped():
+            self._breathe()
+        self._following = piece
+        if piece is None or piece.lap != self.lap:  # nothing is left of this pass
+            self.at_position_ns = clock.position()
+            return
+        ahead_ms = int(piece.times_ms[0]) - to_ms
+        if conduct.max_gap_ms is not None:
+            ahead_ms = min(ahead_ms, conduct.max_gap_ms)
+        clock.jump("seek", int(piece.positions_ns[0]) - ahead_ms * NS_PER_MS, clock.now() + _LEAD_NS)
+
+    def _reached(self, piece: Piece, at: int) -> None:
+        self.at_position_ns, self.at_ms = int(piece.positions_ns[at - 1]), int(piece.times_ms[at - 1])
+
+    def _breathe(self) -> None:
+        """Listen for reports while there is nothing to send, or no room for it."""
+        self._publisher.serve(_PATIENCE_NS)
+        now = self._clock.now()
+        if now - self._last_round_ns > _ROUND_NS:
+            self._round(now)
 
     def _wait(self, spare_ns: int) -> None:
         """Make use of a wait: prepare the next piece, do the sums, or else listen for reports."""
@@ -144,22 +328,3 @@ class Player:
         self._last_round_ns = now
         self._tally.settle()
         self._tick()
-
-
-@contextmanager
-def steady_interpreter() -> Iterator[None]:
-    """No garbage collection, quick hand-over between threads and exact sleeps, while records are sent."""
-    interval = sys.getswitchinterval()
-    collecting = gc.isenabled()
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    sys.setswitchinterval(0.0002)
-    try:
-        with precise_sleep():
-            yield
-    finally:
-        sys.setswitchinterval(interval)
-        gc.unfreeze()
-        if collecting:
-            gc.enable()

@@ -5,14 +5,16 @@ An *error* would surely lose or refuse records and keeps the replay from startin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from recorder.capture.manifest import Manifest
+from recorder.capture.reader import Capture
 from recorder.kafka.target import NewTopicPlan, TargetTopic
 from recorder.replaying.creation import BATCH_OVERHEAD
+from recorder.replaying.gathering import capture_names
 from recorder.replaying.options import Options
 from recorder.replaying.routes import Routes
 from recorder.replaying.survey import Survey, TopicSurvey
@@ -33,6 +35,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     def sentence(self) -> str:
         where = f"{self.topic}: " if self.topic else ""
         return f"{where}{self.what}. {self.fix}"
+
+
+def check_captures(captures: Sequence[Capture], target_id: str | None, options: Options) -> Iterator[Finding]:
+    """`check_clusters` for each; what is found of several says of which."""
+    for capture, name in zip(captures, capture_names(captures), strict=True):
+        for found in check_clusters(capture.manifest, target_id, options):
+            yield found if len(captures) == 1 else msgspec.structs.replace(found, what=f"{name}: {found.what}")
 
 
 def check_clusters(manifest: Manifest, target_id: str | None, options: Options) -> Iterator[Finding]:

@@ -6,22 +6,30 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Self
-
-import pyarrow as pa
+from typing import Generic, Protocol, Self, TypeVar
 
 
-class ReadAhead:
+class Sized(Protocol):
+    """Something that takes memory."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+
+Batch = TypeVar("Batch", bound=Sized)
+
+
+class ReadAhead(Generic[Batch]):
     """Runs an iterator of batches ahead of its user. A context manager: leaving it ends the thread.
 
     Holds up to `limit_bytes` of batches and one more. The thread works inside Arrow almost all of its time, which
     lets go of the interpreter's lock.
     """
 
-    def __init__(self, batches: Iterator[pa.RecordBatch], limit_bytes: int) -> None:
+    def __init__(self, batches: Iterator[Batch], limit_bytes: int) -> None:
         self._batches = batches
         self._limit = limit_bytes
-        self._ready: deque[pa.RecordBatch] = deque()
+        self._ready: deque[Batch] = deque()
         self._bytes = 0
         self._ended = False
         self._closed = False
@@ -36,10 +44,16 @@ class ReadAhead:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+        self._thread.join()
+
+    def close(self) -> None:
+        """Ask the thread to end, without waiting for it; what it read is let go."""
         with self._changed:
             self._closed = True
+            self._bytes = 0
+            self._ready.clear()
             self._changed.notify_all()
-        self._thread.join()
 
     @property
     def finished(self) -> bool:
@@ -47,7 +61,7 @@ class ReadAhead:
         with self._changed:
             return self._ended and not self._ready and self._error is None
 
-    def take(self) -> pa.RecordBatch | None:
+    def take(self) -> Batch | None:
         """The next batch, or None when there is none yet (or no more, see `finished`). Raises what reading raised."""
         with self._changed:
             if not self._ready:
@@ -68,12 +82,13 @@ class ReadAhead:
         try:
             for batch in self._batches:
                 with self._changed:
-                    self._ready.append(batch)
-                    self._bytes += batch.nbytes
-                    self._changed.notify_all()
-                    self._changed.wait_for(lambda: self._closed or self._bytes <= self._limit)
-                    if self._closed:
-                        return
+                    if not self._closed:
+                        self._ready.append(batch)
+                        self._bytes += batch.nbytes
+                        self._changed.notify_all()
+                        self._changed.wait_for(lambda: self._closed or self._bytes <= self._limit)
+                if self._closed:
+                    return
         except BaseException as error:  # noqa: BLE001 - handed to the thread that takes
             self._error = error
         finally:

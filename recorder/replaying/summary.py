@@ -9,10 +9,13 @@ from typing import Any
 import msgspec
 
 from recorder.replaying.certificate import Certificate
+from recorder.replaying.course import Course
 from recorder.replaying.histogram import Distribution
 from recorder.replaying.plan import Plan
 from recorder.replaying.preflight import Finding
 from recorder.window import format_duration, format_time
+
+STARVED_NS = 20_000_000  # what a slow disk may cost without a word about it
 
 Rows = tuple[Sequence[str], list[list[Any]]]
 
@@ -44,11 +47,16 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
     }
     if any(odd.values()):
         facts["schedule"] = ", ".join(f"{count:,} {what}" for what, count in odd.items() if count)
+    facts |= _course(certificate.course)
     trouble = {"client queue full": certificate.queue_full, "requests retried": certificate.retries}
     if any(trouble.values()):
         facts["target's pace"] = ", ".join(f"{what} {count:,} times" for what, count in trouble.items() if count)
-    if certificate.starved_ns > 100_000_000:
-        facts["reading"] = f"the disk was too slow for {format_duration(certificate.starved_ns / 1e6)}"
+    if certificate.rate is not None and certificate.starved_ns > STARVED_NS:
+        larger = max(1, round(2 * certificate.course.choices.read_ahead_bytes / 1e6))
+        facts["reading"] = (
+            f"records were due {format_duration(certificate.starved_ns / 1e6)} before they were read: "
+            f"give --read-ahead {larger}MB"
+        )
     return facts
 
 
@@ -74,17 +82,21 @@ def failure_rows(certificate: Certificate) -> Rows:
 def plan_facts(plan: Plan) -> dict[str, str]:
     """What a replay would do."""
     seen, options = plan.survey, plan.options
-    pace = "top speed" if options.top_speed else f"rate {options.rate:g}"
+    pace = "top speed" if options.pace is None else f"rate {options.rate:g}"
     facts = {
         "target": f"cluster {plan.cluster.cluster_id or '(unknown)'}",
         "records": f"{seen.records:,}, {seen.bytes:,} bytes before compression",
         "disk": f"up to {seen.bytes * plan.replicas:,} bytes on the target, in {plan.replicas} "
         f"cop{'y' if plan.replicas == 1 else 'ies'}",
     }
-    if plan.duration_ms is None:
+    if plan.pass_ms is None:
         facts["duration"] = f"as fast as the target takes them ({pace})"
+    elif plan.duration_ms is None:
+        facts["duration"] = f"{format_duration(plan.pass_ms)} at {pace}, again and again"
+        facts["busiest second"] = f"{seen.peak_per_second:,} records"
     else:
-        facts["duration"] = f"{format_duration(plan.duration_ms)} at {pace}"
+        times = "" if options.loop == 1 else f", {options.loop} times {format_duration(plan.pass_ms)}"
+        facts["duration"] = f"{format_duration(plan.duration_ms)} at {pace}{times}"
         facts["would end"] = format_time(plan.prepared_at_ms + round(plan.duration_ms))
         facts["busiest second"] = f"{seen.peak_per_second:,} records"
     if seen.collapsed_gaps:
@@ -108,14 +120,15 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     """A plan for programs; durations in ms, sizes in bytes."""
     columns, rows = plan_rows(plan)
     return {
-        "capture_id": plan.capture.manifest.capture_id,
+        "capture_id": plan.captures[0].manifest.capture_id,
+        "capture_ids": [capture.manifest.capture_id for capture in plan.captures],
         "target_cluster_id": plan.cluster.cluster_id,
         "records": plan.survey.records,
         "bytes": plan.survey.bytes,
         "replicas": plan.replicas,
         "rate": plan.options.pace,
         "duration_ms": plan.duration_ms,
-        "peak_per_second": None if plan.duration_ms is None else plan.survey.peak_per_second,
+        "peak_per_second": None if plan.options.pace is None else plan.survey.peak_per_second,
         "collapsed_gaps": plan.survey.collapsed_gaps,
         "collapsed_ms": plan.survey.collapsed_ms,
         "topics": [dict(zip(columns, row, strict=True)) for row in rows],
@@ -127,6 +140,30 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 def finding_rows(findings: Sequence[Finding]) -> Rows:
     ordered = sorted(findings, key=lambda finding: finding.severity)
     return ("severity", "topic", "what", "fix"), [[f.severity, f.topic, f.what, f.fix] for f in ordered]
+
+
+def _course(course: Course) -> dict[str, str]:
+    """What made time run otherwise than straight on."""
+    facts = {}
+    changes = {why: count for why, count in course.changes.items() if why != "start"}
+    if changes:
+        facts["anchors"] = ", ".join(f"{count:,} by {why}" for why, count in changes.items())
+    passes = course.choices.passes
+    if passes != 1:
+        facts["passes"] = (
+            f"{course.passes:,} begun of {passes:,}" if passes else f"{course.passes:,} begun, without end"
+        )
+    turns = {
+        "sent again after a seek back": course.repeated,
+        "jumped over": course.skipped,
+        "sent by command": course.commanded,
+        "too late and dropped": course.dropped,
+    }
+    if any(turns.values()):
+        facts["turns"] = ", ".join(f"{count:,} {what}" for what, count in turns.items() if count)
+    if course.slowed_ns:
+        facts["slowed"] = f"the plan was put off by {format_duration(course.slowed_ns / 1e6)} as records were late"
+    return facts
 
 
 def _pace(certificate: Certificate) -> str:

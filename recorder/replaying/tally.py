@@ -24,6 +24,7 @@ from recorder.replaying.timeline import Piece
 
 NAMED_FAILURES = 1_000
 _ENOUGH = 4_096  # records worth a round of sums
+_UNPLANNED = -(1 << 62)  # instead of a deadline: sent by command
 
 Ints = npt.NDArray[np.int64]
 
@@ -66,19 +67,24 @@ class Tally:
         self.failures: list[Failure] = []
         """The first failures; `failed` counts all."""
         self.errors: Counter[str] = Counter()
+        self.dropped = 0
+        self.drops: list[Failure] = []
+        """The first records that were too late to be sent; `dropped` counts all."""
+        self.unplanned = 0
+        """Records sent by command, which no lateness is told of."""
         self.last_lateness_ns = 0
-        """Lateness of the record sent last."""
+        """Lateness of the record sent last by the plan."""
         self.first_sent_ns: int | None = None
         self.last_sent_ns: int | None = None
 
     @property
     def sent(self) -> int:
         """Records handed to the producer, or refused by it."""
-        return self._dispatched
+        return self._dispatched - self.dropped
 
     @property
     def in_flight(self) -> int:
-        return self._dispatched - self.acked - self.failed - len(self._acks[0]) - len(self._errors)
+        return self.sent - self.acked - self.failed - len(self._acks[0]) - len(self._errors)
 
     @property
     def order(self) -> OrderWatch:
@@ -101,6 +107,25 @@ class Tally:
         if first <= last:
             return self._reports[first : last + 1]
         return self._reports[first:] + self._reports[: last + 1]
+
+    def plan_again(self, due: Ints) -> None:
+        """New deadlines for the admitted records that were not handed over yet."""
+        self._due[np.arange(self._admitted - len(due), self._admitted) % self._size] = due
+
+    def unplan(self, records: int) -> None:
+        """The next `records` admitted ones are sent by command: they have no deadline."""
+        self._due[np.arange(self._dispatched, self._dispatched + records) % self._size] = _UNPLANNED
+
+    def drop(self, records: int, now_ns: int) -> None:
+        """The next `records` admitted ones are too late: they are not sent."""
+        self._settle_sends()  # it counts back from the last one
+        slots = np.arange(self._dispatched, self._dispatched + records) % self._size
+        self._target_offset[slots], self._done[slots] = -1, True
+        for slot in slots[: max(0, NAMED_FAILURES - len(self.drops))].tolist():
+            late_ms = (now_ns - int(self._due[slot])) / 1e6
+            self.drops.append(self._failure(slot, f"{late_ms:.0f} ms late"))
+        self.dropped += records
+        self._dispatched += records
 
     def dispatched(self, records: int, at_ns: int) -> None:
         """The next `records` admitted ones were handed over, the last of them at `at_ns`."""
@@ -150,9 +175,12 @@ class Tally:
             self.first_sent_ns = int(at[0])
         self.last_sent_ns = int(at[-1])
         if self._paced:
-            lateness = at - self._due[slots]
-            self.dispatch_lateness.record(lateness)
-            self.last_lateness_ns = int(lateness[-1])
+            planned = self._planned(slots)
+            self.unplanned += len(slots) - len(at[planned])
+            lateness = at[planned] - self._due[slots[planned]]
+            if len(lateness):
+                self.dispatch_lateness.record(lateness)
+                self.last_lateness_ns = int(lateness[-1])
 
     def _settle_acks(self) -> None:
         slots, offsets, times = (np.array(column, np.int64) for column in self._acks)
@@ -165,23 +193,29 @@ class Tally:
         self.acked_by_topic += np.bincount(self._topic[slots], minlength=len(self._topics))
         self.round_trip.record(times - self._sent_at[slots])
         if self._paced:
-            self.ack_lateness.record(times - self._due[slots])
+            planned = self._planned(slots)
+            self.ack_lateness.record(times[planned] - self._due[slots[planned]])
 
     def _settle_errors(self) -> None:
         for slot, error in self._errors:
             self._done[slot] = True
             self.errors[error] += 1
             if len(self.failures) < NAMED_FAILURES:
-                self.failures.append(
-                    Failure(
-                        topic=self._topics[int(self._topic[slot])].name,
-                        partition=int(self._partition[slot]),
-                        offset=int(self._offset[slot]),
-                        error=error,
-                    )
-                )
+                self.failures.append(self._failure(slot, error))
         self.failed += len(self._errors)
         self._errors.clear()
+
+    def _planned(self, slots: Ints) -> npt.NDArray[np.bool_]:
+        planned: npt.NDArray[np.bool_] = self._due[slots] != _UNPLANNED
+        return planned
+
+    def _failure(self, slot: int, error: str) -> Failure:
+        return Failure(
+            topic=self._topics[int(self._topic[slot])].name,
+            partition=int(self._partition[slot]),
+            offset=int(self._offset[slot]),
+            error=error,
+        )
 
     def _watch_order(self) -> None:
         """Look at the order of all records up to the first that is still in flight, and free their slots."""

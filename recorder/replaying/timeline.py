@@ -1,4 +1,5 @@
-"""The stream that a replay follows: a capture's records in time order, as columns ready to send, with their positions.
+"""The stream that a replay follows: the records of its captures in time order, as columns ready to send, with their
+positions, pass after pass and from any point on.
 
 Batches are read ahead in a thread; the step that makes Python objects of them is done in small pieces by whoever
 takes them, in time that would be slept away.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,12 +20,12 @@ import pyarrow as pa
 from recorder.capture.merge import EFFECTIVE
 from recorder.capture.schema import record_sizes
 from recorder.kafka.producer import Columns, Headers
-from recorder.replaying.options import Timestamps
 from recorder.replaying.read_ahead import ReadAhead
 from recorder.replaying.routes import Routes
-from recorder.replaying.schedule import Schedule
+from recorder.replaying.schedule import whole_milliseconds
+from recorder.replaying.streams import STREAM, Streams
+from recorder.replaying.survey import Survey, new_schedule
 
-READ_AHEAD_BYTES = 32 << 20
 _PIECE_BYTES = 1 << 20
 _INT64 = np.iinfo(np.int64)
 
@@ -36,44 +38,51 @@ class Piece:
 
     columns: Columns
     positions_ns: Ints
+    times_ms: Ints
+    """The times that placed them."""
+    sizes: Ints
+    """Bytes of key, value and headers."""
     topic_numbers: Ints
     source_partitions: Ints
     offsets: Ints
     lanes: Ints
     key_hashes: Ints
     keyed: npt.NDArray[np.bool_]
+    first: int
+    """The number of its first record in the timeline."""
+    lap: int = 0
+    """Which pass over the timeline it belongs to, from 0."""
 
     def __len__(self) -> int:
         return len(self.positions_ns)
 
 
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Records as they were read."""
+
+    batch: pa.RecordBatch
+    positions_ns: Ints
+    first: int
+    lap: int
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.batch.nbytes) + self.positions_ns.nbytes
+
+
 class Timeline:
-    """Takes merged batches (`Capture.timeline`) and hands out pieces. A context manager, for its reading thread.
+    """Hands out pieces. A context manager, for its reading threads."""
 
-    `sane` are the timestamps that could place a record (inclusive).
-    """
-
-    def __init__(
-        self,
-        batches: Iterator[pa.RecordBatch],
-        routes: Routes,
-        schedule: Schedule,
-        *,
-        sane: tuple[int, int],
-        timestamps: Timestamps = "original",
-        piece_records: int = 256,
-    ) -> None:
-        self._ahead = ReadAhead(batches, READ_AHEAD_BYTES)
-        self._routes, self._schedule = routes, schedule
-        self._sane, self._timestamps = sane, timestamps
+    def __init__(self, streams: Streams, routes: Routes, survey: Survey, *, piece_records: int = 256) -> None:
+        self._streams, self._routes, self._survey = streams, routes, survey
+        self._options = streams.options
+        self._piece_records = piece_records
         self.shift_ms = 0
         """What `timestamps="shift"` adds to each; set it before the first `take`."""
-        self._piece_records = piece_records
         self._cut: Iterator[Piece] = iter(())
-        self.clamped = 0
-        """Records whose timestamp fell behind its partition's."""
-        self.wild = 0
-        """Records whose timestamp could not place them."""
+        self._ahead = self._reading(0, survey.start_ms)
+        self._left: list[ReadAhead[_Stretch]] = []
         self.raised_to_1 = 0
         """Records with timestamp 0, which the client would take for "now": sent with 1 ms instead."""
 
@@ -84,7 +93,8 @@ class Timeline:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ahead.__exit__(kind, error, trace)
+        for ahead in (*self._left, self._ahead):
+            ahead.__exit__(kind, error, trace)
 
     def wait(self) -> None:
         """Return when the first records were read (or there are none)."""
@@ -96,27 +106,63 @@ class Timeline:
             piece = next(self._cut, None)
             if piece is not None:
                 return piece
-            batch = self._ahead.take()
-            if batch is None:
+            stretch = self._ahead.take()
+            if stretch is None:
                 return None
-            self._cut = self._pieces(batch)
+            self._cut = self._pieces(stretch)
 
     @property
     def finished(self) -> bool:
         """No piece will come any more; ask only after `take` answered None."""
         return self._ahead.finished
 
-    def _pieces(self, batch: pa.RecordBatch) -> Iterator[Piece]:
-        raw, effective = _numbers(batch, "timestamp_ms"), _numbers(batch, EFFECTIVE)
-        wild = (raw < self._sane[0]) | (raw > self._sane[1])
-        clamped = ~wild & (raw < effective)
-        positions = self._schedule.positions(effective)
-        sent, zero = self._stamps(raw)
-        topic_numbers = self._routes.topic_numbers(batch)
-        partitions = _numbers(batch, "partition")
-        lanes = self._routes.lanes_of(topic_numbers, partitions)
-        offsets = _numbers(batch, "offset")
-        filled = np.cumsum(record_sizes(batch))
+    def seek(self, to_ms: int, lap: int) -> None:
+        """Go on with the first record whose effective time is not before `to_ms`, in the same pass."""
+        self._ahead.close()
+        self._left.append(self._ahead)
+        self._cut = iter(())
+        self._ahead = self._reading(lap, max(to_ms, self._survey.start_ms or to_ms))
+        self._ahead.__enter__()
+
+    def _reading(self, lap: int, from_ms: int | None) -> ReadAhead[_Stretch]:
+        return ReadAhead(self._laps(lap, from_ms), self._options.read_ahead_bytes)
+
+    def _laps(self, first: int, from_ms: int | None) -> Iterator[_Stretch]:
+        for lap in count(first):
+            yield from self._lap(lap, from_ms)
+            if lap + 1 == self._options.loop or not self._survey.records:
+                return
+            from_ms = self._survey.start_ms
+
+    def _lap(self, lap: int, from_ms: int | None) -> Iterator[_Stretch]:
+        """One pass, or the rest of it."""
+        survey, spread = self._survey, self._options.intra_ms == "spread"
+        begin = survey.checkpoints.before(from_ms)
+        schedule = new_schedule(self._options, spread=spread, place=None if begin is None else begin.place)
+        merged = self._streams.merged(start=begin, unplaced=survey.checkpoints.unplaced)
+        number = 0 if begin is None else begin.first
+        for batch in whole_milliseconds(merged) if spread else merged:
+            times = _numbers(batch, EFFECTIVE)
+            # The schedule must see all that lies between the checkpoint and the first record that is wanted.
+            low, wanted, high = (
+                int(np.searchsorted(times, edge)) if edge is not None else otherwise
+                for edge, otherwise in ((survey.start_ms, 0), (from_ms, 0), (survey.end_ms, len(times)))
+            )
+            positions = schedule.positions(times[low:high])
+            if wanted < high:
+                yield _Stretch(batch.slice(wanted, high - wanted), positions[wanted - low :], number + wanted, lap)
+            if high < len(times):
+                return
+            number += len(times)
+
+    def _pieces(self, stretch: _Stretch) -> Iterator[Piece]:
+        batch, positions = stretch.batch, stretch.positions_ns
+        sent, zero = self._stamps(_numbers(batch, "timestamp_ms"))
+        numbers = _numbers(batch, STREAM)
+        topic_numbers, lanes = self._streams.topic_numbers[numbers], self._streams.lanes[numbers]
+        partitions, offsets, times = (_numbers(batch, name) for name in ("partition", "offset", EFFECTIVE))
+        sizes = record_sizes(batch)
+        filled = np.cumsum(sizes)
         start = 0
         while start < batch.num_rows:
             before = filled[start - 1] if start else 0
@@ -124,13 +170,10 @@ class Timeline:
             stop = min(batch.num_rows, start + self._piece_records, max(fitting, start + 1))
             rows = batch.slice(start, stop - start)
             keys: list[bytes | None] = rows.column("key").to_pylist()
-            numbers = topic_numbers[start:stop]
-            self.wild += int(np.count_nonzero(wild[start:stop]))
-            self.clamped += int(np.count_nonzero(clamped[start:stop]))
             self.raised_to_1 += int(np.count_nonzero(zero[start:stop]))
             yield Piece(
                 columns=Columns(
-                    topics=list(map(self._routes.targets.__getitem__, numbers.tolist())),
+                    topics=list(map(self._routes.targets.__getitem__, topic_numbers[start:stop].tolist())),
                     partitions=partitions[start:stop].tolist(),
                     keys=keys,
                     values=rows.column("value").to_pylist(),
@@ -138,21 +181,25 @@ class Timeline:
                     timestamps=sent[start:stop].tolist(),
                 ),
                 positions_ns=positions[start:stop],
-                topic_numbers=numbers,
+                times_ms=times[start:stop],
+                sizes=sizes[start:stop],
+                topic_numbers=topic_numbers[start:stop],
                 source_partitions=partitions[start:stop],
                 offsets=offsets[start:stop],
                 lanes=lanes[start:stop],
                 key_hashes=np.fromiter(map(hash, keys), np.int64, len(keys)),
                 keyed=rows.column("key").is_valid().to_numpy(zero_copy_only=False),
+                first=stretch.first + start,
+                lap=stretch.lap,
             )
             start = stop
 
     def _stamps(self, raw: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
         """The timestamps to send, and which of them were 0: that means "now" to librdkafka, and is used for it only."""
-        if self._timestamps == "now":
+        if self._options.timestamps == "now":
             return np.zeros(len(raw), np.int64), np.zeros(len(raw), np.bool_)
         stamps = raw
-        if self._timestamps == "shift":
+        if self._options.timestamps == "shift":
             low, high = _INT64.min - min(self.shift_ms, 0), _INT64.max - max(self.shift_ms, 0)
             # A record without a timestamp (-1) stays without one.
             stamps = np.where(raw == -1, raw, np.clip(raw, low, high) + self.shift_ms)

@@ -20,7 +20,7 @@ from recorder.errors import BlackboxError, ExitCode, RefusedError, UsageError
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import Connection, connect
 from recorder.kafka.local import LocalKafka
-from recorder.replaying import Certificate, Options, Progress, prepare, replay, run
+from recorder.replaying import Certificate, Options, Status, prepare, replay, run
 from recorder.replaying.certificate import read_certificate
 from tests import builders
 from tests.builders import record
@@ -188,7 +188,7 @@ def test_trap_22_all_findings_are_told_at_once_and_nothing_is_sent(
     with pytest.raises(
         BlackboxError, match=r"(?s)Nothing was sent\..*without a key.*missing.*1 partition.*5,031"
     ) as stopped:
-        replay(plan.capture, target)
+        replay(plan.captures, target)
     assert stopped.value.exit_code == ExitCode.FAILED
     assert read_all(target, narrow, 0) == []
 
@@ -254,13 +254,13 @@ def test_a_stop_confirms_what_was_sent_and_says_interrupted(target: Connection, 
     options = Options(create_topics=True, timestamps="now")
     seen = []
 
-    def stop_after_three(now: Progress) -> None:
+    def stop_after_three(now: Status) -> None:
         seen.append(now)
         if now.acked == 3:
             stop.set()
 
     certificate = replay(capture, target, options, stop=stop, progress=stop_after_three)
-    assert (seen[-1].total, seen[-1].sent) == (4, 3)
+    assert (seen[-1].planned, seen[-1].sent) == (4, 3)
     assert certificate.ended_by == "interrupt"
     assert (certificate.sent, certificate.acked, certificate.failed, certificate.losses) == (3, 3, 0, 1)
     assert len(read_all(target, name, 0)) == 3

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from recorder.capture.manifest import Topic
 from recorder.kafka.producer import Columns, Refusal, Report
 from recorder.replaying.clock import PlayerClock
-from recorder.replaying.player import Ending, Player
+from recorder.replaying.conduct import Conduct, Ending
+from recorder.replaying.control import Command, Control
+from recorder.replaying.player import Player
 from recorder.replaying.schedule import Schedule
 from recorder.replaying.tally import Tally
 from recorder.replaying.timeline import Piece
@@ -114,24 +117,73 @@ class MemoryTarget:
         return [(at - START_NS) / MS for at, *_ in self.sent]
 
 
+class Script(Control):
+    """Commands that come at their time."""
+
+    def __init__(self, time: FakeTime, script: Sequence[tuple[float, Command | str]]) -> None:
+        super().__init__()
+        self._time = time
+        self._script = deque((START_NS + round(at * MS), command) for at, command in script)
+        self._answers: list[Future[None]] = []
+
+    def _come(self) -> None:
+        while self._script and self._script[0][0] <= self._time.ns:
+            _, command = self._script.popleft()
+            if isinstance(command, str):
+                self.stopped = True
+            else:
+                self._answers.append(Future())
+                self._waiting.append((command, self._answers[-1]))
+
+    def pending(self) -> bool:
+        self._come()
+        return super().pending()
+
+    @property
+    def refused(self) -> list[str]:
+        return [str(answer.exception()) for answer in self._answers if answer.done() and answer.exception()]
+
+
 class Pieces:
     """A timeline in memory: one topic, one record a time, value = its number."""
 
     def __init__(
-        self, times_ms: Sequence[int], *, size: int = 16, schedule: Schedule | None = None, partitions: int = 1
+        self,
+        times_ms: Sequence[int],
+        *,
+        size: int = 16,
+        schedule: Schedule | None = None,
+        partitions: int = 1,
+        laps: int = 1,
     ):
-        positions = (schedule or Schedule()).positions(np.array(times_ms, np.int64))
-        self._pieces = deque(
-            _piece(range(at, min(at + size, len(times_ms))), positions[at : at + size], partitions)
+        times = np.array(times_ms, np.int64)
+        positions = (schedule or Schedule()).positions(times)
+        self.count, self.first_ms = len(times_ms), int(times[0]) if len(times) else 0
+        self._all = [
+            _piece(
+                range(at, min(at + size, len(times_ms))), times[at : at + size], positions[at : at + size], partitions
+            )
             for at in range(0, len(times_ms), size)
-        )
+        ]
+        self._left, self._lap, self._laps = deque(self._all), 0, laps
 
     def take(self) -> Piece | None:
-        return self._pieces.popleft() if self._pieces else None
+        if not self._left and self._lap + 1 < self._laps:
+            self._lap += 1
+            self._left = deque(self._all)
+        if not self._left:
+            return None
+        return replace(self._left.popleft(), lap=self._lap)
 
     @property
     def finished(self) -> bool:
-        return not self._pieces
+        return not self._left and self._lap + 1 >= self._laps
+
+    def seek(self, to_ms: int, lap: int) -> None:
+        self._lap = lap
+        self._left = deque(
+            _rest(piece, at) for piece in self._all if (at := int(np.searchsorted(piece.times_ms, to_ms))) < len(piece)
+        )
 
 
 @dataclass
@@ -142,6 +194,13 @@ class Performance:
     tally: Tally
     player: Player
     ending: Ending
+    clock: PlayerClock
+    refused: list[str]
+
+    @property
+    def numbers(self) -> list[int]:
+        """What was sent, by the numbers of the records."""
+        return [int(value) for value in self.target.values if value is not None]
 
 
 def play(
@@ -152,27 +211,62 @@ def play(
     stopped: Callable[[], bool] = lambda: False,
     size: int = 1 << 16,
     partitions: int = 1,
+    script: Sequence[tuple[float, Command | str]] = (),
+    conduct: Conduct | None = None,
+    paused: bool = False,
     **target: object,
 ) -> Performance:
-    """Play `source` from START_NS on; keyword arguments go to `MemoryTarget`."""
+    """Play `source` from START_NS on; keyword arguments go to `MemoryTarget`.
+
+    `script` says what is commanded when, in milliseconds since START_NS; ``"stop"`` is Ctrl-C.
+    """
     time = time or FakeTime()
     memory = MemoryTarget(time, **target)  # type: ignore[arg-type]
-    clock = PlayerClock(rate, now=time.now, pause=time.pause)
+    clock = PlayerClock(rate, now=time.now, pause=time.pause, wall=time.now)
+    script = Script(time, script)
     topics = (Topic(name="orders", id=None, partitions=()),)
     tally = Tally(topics, partitions, paced=rate is not None, now=time.now, size=size)
-    player = Player(source, clock, memory, tally, stopped=stopped)
+    player = Player(
+        source,
+        clock,
+        memory,
+        tally,
+        stopped=lambda: script.stopped or stopped(),
+        control=script,
+        conduct=replace(conduct or Conduct(), first_ms=source.first_ms, records=source.count),
+    )
     clock.start()
+    if paused:
+        clock.pause()
     ending = player.play()
     memory.flush()
     tally.settle(force=True)
-    return Performance(memory, tally, player, ending)
+    return Performance(memory, tally, player, ending, clock, script.refused)
 
 
 def number(index: int) -> bytes:
     return str(index).encode()
 
 
-def _piece(rows: range, positions: np.ndarray, partitions: int) -> Piece:  # type: ignore[type-arg]
+def _rest(piece: Piece, at: int) -> Piece:
+    arrays = {
+        name: getattr(piece, name)[at:]
+        for name in (
+            "positions_ns",
+            "times_ms",
+            "sizes",
+            "topic_numbers",
+            "source_partitions",
+            "offsets",
+            "lanes",
+            "key_hashes",
+            "keyed",
+        )
+    }
+    return replace(piece, columns=Columns(*(column[at:] for column in piece.columns)), first=piece.first + at, **arrays)
+
+
+def _piece(rows: range, times: np.ndarray, positions: np.ndarray, partitions: int) -> Piece:  # type: ignore[type-arg]
     count = len(rows)
     numbers = np.array(rows, np.int64)
     return Piece(
@@ -185,6 +279,9 @@ def _piece(rows: range, positions: np.ndarray, partitions: int) -> Piece:  # typ
             timestamps=[1] * count,
         ),
         positions_ns=positions,
+        times_ms=times,
+        sizes=np.full(count, 100, np.int64),
+        first=rows.start,
         topic_numbers=np.zeros(count, np.int64),
         source_partitions=numbers % partitions,
         offsets=numbers,

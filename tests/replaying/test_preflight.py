@@ -120,9 +120,9 @@ def test_a_created_topic_is_like_the_recorded_one_and_lets_every_record_in(tmp_p
     capture = make_capture(tmp_path / "c", rows, clean=True)
     topic = capture.manifest.topics[0]
     config = {"retention.ms": "1000", "min.insync.replicas": "2", "segment.bytes": "1048576", "confluent.tier": "x"}
-    routes = plan_routes(capture.manifest, Options())
+    routes = plan_routes([capture], Options())
     routes.topics = (msgspec.structs.replace(topic, config=config),)
-    found = survey(capture, routes, Options(), start_ms=T0 + HOUR)
+    found = survey(routes, Options(), start_ms=T0 + HOUR)
     plan = plan_topic("orders", routes, combine(found, routes, "orders"), Options(), brokers=1, defaults=KAFKA_DEFAULTS)
     assert (plan.partitions, plan.replicas) == (2, 1)
     assert plan.config == {
@@ -146,8 +146,8 @@ def _check(
     **settings: str,
 ) -> list[Finding]:
     options = options or Options()
-    routes = plan_routes(capture.manifest, options)
-    found = survey(capture, routes, options, start_ms=T0 + HOUR)
+    routes = plan_routes([capture], options)
+    found = survey(routes, options, start_ms=T0 + HOUR)
     if existing is None:
         topic = TargetTopic(
             name="orders",

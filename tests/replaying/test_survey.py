@@ -70,4 +70,4 @@ def test_a_torn_segment_is_found_before_anything_is_sent(tmp_path: Path) -> None
 
 def _survey(capture: Capture, *, start_ms: int = T0 + DAY, **options: object) -> Survey:
     chosen = Options(**options)  # type: ignore[arg-type]
-    return survey(capture, plan_routes(capture.manifest, chosen), chosen, start_ms=start_ms)
+    return survey(plan_routes([capture], chosen), chosen, start_ms=start_ms)

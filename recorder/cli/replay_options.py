@@ -1,0 +1,240 @@
+"""The options of `blackbox replay`, in the groups that its help shows."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_SELECTION = "What to replay"
+_TIME = "Time"
+_PACE = "Pace"
+_TARGET = "Target"
+
+
+class TimestampsChoice(StrEnum):
+    """The choices of `--timestamps`."""
+
+    ORIGINAL = "original"
+    SHIFT = "shift"
+    NOW = "now"
+
+
+class TimeBasisChoice(StrEnum):
+    """The choices of `--time-basis`."""
+
+    CREATE = "create"
+    APPEND = "append"
+    OFFSET = "offset"
+
+
+class IntraMsChoice(StrEnum):
+    """The choices of `--intra-ms`."""
+
+    BURST = "burst"
+    SPREAD = "spread"
+
+
+class LateChoice(StrEnum):
+    """The choices of `--late`."""
+
+    CATCHUP = "catchup"
+    SLOW = "slow"
+    DROP = "drop"
+    FAIL = "fail"
+
+
+Captures = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="CAPTURE…",
+        help="A capture's directory or URI; several are played on one timeline.",
+        show_default=False,
+    ),
+]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="SQL",
+        help="Only records for which this holds, such as value_json->>'$.state' = 'failed'.",
+        rich_help_panel=_SELECTION,
+        show_default=False,
+    ),
+]
+Sample = Annotated[
+    str | None,
+    typer.Option(
+        "--sample",
+        metavar="PERCENT",
+        help="Only this share of all keys, each key whole: 25%.",
+        rich_help_panel=_SELECTION,
+        show_default=False,
+    ),
+]
+StartOffset = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--start-offset",
+        metavar="TOPIC/PARTITION:OFFSET",
+        help="Begin this partition there; may repeat.",
+        rich_help_panel=_SELECTION,
+        show_default=False,
+    ),
+]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        "--start",
+        metavar="TIME",
+        help="Where on the timeline to begin: a time, or +30s from its first record.",
+        rich_help_panel=_TIME,
+        show_default=False,
+    ),
+]
+End = Annotated[
+    str | None,
+    typer.Option(
+        "--end", metavar="TIME", help="And where to end (exclusive).", rich_help_panel=_TIME, show_default=False
+    ),
+]
+Duration = Annotated[
+    str | None,
+    typer.Option(
+        "--duration",
+        metavar="DURATION",
+        help="Or how much recorded time to play.",
+        rich_help_panel=_TIME,
+        show_default=False,
+    ),
+]
+TimeBasis = Annotated[
+    TimeBasisChoice,
+    typer.Option(
+        help="What places a record: create, its timestamp; append, its timestamp if the broker gave it; offset, the "
+        "order in its partition alone.",
+        rich_help_panel=_TIME,
+    ),
+]
+IntraMs = Annotated[
+    IntraMsChoice,
+    typer.Option(help="Send records of one millisecond at once, or spread over it.", rich_help_panel=_TIME),
+]
+MaxGap = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION",
+        help="Shorten idle stretches to this much recorded time (then --rate applies).",
+        rich_help_panel=_TIME,
+        show_default=False,
+    ),
+]
+Loop = Annotated[
+    int, typer.Option("--loop", metavar="N", help="Play N times; 0 is for ever.", rich_help_panel=_TIME, min=0)
+]
+LoopDelay = Annotated[
+    str | None,
+    typer.Option(
+        "--loop-delay",
+        metavar="DURATION",
+        help="Real time between the end of one pass and the next.",
+        rich_help_panel=_TIME,
+        show_default=False,
+    ),
+]
+Rate = Annotated[float, typer.Option("-r", "--rate", metavar="FACTOR", help="2: twice as fast.", rich_help_panel=_PACE)]
+TopSpeed = Annotated[bool, typer.Option("--topspeed", help="As fast as the target takes them.", rich_help_panel=_PACE)]
+PerSecond = Annotated[
+    float | None,
+    typer.Option(
+        "--pps",
+        metavar="N",
+        help="At most so many records a second in all, also against the plan.",
+        rich_help_panel=_PACE,
+        show_default=False,
+    ),
+]
+Megabits = Annotated[
+    float | None,
+    typer.Option(
+        "--mbps",
+        metavar="N",
+        help="At most so many megabits of keys, values and headers a second in all.",
+        rich_help_panel=_PACE,
+        show_default=False,
+    ),
+]
+Stepwise = Annotated[
+    bool,
+    typer.Option(
+        "--step", help="Begin paused: records go by command (key n, blackbox ctl step).", rich_help_panel=_PACE
+    ),
+]
+Late = Annotated[
+    LateChoice,
+    typer.Option(
+        help="When records are late. catchup: send them at once, in order; slow: let time slow for all topics; drop: "
+        "leave out those beyond --late-bound, and name them; fail: end with exit code 5.",
+        rich_help_panel=_PACE,
+    ),
+]
+LateBound = Annotated[
+    str,
+    typer.Option(
+        "--late-bound",
+        metavar="DURATION",
+        help="How late a record may be, unless --late catchup.",
+        rich_help_panel=_PACE,
+    ),
+]
+ReadAhead = Annotated[
+    str,
+    typer.Option("--read-ahead", metavar="SIZE", help="How much to read before it is due.", rich_help_panel=_PACE),
+]
+Remap = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-m",
+        "--remap",
+        metavar="A:=B",
+        help="Send topic A's records to topic B; CAPTURE/A:=B for one of several captures; may repeat.",
+        rich_help_panel=_TARGET,
+        show_default=False,
+    ),
+]
+Timestamps = Annotated[
+    TimestampsChoice,
+    typer.Option(
+        help="original: as recorded; shift: all moved by one span, so that the first is the start; "
+        "now: the time of sending.",
+        rich_help_panel=_TARGET,
+    ),
+]
+CreateTopics = Annotated[
+    bool,
+    typer.Option("--create-topics", help="Create missing topics as they were recorded.", rich_help_panel=_TARGET),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Say what would be done; send and create nothing.", rich_help_panel=_TARGET),
+]
+AllowSource = Annotated[
+    bool,
+    typer.Option(
+        "--allow-source-cluster", help="Write even into the cluster that was recorded.", rich_help_panel=_TARGET
+    ),
+]
+AllowRaw = Annotated[
+    bool, typer.Option("--allow-raw", help="Send even a capture that was not scrubbed.", rich_help_panel=_TARGET)
+]
+CertificateFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Where to keep the timing certificate. Default: CAPTURE.replay-TIME.json in this directory.",
+        rich_help_panel=_TARGET,
+        show_default=False,
+    ),
+]

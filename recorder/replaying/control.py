@@ -1,0 +1,170 @@
+"""A replay in hand while it runs: commands from other threads, obeyed by the player between two records.
+
+The player alone touches clock and records, so a command never meets a half-sent piece; who asked waits for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as TooLate
+from typing import Annotated, Literal
+
+import msgspec
+
+from recorder.errors import BlackboxError, UsageError
+from recorder.replaying.options import Point
+
+State = Literal["playing", "paused", "confirming"]
+LOWEST_RATE, HIGHEST_RATE = 0.001, 1_000_000.0
+_SECONDS = 30.0
+
+
+class Pause(msgspec.Struct, frozen=True, tag="pause", tag_field="command"):
+    """Let time stand still."""
+
+
+class Resume(msgspec.Struct, frozen=True, tag="resume", tag_field="command"):
+    """Let it run again."""
+
+
+class Toggle(msgspec.Struct, frozen=True, tag="toggle", tag_field="command"):
+    """Pause or resume."""
+
+
+class Rate(msgspec.Struct, frozen=True, tag="rate", tag_field="command"):
+    """Play at another rate, or, if `relative`, so many times as fast as now."""
+
+    rate: Annotated[float, msgspec.Meta(gt=0)]
+    relative: bool = False
+
+
+class Seek(msgspec.Struct, frozen=True, tag="seek", tag_field="command"):
+    """Go on from another moment: epoch milliseconds, or, if `relative`, milliseconds after the first record."""
+
+    ms: int
+    relative: bool = False
+
+
+class Step(msgspec.Struct, frozen=True, tag="step", tag_field="command"):
+    """Pause, and send so many records now, one by one, each confirmed before the next."""
+
+    count: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+class Burst(msgspec.Struct, frozen=True, tag="burst", tag_field="command"):
+    """Send so many records at once, then go on from there (or stay paused)."""
+
+    count: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+class Stop(msgspec.Struct, frozen=True, tag="stop", tag_field="command"):
+    """End the replay as Ctrl-C does: what was sent is confirmed, the rest is not sent."""
+
+
+class AskStatus(msgspec.Struct, frozen=True, tag="status", tag_field="command"):
+    """Change nothing."""
+
+
+Command = Pause | Resume | Toggle | Rate | Seek | Step | Burst | Stop | AskStatus
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a replay stands."""
+
+    replay_id: str
+    capture: str
+    target: str
+    pid: int
+    state: State
+    position_ms: int | None
+    """The recorded time that the plan has come to; None before the first record."""
+    played_ms: float
+    """How far that is from the timeline's first record, and of how much."""
+    duration_ms: float
+    rate: float | None
+    """None: top speed."""
+    lap: int
+    laps: int
+    """How many passes; 0 is for ever."""
+    planned: int | None
+    """Records in all passes; None for ever."""
+    sent: int
+    acked: int
+    failed: int
+    dropped: int
+    lateness_ns: int
+    """Of the record sent last by the plan."""
+    eta_ms: float | None
+    """Real time to go by the plan; None when nothing says."""
+
+
+Waiting = tuple[Command, "Future[None]"]
+
+
+class Control:
+    """The line between those who command and the player."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Waiting] = deque()
+        self._lock = threading.Lock()
+        self._begun = threading.Event()
+        self._over = False
+        self._describe: Callable[[], Status] | None = None
+        self._stop: Callable[[], None] = lambda: None
+        self.stopped = False
+        """The end was asked for by a command."""
+
+    def begin(self, describe: Callable[[], Status], stop: Callable[[], None]) -> None:
+        """Commands are obeyed from now on: how to tell where the replay stands, and how to end it."""
+        self._describe, self._stop = describe, stop
+        self._begun.set()
+
+    def pending(self) -> bool:
+        """Is a command waiting?"""
+        return bool(self._waiting)
+
+    def ask(self, command: Command) -> Status:
+        """Have a command obeyed, and say where the replay stands then; from any thread but the player's.
+
+        Waits for the replay to begin. Raises UsageError for what can't be done, BlackboxError when there is nobody to
+        do it.
+        """
+        if not self._begun.wait(_SECONDS) or self._describe is None:
+            raise UsageError("The replay has not begun.")
+        if isinstance(command, Stop):
+            self.stopped = True
+            self._stop()
+        elif not isinstance(command, AskStatus):
+            done: Future[None] = Future()
+            with self._lock:
+                if self._over:
+                    raise UsageError("The replay is not playing any more: all is sent.")
+                self._waiting.append((command, done))
+            try:
+                done.result(_SECONDS)
+            except TooLate:
+                raise BlackboxError(f"The replay did not obey within {_SECONDS:.0f} s.") from None
+        return self._describe()
+
+    def take(self) -> Waiting | None:
+        """The next command, for the player: it sets the result when it has obeyed, or the error."""
+        try:
+            return self._waiting.popleft()
+        except IndexError:
+            return None
+
+    def close(self) -> None:
+        """No command can be obeyed any more."""
+        with self._lock:
+            self._over = True
+            self._begun.set()
+            while (waiting := self.take()) is not None:
+                waiting[1].set_exception(UsageError("The replay has just ended."))
+
+
+def seek_to(point: Point) -> Seek:
+    """The command to go to a moment of the timeline."""
+    return Seek(point.ms, point.relative)

@@ -1,0 +1,45 @@
+"""Which records of the timeline have had their turn: once, again after a seek back, or never after a seek forward."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+
+
+class Coverage:
+    """Records by their number in the timeline, as half-open stretches: as many as there were seeks, not as records."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._earlier = 0
+        self.repeated = 0
+        """Turns of records that had had theirs already, in the same pass."""
+        self.skipped = 0
+        """Records of finished passes that were jumped over."""
+
+    @property
+    def covered(self) -> int:
+        """Records that had at least one turn, summed over the passes."""
+        return self._earlier + self._present
+
+    @property
+    def _present(self) -> int:
+        return sum(self._ends) - sum(self._starts)
+
+    def add(self, first: int, stop: int) -> None:
+        """The records ``[first, stop)`` had their turn."""
+        if stop <= first:
+            return
+        before = self._present
+        low, high = bisect_left(self._ends, first), bisect_right(self._starts, stop)
+        start = min(first, self._starts[low]) if low < high else first
+        end = max(stop, self._ends[high - 1]) if low < high else stop
+        self._starts[low:high], self._ends[low:high] = [start], [end]
+        self.repeated += stop - first - (self._present - before)
+
+    def finish(self, first: int, stop: int | None) -> None:
+        """A pass over the records from `first` on is over, having reached `stop` (None: as far as records went)."""
+        reached = stop if stop is not None else max(self._ends, default=first)
+        self.skipped += max(0, reached - first - self._present)
+        self._earlier += self._present
+        self._starts, self._ends = [], []
