@@ -15,14 +15,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from unittest.mock import patch
 
 from recorder.kafka.connection import connect
+from recorder.kafka.fetching import Fetcher
 from recorder.kafka.local import local_kafka
 from recorder.recording.record import record
 from recorder.recording.request import Request
@@ -107,15 +106,16 @@ def measure_idle(bootstrap: str, brokers: Sequence[int], work: Path) -> None:
 def fetches_per_second(bootstrap: str, topic: str, directory: Path) -> float:
     """How often a recording of what happens now asks the broker for more."""
     told: list[tuple[float, int]] = []
+    hear = Fetcher._hear
 
-    def note(statistics: str) -> None:
+    def listen(fetcher: Fetcher, statistics: str) -> None:
         brokers = json.loads(statistics)["brokers"].values()
         told.append((time.monotonic(), sum(broker["req"].get("Fetch", 0) for broker in brokers)))
+        hear(fetcher, statistics)
 
-    settings: dict[str, Any] = {"statistics.interval.ms": "500", "stats_cb": note}
-    connection = replace(connect(bootstrap), settings=settings)
     now = _now_ms()
-    record(connection, Request(Window(now, now + IDLE_SECONDS * 500), names=[topic]), directory, stop=threading.Event())
+    with patch.object(Fetcher, "_hear", listen):
+        record(connect(bootstrap), Request(Window(now, now + IDLE_SECONDS * 500), names=[topic]), directory)
     asked = [(at, count) for at, count in told if count]
     return (asked[-1][1] - asked[0][1]) / (asked[-1][0] - asked[0][0])
 
