@@ -75,6 +75,10 @@ class Cluster:
         """All topics we may see, sorted, internal ones included."""
         return sorted(self._metadata.topics)
 
+    def partition_counts(self) -> dict[str, int]:
+        """How many partitions each topic that we may see has."""
+        return {name: len(topic.partitions) for name, topic in self._metadata.topics.items()}
+
     def topics(self, names: Iterable[str] | None = None) -> dict[str, TopicFacts]:
         """Describe `names` (all when None). Unknown names are left out; missing rights leave fields None."""
         wanted = [name for name in (self.names() if names is None else names) if name in self._metadata.topics]

@@ -26,6 +26,9 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     window: Window
     late_slack_ms: int | None
     spans: tuple[tuple[str, int, Span], ...]
+    patterns: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    """Which topics belong to it that are created while the window is open."""
     notes: tuple[Note, ...]
     isolation: Isolation
     state_prologue: bool
@@ -42,6 +45,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
             window=plan.window,
             late_slack_ms=plan.late_slack_ms,
             spans=tuple((*place, span) for place, span in plan.spans.items()),
+            patterns=tuple(request.patterns),
+            excludes=tuple(request.excludes),
             notes=plan.notes,
             isolation=request.isolation,
             state_prologue=request.state_prologue,

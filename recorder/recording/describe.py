@@ -177,12 +177,10 @@ def _topic_notes(cluster: Cluster, plan: Plan) -> Iterator[Note]:
         if topic.id and now.id and topic.id != now.id:
             yield Note(level="loss", text="the topic was deleted and created anew during the recording", topic=name)
         for partition in sorted(set(now.partitions) - set(topic.partitions)):
-            yield Note(
-                level="loss",
-                text="the partition was added during the recording and is not in it",
-                topic=name,
-                partition=partition,
-            )
+            live = any(span.until_ms is not None for (known, _), span in plan.spans.items() if known == name)
+            why = "and is not in it" if live else "so that all it holds is newer than what was asked for"
+            text = f"the partition was added during the recording, {why}"
+            yield Note(level="loss" if live else "info", text=text, topic=name, partition=partition)
         if topic.overrides is None:
             yield Note(
                 level="info",

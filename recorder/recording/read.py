@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
@@ -31,6 +32,7 @@ from recorder.kafka.fetching import (
 )
 from recorder.kafka.offsets import Place, log_ends, log_starts
 from recorder.recording.columns import to_batch
+from recorder.recording.growth import Growth
 from recorder.recording.journal import Sealed
 from recorder.recording.outages import Outages
 from recorder.recording.pipeline import Pipeline
@@ -70,6 +72,8 @@ class Reading:
     tell: Callable[[str], None] = lambda words: None
     """Told who keeps the reading waiting; with no words, that nobody does."""
     isolation: Isolation = "read_committed"
+    growth: Growth | None = None
+    """Where partitions come from that are added while a window is open."""
     notes: list[Note] = field(default_factory=list)
     _open: set[Place] = field(default_factory=set)
     _live: dict[Place, int] = field(default_factory=dict)
@@ -121,12 +125,30 @@ class Reading:
                 self._outages.hear(fetcher.pulse)
             self.tell(self._outages.words)
             self.advanced(0)
+            if self._live:
+                self._grow(fetcher)
             if self._regrowing:
                 self._look_again(fetcher)
             if self._live and now_ms() >= min(self._live.values()) + _LIVE_GRACE_MS:
                 self._close_windows(fetcher, now_ms() - _LIVE_GRACE_MS)
             if self._live.keys() < self._open and self._give_up(fetcher):
                 return
+
+    def _grow(self, fetcher: Fetcher, *, now: bool = False) -> None:
+        """Read also what was added since the window was opened."""
+        grown = self.growth.take(now=now) if self.growth else ()
+        if grown:
+            with suppress(
+                KafkaUnavailableError
+            ):  # else this client would not know of them when it is asked for their ends
+                self.cluster.refresh()
+                self.cluster.names()
+        for tape in grown:
+            assert tape.until_ms is not None
+            self._position[tape.place] = tape.ledger.position
+            self._live[tape.place] = tape.until_ms
+            self._open.add(tape.place)
+            fetcher.restart(tape.place, tape.ledger.position, assigned=False)
 
     def _take(self, event: Event, fetcher: Fetcher) -> None:
         match event:
@@ -260,6 +282,7 @@ class Reading:
 
     def _close_windows(self, fetcher: Fetcher, now_ms: int) -> None:
         """The end of windows has come: what the log holds now is what there is to read."""
+        self._grow(fetcher, now=True)
         over = [place for place, until_ms in self._live.items() if until_ms <= now_ms]
         ends = log_ends(self.cluster, over, partial=True)
         self._last_event = time.monotonic()

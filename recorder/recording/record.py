@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from recorder.payloads.used import Uses
 from recorder.recording.aborted import find_aborted, undecided_notes
 from recorder.recording.checkpoint import Checkpoint, write_checkpoint
 from recorder.recording.describe import Facts, manifest_of, notes_of
+from recorder.recording.growth import Growth
 from recorder.recording.holes import explain_holes
 from recorder.recording.journal import Journal
 from recorder.recording.pipeline import Pipeline
@@ -173,7 +174,7 @@ def _run(
     for tape in tapes.values():
         tape.uses = keeper.uses if keeper else None
     facts, plan, cap = checkpoint.facts, checkpoint.plan, checkpoint.max_bytes_per_second
-    with without_collector(), keeper or nullcontext(), Pipeline() as pipeline:
+    with without_collector(), keeper or nullcontext(), Pipeline() as pipeline, ExitStack() as stack:
         meter = _Meter(_to_read(checkpoint), tapes, progress)
         cluster.patience = Patience(STALLED_SECONDS, meter.tell, stop.is_set)
         throttle = Throttle(cap, rest=stop.wait) if cap else None
@@ -189,7 +190,11 @@ def _run(
             uses=keeper.uses if keeper else None,
         )
         if upload:
+            upload.renew()
             upload.again(segments_of(checkpoint))
+        growth = stack.enter_context(
+            Growth(cluster.connection, checkpoint, tapes, directory, changed=upload.renew if upload else _nothing)
+        )
         meter.advance(sum(tape.ledger.position - tape.ledger.start for tape in tapes.values()))
         reading = Reading(
             cluster,
@@ -203,8 +208,11 @@ def _run(
             {name: topic.id for name, topic in plan.topics.items()},
             meter.tell,
             checkpoint.isolation,
+            growth,
         )
         reading.run(_now_ms)
+    checkpoint = growth.checkpoint
+    facts, plan = checkpoint.facts, checkpoint.plan
     interrupted = stop.is_set() and not checkpoint.live
     there = {place: tape for place, tape in tapes.items() if place[0] not in gone}
     seconds = _AFTER_INTERRUPT_SECONDS if interrupted else None
@@ -214,7 +222,8 @@ def _run(
     explain_holes(cluster, there, plan.topics, isolation=checkpoint.isolation, within_seconds=seconds)
     journal.sync()
     notes = (
-        *notes_of(cluster, checkpoint.plan, tapes, facts.started_ms),
+        *notes_of(cluster, plan, tapes, facts.started_ms),
+        *growth.notes,
         *undecided_notes(marks),
         *notes,
         *reading.notes,
@@ -249,6 +258,10 @@ def without_collector() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _nothing() -> None:
+    """What a recording to a directory does when its checkpoint changes."""
 
 
 def _is_there(directory: Path, upload: Upload | None, segment: Segment) -> bool:

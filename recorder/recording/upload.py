@@ -67,7 +67,7 @@ class Upload:
         self._closing = self._stopped = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="upload", daemon=True)
-        self._began = self._adopted = False
+        self._began = self._adopted = self._renewed = False
 
     def __enter__(self) -> Self:
         return self
@@ -102,6 +102,11 @@ class Upload:
                 lambda: self._waiting_bytes < STAGED_BYTES or self._trouble or self._broken or self._stopped
             )
         self._raise_broken()
+
+    def renew(self) -> None:
+        """The checkpoint was written anew: the store gets it before it gets any more of the journal."""
+        with self._changed:
+            self._renewed = True
 
     def again(self, segments: Sequence[Segment]) -> None:
         """Send those of an earlier recording's segments that have not arrived yet."""
@@ -205,6 +210,13 @@ class Upload:
 
     def _send_journal(self, size: int) -> None:
         """So much of it as tells of nothing that has not arrived."""
+        if self._renewed:
+            self._renewed = False
+            try:
+                send_bytes((self.staging / CHECKPOINT_NAME).read_bytes(), self.target / CHECKPOINT_NAME)
+            except StoreUnavailableError:
+                self._renewed = True
+                raise
         with (self.staging / JOURNAL_NAME).open("rb") as file:
             send_bytes(file.read(size), self.target / JOURNAL_NAME)
 

@@ -20,12 +20,15 @@ from confluent_kafka.admin import (
 
 from recorder.capture.manifest import Manifest
 from recorder.capture.reader import open_capture
+from recorder.capture.verify import failed, verify
 from recorder.errors import UsageError
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import connect
 from recorder.kafka.local import LocalKafka
+from recorder.recording import growth
 from recorder.recording.record import Progress, record
 from recorder.recording.request import Request
+from recorder.recording.resume import resume
 from recorder.window import Window
 from tests.builders import T0
 from tests.conftest import create_topic, wait_until
@@ -92,21 +95,112 @@ def test_trap_6_a_topic_deleted_while_a_live_window_is_open_loses_only_itself(
     assert any("deleted during the recording" in text for text in notes(manifest, "warning"))
 
 
-def test_trap_7_a_partition_added_meanwhile_is_named(kafka: LocalKafka, topic: str, tmp_path: Path) -> None:
-    produce(kafka.bootstrap, topic, [New()] * 5)
+def add_partitions(kafka: LocalKafka, topic: str, count: int) -> None:
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    admin.create_partitions([NewPartitions(topic, count)])[topic].result(30)
+    wait_until(lambda: len(admin.list_topics(topic).topics[topic].partitions) == count, what="partitions are added")
+
+
+def test_trap_7_a_partition_added_while_reading_the_past_is_named(
+    kafka: LocalKafka, topic: str, tmp_path: Path
+) -> None:
+    produce(kafka.bootstrap, topic, [New()] * 5)
 
     def add(now: Progress) -> None:
         if not done.is_set():
             done.set()
-            admin.create_partitions([NewPartitions(topic, 3)])[topic].result(30)
-            wait_until(lambda: len(admin.list_topics(topic).topics[topic].partitions) == 3, what="partitions are added")
+            add_partitions(kafka, topic, 3)
 
     done = threading.Event()
     manifest = record(connect(kafka.bootstrap), Request(EVERYTHING, names=[topic]), tmp_path / "c", progress=add)
-    assert [loss.sentence() for loss in manifest.losses] == [
-        f"{topic}/{n}: the partition was added during the recording and is not in it" for n in (1, 2)
+    assert notes(manifest, "info") == [
+        f"{topic}/{n}: the partition was added during the recording, so that all it holds is newer than what was "
+        "asked for"
+        for n in (1, 2)
     ]
+    assert manifest.losses == ()
+
+
+@pytest.mark.parametrize("look", [0.1, 3600.0], ids=["soon", "only when the window is over"])
+def test_trap_7_a_partition_added_while_the_window_is_open_is_read_from_its_start(
+    kafka: LocalKafka, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: float
+) -> None:
+    monkeypatch.setattr(growth, "LOOK_SECONDS", look)
+    truth = produce(kafka.bootstrap, topic, [New()] * 5)
+
+    def add(now: Progress) -> None:
+        if not done.is_set():
+            done.set()
+            add_partitions(kafka, topic, 2)
+            truth.extend(produce(kafka.bootstrap, topic, [New(b"new", partition=1)] * 3))
+
+    done = threading.Event()
+    request = Request(Window(None, _now_ms() + 5_000), names=[topic])
+    manifest = record(connect(kafka.bootstrap), request, tmp_path / "c", progress=add)
+    capture = open_capture(tmp_path / "c")
+    assert [row for number in (0, 1) for row in rows(capture, topic, number)] == truth
+    assert (partition_of(capture, topic, 1).start_offset, manifest.losses) == (0, ())
+    assert notes(manifest, "info") == [
+        f"{topic}/1: was added during the recording, and is recorded from its first offset on"
+    ]
+    assert not failed(verify(tmp_path / "c"))
+
+
+def test_a_topic_created_while_the_window_is_open_belongs_to_it_when_its_name_matches(
+    kafka: LocalKafka, make_topic: MakeTopic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(growth, "LOOK_SECONDS", 0.1)
+    first = make_topic(name="growing")
+    second, other = f"{first}-second", f"other-{first}"
+    produce(kafka.bootstrap, first, [New()])
+    stop = threading.Event()
+
+    def create(now: Progress) -> None:
+        if not done.is_set():
+            done.set()
+            for name in (second, other):
+                create_topic(kafka.bootstrap, name)
+                produce(kafka.bootstrap, name, [New()] * 2)
+        if now.records == 3:
+            stop.set()
+
+    done = threading.Event()
+    request = Request(EVERYTHING, patterns=[f"{first}.*"], live=True)
+    manifest = record(connect(kafka.bootstrap), request, tmp_path / "c", progress=create, stop=stop)
+    assert {topic.name: topic.records for topic in manifest.topics} == {first: 1, second: 2}
+    assert manifest.topic(second).id
+    assert manifest.losses == ()
+
+
+def test_a_recording_that_has_grown_can_be_gone_on_with(
+    kafka: LocalKafka, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(growth, "LOOK_SECONDS", 0.1)
+    produce(kafka.bootstrap, topic, [New()] * 5)
+    stop = threading.Event()
+
+    def add(now: Progress) -> None:
+        if not done.is_set():
+            done.set()
+            add_partitions(kafka, topic, 2)
+            produce(kafka.bootstrap, topic, [New(partition=1)] * 3)
+        if now.records == 8:
+            stop.set()
+
+    done = threading.Event()
+    request = Request(Window(None, _now_ms() + 600_000), names=[topic])
+    ended = record(connect(kafka.bootstrap), request, tmp_path / "c", progress=add, stop=stop)
+    assert (ended.finished_by, ended.records) == ("interrupt", 8)
+    produce(kafka.bootstrap, topic, [New(partition=1)] * 2)
+    stop.clear()
+
+    def more(now: Progress) -> None:
+        if now.records == 10:
+            stop.set()
+
+    resume(connect(kafka.bootstrap), tmp_path / "c", progress=more, stop=stop)
+    assert [partition.records for partition in open_capture(tmp_path / "c").manifest.topic(topic).partitions] == [5, 5]
+    assert not failed(verify(tmp_path / "c"))
 
 
 def test_trap_7_a_name_is_a_name_and_internal_topics_come_only_by_name(
