@@ -70,6 +70,7 @@ def replay(
     dry_run: options.DryRun = False,
     allow_source_cluster: options.AllowSource = False,
     allow_raw: options.AllowRaw = False,
+    aborted: options.Aborted = False,
     certificate: options.CertificateFile = None,
     properties: Properties = None,
     command_config: CommandConfig = None,
@@ -132,6 +133,7 @@ def replay(
         create_topics=create_topics,
         allow_source_cluster=allow_source_cluster,
         allow_raw=allow_raw,
+        aborted=aborted,
     )
     path = certificate or certificates.default_path(opened[0].root, time.time_ns() // 1_000_000)
     if not dry_run:

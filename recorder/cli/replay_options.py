@@ -226,6 +226,14 @@ AllowSource = Annotated[
         "--allow-source-cluster", help="Write even into the cluster that was recorded.", rich_help_panel=_TARGET
     ),
 ]
+Aborted = Annotated[
+    bool,
+    typer.Option(
+        "--aborted",
+        help="Send also records of aborted transactions, which a read_uncommitted recording holds.",
+        rich_help_panel=_TARGET,
+    ),
+]
 AllowRaw = Annotated[
     bool, typer.Option("--allow-raw", help="Send even a capture that was not scrubbed.", rich_help_panel=_TARGET)
 ]

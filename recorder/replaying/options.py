@@ -92,6 +92,8 @@ class Options:
     """When records are late by more than `late_bound_ms`. `catchup`: sent at once in order, without a bound. `slow`:
     time slows, for all topics together. `drop`: not sent. `fail`: the replay ends."""
     late_bound_ms: int = 100
+    aborted: bool = False
+    """Also records that are marked as those of aborted transactions: nobody who reads committed ones ever saw them."""
     read_ahead_bytes: int = DEFAULT_READ_AHEAD
     create_topics: bool = False
     """Create topics that the target lacks, like the recorded ones."""

@@ -62,6 +62,8 @@ def check_clusters(manifest: Manifest, target_id: str | None, options: Options) 
             fix="Give another target, or --allow-source-cluster if you mean it.",
             refusal=True,
         )
+    if not options.aborted and any(partition.aborted for _, partition in manifest.topic_partitions()):
+        yield _warning(None, "Its records of aborted transactions are left out", "Give --aborted to send them as well.")
     if manifest.clean is None and not options.allow_raw:
         yield Finding(
             severity="error",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -133,7 +133,7 @@ class Streams:
             for batch in part.capture.batches(
                 part.topic,
                 stream.partition,
-                options.selection,
+                replace(options.selection, aborted=options.aborted),
                 columns=needed,
                 batch_bytes=batch_bytes,
                 from_offset=from_offset,

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from recorder.capture.manifest import Run
 from recorder.capture.reader import Capture
 from recorder.capture.selection import Selection
 from recorder.errors import CaptureError
 from recorder.replaying.options import Options
+from recorder.replaying.preflight import check_clusters
 from recorder.replaying.routes import plan_routes
 from recorder.replaying.survey import Survey, survey
 from recorder.window import Window
@@ -71,3 +74,15 @@ def test_a_torn_segment_is_found_before_anything_is_sent(tmp_path: Path) -> None
 def _survey(capture: Capture, *, start_ms: int = T0 + DAY, **options: object) -> Survey:
     chosen = Options(**options)  # type: ignore[arg-type]
     return survey(plan_routes([capture], chosen), chosen, start_ms=start_ms)
+
+
+def test_what_an_aborted_transaction_wrote_is_left_out_unless_asked_for(tmp_path: Path) -> None:
+    capture = make_capture(tmp_path / "c", [("a", 0, T0 + n, None, "v") for n in range(5)])
+    (topic,) = capture.manifest.topics
+    marked = msgspec.structs.replace(topic.partitions[0], aborted=(Run(first_offset=1, last_offset=2),))
+    manifest = msgspec.structs.replace(capture.manifest, topics=(msgspec.structs.replace(topic, partitions=(marked,)),))
+    capture = Capture(capture.root, manifest)
+    assert _survey(capture).records == 3
+    assert _survey(capture, aborted=True).records == 5
+    told = [finding.what for finding in check_clusters(manifest, "other", Options(allow_raw=True))]
+    assert told == ["Its records of aborted transactions are left out"]
