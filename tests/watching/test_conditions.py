@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recorder.watching.conditions import Watched
@@ -46,6 +46,7 @@ def test_fifty_one_within_five_seconds_fires_at_the_last_of_them() -> None:
     assert Watched(BURST).judge(arrived(times), NOW) == [times[50]]
 
 
+@example(7, [96])
 @given(st.integers(0, 2**32), st.lists(st.integers(1, 159), max_size=8))
 def test_portions_and_order_of_arrival_do_not_matter(seed: int, cuts: list[int]) -> None:
     chance = random.Random(seed)
@@ -55,7 +56,8 @@ def test_portions_and_order_of_arrival_do_not_matter(seed: int, cuts: list[int])
     for low, high in pairwise([0, *sorted(set(cuts)), len(times)]):
         fired += watched.judge(arrived(times[low:high]), NOW)
     assert len(fired) == 1
-    assert T0 + 40_400 <= fired[0] <= T0 + 41_000
+    # With the burst itself, or with the single records in the seconds around it that arrived before its rest.
+    assert T0 + 40_400 <= fired[0] < T0 + 40_590 + BURST.over_ms
 
 
 def test_a_burst_that_goes_on_gives_adjoining_windows() -> None:
