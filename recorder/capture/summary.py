@@ -25,6 +25,7 @@ def facts(manifest: Manifest) -> dict[str, str]:
         "id": manifest.capture_id,
         "state": _state(manifest),
         "window": window_text(manifest.window),
+        **_asked_text(manifest.window),
         "records": f"{manifest.records:,} in {len(manifest.topics)} topics, {len(partitions)} partitions",
         "times": _span_text(times) if times else "no records",
         "size": f"{format_bytes(sum(map(_payload, partitions)))} of payload in "
@@ -141,6 +142,13 @@ def _offsets_text(partitions: Sequence[Partition]) -> str:
     total = sum(partition.end_offset - partition.start_offset for partition in partitions)
     missing = gaps_text(partitions)
     return f"{total:,} accounted for" + (f"; not in the capture: {missing}" if missing else ", every one a record")
+
+
+def _asked_text(window: Asked) -> dict[str, str]:
+    """What times alone do not tell: offsets, numbers of records, and topics with windows of their own."""
+    if not any(sign in window.from_text + window.to_text for sign in ("=", "offset:", "last ")):
+        return {}
+    return {"asked": f"from {window.from_text} to {window.to_text}"}
 
 
 def _prologue_text(manifest: Manifest) -> dict[str, str]:

@@ -279,6 +279,8 @@ def _report(manifest: Manifest, place: Location, form: Format) -> None:
             form,
         )
     say(f"Recorded {manifest.records:,} records of {len(manifest.topics)} topics into {directory}")
+    if manifest.prologue_records:
+        say(f"  and {manifest.prologue_records:,} of the state before the window (blackbox cat --prologue)")
     for note in manifest.notes:
         if note.level != "loss":
             say(f"  {note.level}: {note.sentence()}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from recorder.capture.manifest import Note
@@ -54,3 +55,11 @@ def test_a_capture_of_nothing_and_one_of_wild_times_can_be_shown(tmp_path: Path)
 )
 def test_bytes_for_eyes(count: float, shown: str) -> None:
     assert format_bytes(count) == shown
+
+
+def test_what_was_asked_is_shown_where_times_do_not_tell(tmp_path: Path) -> None:
+    manifest = make_capture(tmp_path / "c", [("orders", 0, T0, "k", "v")]).manifest
+    assert "asked" not in facts(manifest)
+    window = msgspec.structs.replace(manifest.window, from_text="-15m, orders/1=offset:5", to_text="end")
+    asked = facts(msgspec.structs.replace(manifest, window=window))["asked"]
+    assert asked == "from -15m, orders/1=offset:5 to end"
