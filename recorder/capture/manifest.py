@@ -220,7 +220,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SchemaFile(msgspec.Struct, frozen=True, kw_only=True):
-    """The file that keeps the schemas which the records name (FORMAT.md 20)."""
+    """The file that keeps the schemas which the records name (FORMAT.md 22)."""
 
     path: str
     sha256: str

@@ -1,6 +1,6 @@
 """The schemas that a capture's records were written with, kept inside it, so that it can be read without a registry.
 
-One JSON file, named in the manifest with its SHA-256 (FORMAT.md 21). Its name holds its content's digest: completing
+One JSON file, named in the manifest with its SHA-256 (FORMAT.md 22). Its name holds its content's digest: completing
 it later writes another file and then the manifest, and at no time does the manifest name what is not there.
 """
 
