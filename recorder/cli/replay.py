@@ -94,6 +94,7 @@ def replay(
     from recorder.replaying import certificate as certificates
     from recorder.replaying.gathering import together
     from recorder.replaying.options import parse_point, parse_remap, parse_size, parse_start_offsets
+    from recorder.replaying.summary import reading_advice
     from recorder.window import parse_duration
 
     opened = [open_capture(path) for path in captures]
@@ -153,6 +154,8 @@ def replay(
     result = _run(plan, tz)
     certificates.write_certificate(result, path)
     show_certificate(result, form)
+    if advice := reading_advice(result):
+        say(f"warning: {advice}")
     say(f"The certificate is kept in {path}  ·  blackbox timing {path}")
     _end(result)
 

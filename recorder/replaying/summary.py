@@ -51,13 +51,20 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
     trouble = {"client queue full": certificate.queue_full, "requests retried": certificate.retries}
     if any(trouble.values()):
         facts["target's pace"] = ", ".join(f"{what} {count:,} times" for what, count in trouble.items() if count)
-    if certificate.rate is not None and certificate.starved_ns > STARVED_NS:
-        larger = max(1, round(2 * certificate.course.choices.read_ahead_bytes / 1e6))
-        facts["reading"] = (
-            f"records were due {format_duration(certificate.starved_ns / 1e6)} before they were read: "
-            f"give --read-ahead {larger}MB"
-        )
+    if advice := reading_advice(certificate):
+        facts["reading"] = advice
     return facts
+
+
+def reading_advice(certificate: Certificate) -> str | None:
+    """What to do when reading could not keep up with the schedule; None when it could."""
+    if certificate.rate is None or certificate.starved_ns <= STARVED_NS:
+        return None
+    larger = max(1, round(2 * certificate.course.choices.read_ahead_bytes / 1e6))
+    return (
+        f"records were due {format_duration(certificate.starved_ns / 1e6)} before they were read: "
+        f"give --read-ahead {larger}MB"
+    )
 
 
 def timing_rows(certificate: Certificate) -> Rows:

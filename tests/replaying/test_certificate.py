@@ -21,6 +21,7 @@ from recorder.replaying.certificate import (
     read_certificate,
     write_certificate,
 )
+from recorder.replaying.course import Choices, Course
 from recorder.replaying.histogram import Distribution
 from recorder.replaying.preflight import Finding
 from recorder.replaying.summary import certificate_facts, timing_rows
@@ -156,3 +157,28 @@ def _certificate() -> Certificate:
         created_topics=(),
         findings=(Finding(severity="warning", topic="orders", what="Odd", fix="Look."),),
     )
+
+
+def test_a_certificate_from_before_time_could_be_steered_is_still_read(tmp_path: Path) -> None:
+    kept = msgspec.to_builtins(_certificate())
+    del kept["course"], kept["further_captures"]
+    (tmp_path / "old.json").write_bytes(msgspec.json.encode(kept))
+    read = read_certificate(tmp_path / "old.json")
+    assert (read.course.passes, read.course.anchors, read.losses) == (
+        1,
+        (),
+        _certificate().planned - _certificate().acked,
+    )
+
+
+def test_what_a_seek_left_out_is_no_loss_and_what_came_again_makes_up_for_none() -> None:
+    course = Course(skipped=10, repeated=5, dropped=2)
+    certificate = msgspec.structs.replace(_certificate(), planned=100, acked=93, course=course)
+    assert certificate.losses == 2
+
+
+def test_reading_that_starves_the_schedule_is_told_with_the_number_to_set() -> None:
+    course = Course(choices=Choices(read_ahead_bytes=32_000_000))
+    starved = msgspec.structs.replace(_certificate(), rate=1.0, starved_ns=2_500_000_000, course=course)
+    assert "give --read-ahead 64MB" in certificate_facts(starved)["reading"]
+    assert "reading" not in certificate_facts(msgspec.structs.replace(starved, starved_ns=1_000_000))

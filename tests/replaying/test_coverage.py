@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.replaying.coverage import Coverage
@@ -10,6 +10,7 @@ from recorder.replaying.coverage import Coverage
 STRETCHES = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), max_size=30)
 
 
+@settings(deadline=None)
 @given(STRETCHES)
 def test_it_counts_as_one_by_one_does(stretches: list[tuple[int, int]]) -> None:
     coverage, turns = Coverage(), [0] * 60

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.replaying.order import OrderWatch
@@ -13,6 +13,7 @@ Row = tuple[int, int, int]  # lane, key (0: none), target offset
 rows = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(0, 30)), max_size=80)
 
 
+@settings(deadline=None)
 @given(rows, st.integers(1, 20))
 def test_inversions_equal_those_of_a_plain_loop(records: list[Row], step: int) -> None:
     watch = OrderWatch(3)
@@ -22,6 +23,7 @@ def test_inversions_equal_those_of_a_plain_loop(records: list[Row], step: int) -
     assert (watch.partition_inversions, watch.key_inversions) == _counted(records)
 
 
+@settings(deadline=None)
 @given(rows)
 def test_key_inversions_never_exceed_those_of_partitions(records: list[Row]) -> None:
     watch = OrderWatch(3)

@@ -1,0 +1,91 @@
+"""Passes, caps, lateness and several captures, through the command line into a real Kafka."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from recorder.cli.main import main
+from recorder.errors import ExitCode
+from recorder.kafka.cluster import Cluster
+from recorder.kafka.connection import connect
+from recorder.kafka.local import LocalKafka
+from recorder.kafka.offsets import log_ends
+from recorder.replaying.certificate import Certificate, read_certificate
+from tests.builders import make_capture, record
+
+pytestmark = pytest.mark.integration
+
+NOW = time.time_ns() // 1_000_000 - 60_000
+
+
+@pytest.fixture
+def name() -> str:
+    return f"paced-{uuid.uuid4().hex[:8]}"
+
+
+def capture(root: Path, topic: str, *, records: int = 200, first: int = 0, cluster_id: str = "source") -> str:
+    rows = [
+        record(topic, at % 2, NOW + 5 * at, f"k{at % 20}", {"n": at}, offset=first + at // 2) for at in range(records)
+    ]
+    made = make_capture(root, rows, clean=True, created_at_ms=NOW + 7_200_000, cluster_id=cluster_id)
+    return str(made.root)
+
+
+def replay(kafka: LocalKafka, kept: Path, *words: str, ends: int = 0) -> Certificate:
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", *words, "-b", kafka.bootstrap, "--create-topics", "--certificate", str(kept)])
+    assert (ended.value.code or 0) == ends
+    return read_certificate(kept)
+
+
+def arrived(kafka: LocalKafka, topic: str) -> int:
+    ends = log_ends(Cluster(connect(kafka.bootstrap)), [(topic, 0), (topic, 1)])
+    return sum(ends.values())
+
+
+def test_passes_over_what_sql_and_a_sample_leave(target_kafka: LocalKafka, name: str, tmp_path: Path) -> None:
+    words = ["--loop", "3", "--loop-delay", "100ms", "--rate", "10", "--where", "(value_json->>'$.n')::int >= 100"]
+    certificate = replay(target_kafka, tmp_path / "k.json", capture(tmp_path / "c", name), *words)
+    assert (certificate.planned, certificate.acked, certificate.losses) == (300, 300, 0)
+    assert certificate.course.changes == {"start": 1, "loop": 2}
+    assert certificate.course.choices.where == "(value_json->>'$.n')::int >= 100"
+    assert certificate.planned_ns == 3 * 49_500_000 + 2 * 100_000_000
+    assert arrived(target_kafka, name) == 300
+    assert certificate.inversions.partition == 0
+
+
+def test_trap_25_a_cap_and_lateness_that_fails_with_exit_code_5(
+    target_kafka: LocalKafka, name: str, tmp_path: Path
+) -> None:
+    words = ["--pps", "50", "--late", "fail", "--late-bound", "500ms"]
+    certificate = replay(target_kafka, tmp_path / "k.json", capture(tmp_path / "c", name), *words, ends=ExitCode.LATE)
+    assert certificate.ended_by == "late"
+    assert certificate.error is not None
+    assert certificate.acked == certificate.sent == arrived(target_kafka, name) < 100
+
+
+def test_trap_28_what_is_dropped_for_lateness_is_a_loss_and_named(
+    target_kafka: LocalKafka, name: str, tmp_path: Path
+) -> None:
+    words = ["--pps", "100", "--late", "drop", "--late-bound", "100ms"]
+    certificate = replay(target_kafka, tmp_path / "k.json", capture(tmp_path / "c", name), *words, ends=ExitCode.LOSS)
+    dropped = certificate.course.dropped
+    assert dropped > 50
+    assert len(certificate.course.drops) == dropped
+    assert certificate.losses == dropped
+    assert certificate.acked == 200 - dropped == arrived(target_kafka, name)
+
+
+def test_captures_of_two_clusters_and_one_that_goes_on(target_kafka: LocalKafka, name: str, tmp_path: Path) -> None:
+    first = capture(tmp_path / "eu-1", name, records=100, cluster_id="eu")
+    second = capture(tmp_path / "eu-2", name, records=100, first=50, cluster_id="eu")
+    other = capture(tmp_path / "us", f"{name}.us", cluster_id="us")
+    certificate = replay(target_kafka, tmp_path / "k.json", second, first, other, "--topspeed")
+    assert (certificate.acked, arrived(target_kafka, name), arrived(target_kafka, f"{name}.us")) == (400, 200, 200)
+    assert certificate.capture == "eu-2 + eu-1 + us"
+    assert len(certificate.further_captures) == 2
+    assert certificate.inversions.partition == 0
