@@ -67,7 +67,7 @@ def decode_json(decoder: Decoder, payloads: pa.Array | pa.ChunkedArray, headers:
     places, texts, reasons, ids = [np.zeros(0, np.int64)], [], [], []
     for group in _counted(decoder, array, headers, typed=False):
         places.append(group.rows)
-        texts.append(_json_of(decoder, group, array, headers))
+        texts.append(group_json(decoder, group, array, headers))
         reasons.append(group.reasons)
         known = None if group.schema is None else group.schema.id
         ids.append(pa.array([known] * len(group.rows), pa.int64()))
@@ -78,7 +78,11 @@ def decode_json(decoder: Decoder, payloads: pa.Array | pa.ChunkedArray, headers:
     return JsonColumn(*(pa.concat_arrays([*parts, pa.array([], kind)]).take(back) for parts, kind in whole))
 
 
-def _json_of(decoder: Decoder, group: Group, array: pa.Array, headers: pa.Array | None) -> pa.Array:
+def group_json(decoder: Decoder, group: Group, array: pa.Array, headers: pa.Array | None) -> pa.Array:
+    """JSON text of a group of the column `array`, row by row of the group.
+
+    Of a JSON Schema's typed group it is the text of its columns only.
+    """
     if group.codec is None:
         return pa.nulls(len(group.rows), pa.string())
     text = json_text(group.values, group.codec.field())

@@ -19,21 +19,21 @@ from recorder.capture.locations import ObjectPath
 from recorder.capture.manifest import Segment
 from recorder.capture.reader import Capture, reading
 
-ROOT = "capture://segments"
 CACHE_BYTES = 256 << 20
 _UNCHANGING = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)  # sealed
 
 
 class Segments(AbstractFileSystem):  # type: ignore[misc]
-    """Read-only, and only what the manifest names, below ROOT."""
+    """Read-only, and only what the manifest names, below `root`; `number` tells several captures apart."""
 
-    protocol = "capture"
     cachable = False
 
-    def __init__(self, capture: Capture) -> None:
+    def __init__(self, capture: Capture, number: int) -> None:
         super().__init__()
+        self.protocol = f"capture{number}"
+        self.root = f"{self.protocol}://segments"
         self._segments = {
-            f"{ROOT}/{segment.path}": (capture.root / segment.path, segment)
+            f"{self.root}/{segment.path}": (capture.root / segment.path, segment)
             for _, partition in capture.manifest.topic_partitions()
             for segment in partition.files
         }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -19,25 +20,35 @@ from recorder import errors
 from recorder.capture.locations import ObjectPath
 from recorder.capture.reader import Capture
 from recorder.errors import BlackboxError, CaptureError
-from recorder.query.views import all_paths, literals, statements
+from recorder.payloads.choices import Choices
+from recorder.query.catalog import CaptureViews
+from recorder.query.preparing import Preparation
+from recorder.query.views import MACROS, all_paths, literals, quoted
 
+MAIN = "memory"
+"""The database of a capture that stands alone: its views need no prefix."""
+RESERVED: tuple[str, ...] = ()
 MEMORY_LIMIT = "1GiB"
 """For DuckDB's own buffers; larger sorts and groups go to disk."""
 
 
-def open_sandbox(capture: Capture, spill: Path) -> duckdb.DuckDBPyConnection:
-    """A locked connection with all views over `capture`, that spills to the directory `spill`.
+def open_sandbox(
+    captures: Mapping[str, Capture], spill: Path, shelf: Path, choices: Choices
+) -> tuple[duckdb.DuckDBPyConnection, Preparation]:
+    """A locked connection with all views over the captures, each in the database of its name, and what prepares them.
 
-    CaptureError when the capture's segments can't be read.
+    It spills to the directory `spill` and may read what lies in `shelf`. CaptureError when segments can't be read.
     """
-    remote = None
-    if isinstance(capture.root, ObjectPath):
-        from recorder.query.remote import ROOT, Segments
+    roots: list[Path | str] = []
+    remotes = []
+    for number, capture in enumerate(captures.values()):
+        if isinstance(capture.root, ObjectPath):
+            from recorder.query.remote import Segments
 
-        root, remote = ROOT, Segments(capture)
-    else:
-        root = str(_checked_root(capture, capture.root, spill))
-    paths = all_paths(capture.manifest.topics, root)
+            remotes.append(Segments(capture, number))
+            roots.append(remotes[-1].root)
+        else:
+            roots.append(str(_checked_root(capture, capture.root, spill / f"capture{number}")))
     connection = duckdb.connect(
         config={
             "allow_community_extensions": False,
@@ -51,16 +62,29 @@ def open_sandbox(capture: Capture, spill: Path) -> duckdb.DuckDBPyConnection:
             "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         }
     )
+    paths: list[str] = []
     try:
-        if remote is not None:
+        for remote in remotes:
             connection.register_filesystem(remote)
         # Global, because queries run on cursors, which don't inherit a connection's own settings.
         connection.execute("set global timezone = 'UTC'")
         connection.execute("set global parquet_metadata_cache = true")
-        for statement in statements(capture.manifest, root):
-            connection.execute(statement)
+        views = []
+        for number, ((name, capture), root) in enumerate(zip(captures.items(), roots, strict=True)):
+            if name != MAIN:
+                connection.execute(f"attach ':memory:' as {quoted(name)}")
+            chosen = [topic.name for topic in capture.manifest.topics if choices.of(topic.name, "value") is not None]
+            views.append(CaptureViews(capture, number, name, root, RESERVED, chosen))
+            paths += all_paths(capture.manifest.topics, root)
+        preparation = Preparation(connection, views, choices, shelf)
+        for macro in MACROS:
+            connection.execute(macro)
+        for view in views:
+            for statement in view.base():
+                connection.execute(statement)
         if paths:
             connection.execute(f"set allowed_paths = {literals(paths)}")
+        connection.execute(f"set allowed_directories = {literals([str(shelf)])}")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
     except duckdb.Error as error:
@@ -68,10 +92,11 @@ def open_sandbox(capture: Capture, spill: Path) -> duckdb.DuckDBPyConnection:
         if told := told_by(error):
             raise told from None
         detail = str(error).splitlines()[0]
+        where = ", ".join(str(capture.root) for capture in captures.values())
         raise CaptureError(
-            f"{capture.root} can't be queried ({detail}). Run 'blackbox verify' to see what is wrong with it."
+            f"{where} can't be queried ({detail}). Run 'blackbox verify' to see what is wrong with it."
         ) from error
-    return connection
+    return connection, preparation
 
 
 def told_by(error: Exception) -> BlackboxError | None:
@@ -80,7 +105,7 @@ def told_by(error: Exception) -> BlackboxError | None:
     return None if found is None else cast("BlackboxError", getattr(errors, found[1])(found[2]))
 
 
-def _checked_root(capture: Capture, directory: Path, spill: Path) -> Path:
+def _checked_root(capture: Capture, directory: Path, alias: Path) -> Path:
     root = Path(os.path.realpath(directory))
     for path in all_paths(capture.manifest.topics, root):
         # A capture may come from somebody else: a link in it could lead anywhere.
@@ -88,7 +113,6 @@ def _checked_root(capture: Capture, directory: Path, spill: Path) -> Path:
             raise CaptureError(f"{path} is a link that leads out of its place in the capture: refusing to read it.")
     if glob.has_magic(str(root)):
         # DuckDB would take the name for a pattern and may find another capture by it.
-        alias = spill / "capture"
         alias.symlink_to(root)
         return alias
     return root

@@ -16,9 +16,12 @@ import pyarrow as pa
 
 from recorder.capture.reader import Capture
 from recorder.errors import BlackboxError, CaptureError, ExitCode, UsageError
+from recorder.payloads.choices import Choices
 from recorder.payloads.render import visible
+from recorder.query.cache import make_cache
 from recorder.query.gate import check
-from recorder.query.sandbox import open_sandbox, told_by
+from recorder.query.preparing import Progress
+from recorder.query.sandbox import MAIN, open_sandbox, told_by
 from recorder.query.spill import Spill
 from recorder.query.views import quoted
 
@@ -53,17 +56,31 @@ class Result:
 
 
 class Session:
-    """Queries over one capture. Threads may share it; every query runs on a cursor of its own."""
+    """Queries over captures. Threads may share it; every query runs on a cursor of its own."""
 
-    def __init__(self, capture: Capture) -> None:
-        self.capture = capture
+    def __init__(self, captures: Capture | Mapping[str, Capture], *, choices: Choices | None = None) -> None:
+        """One capture, or several by names that are prefixes of their views (`before.records`).
+
+        `choices` are what somebody said of the formats of topics; all else is found out.
+        """
+        named = {MAIN: captures} if isinstance(captures, Capture) else dict(captures)
+        self.captures = named
+        self.capture = next(iter(named.values()))
         self._spill = Spill()
+        self._shelf: Spill | None = None
         self._running: set[duckdb.DuckDBPyConnection] = set()
+        self._stops: set[threading.Event] = set()
         self._lock = threading.Lock()
         try:
-            self._connection = open_sandbox(capture, self._spill.path)
+            try:
+                self._shelf = Spill(make_cache())
+            except OSError:
+                self._shelf = Spill()  # no home to write in: what is decoded is kept for this session only
+            self._connection, self._preparation = open_sandbox(
+                named, self._spill.path, self._shelf.path, choices or Choices()
+            )
         except BaseException:
-            self._spill.close()
+            self._close_directories()
             raise
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
@@ -73,9 +90,17 @@ class Session:
 
     @contextmanager
     def stream(
-        self, sql: str, parameters: Mapping[str, Any] | None = None, *, batch_rows: int = BATCH_ROWS
+        self,
+        sql: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        batch_rows: int = BATCH_ROWS,
+        few: bool = False,
+        progress: Progress | None = None,
     ) -> Iterator[Result]:
         """Run one reading statement; leaving the block stops it. `parameters` fill `$name` in the SQL.
+
+        With `few`, only the first rows are wanted; `progress` hears how decoding gets on, when there is much of it.
 
         UsageError for SQL that is wrong or does not only read, CaptureError for torn segments,
         InterruptedQueryError after `interrupt`; Ctrl-C stops the query at once.
@@ -91,10 +116,30 @@ class Session:
                     return thread.submit(work).result()
 
             opened: list[pa.RecordBatchReader] = []
+            stopped = threading.Event()
+
+            def start() -> tuple[pa.RecordBatchReader, pa.Schema, pa.RecordBatch | None]:
+                check(cursor, sql)
+                self._preparation.types(sql, parameters)
+                while True:
+                    with self._preparation.watching(cursor, sql, parameters, few=few) as watch:
+                        try:
+                            reader, schema = _start(cursor, sql, parameters, batch_rows, opened)
+                            return reader, schema, next(reader, None)
+                        except (duckdb.Error, pa.ArrowException, OSError):
+                            if not watch.wanted:
+                                raise
+                    self._preparation.decode(watch, stopped, progress)
+                    if stopped.is_set():
+                        raise InterruptedQueryError("The query was interrupted.")
+
             try:
-                reader, schema = run(lambda: _start(cursor, sql, parameters, batch_rows, opened))
-                yield Result(schema, _batches(reader, schema, run))
+                self._stops.add(stopped)
+                reader, schema, beginning = run(start)
+                yield Result(schema, _batches(reader, schema, beginning, run))
             finally:
+                stopped.set()
+                self._stops.discard(stopped)
                 _stop(thread, cursor, opened)
                 with self._lock:
                     self._running.discard(cursor)
@@ -103,6 +148,8 @@ class Session:
     def interrupt(self) -> None:
         """Stop all running queries, from any thread; they end with InterruptedQueryError."""
         with self._lock:
+            for stop in list(self._stops):
+                stop.set()
             for cursor in self._running:
                 cursor.interrupt()
 
@@ -110,7 +157,12 @@ class Session:
         """Stop what runs and remove what was spilled."""
         self.interrupt()
         self._connection.close()
+        self._close_directories()
+
+    def _close_directories(self) -> None:
         self._spill.close()
+        if self._shelf is not None:
+            self._shelf.close()
 
     def __enter__(self) -> Session:
         return self
@@ -141,7 +193,9 @@ class Session:
                 raise UsageError(
                     f"SQL may only read this capture, no other files and nothing on the network.\n{text}"
                 ) from None
-            if isinstance(error, duckdb.IOException | OSError) or str(self.capture.root) in text:
+            if isinstance(error, duckdb.IOException | OSError) or any(
+                str(capture.root) in text for capture in self.captures.values()
+            ):
                 raise CaptureError(
                     f"A segment can't be read: {text}\nRun 'blackbox verify' to see what is wrong."
                 ) from None
@@ -150,7 +204,7 @@ class Session:
     def _hint(self, sql: str, message: str) -> str:
         """What people meet first: topic names with dots and hyphens need quotes, and so does offset."""
         if "does not exist" in message or "syntax error" in message:
-            for topic in self.capture.manifest.topics:
+            for topic in [topic for capture in self.captures.values() for topic in capture.manifest.topics]:
                 if not topic.name.isidentifier() and re.search(rf'(?<!["\w.-]){re.escape(topic.name)}(?!["\w-])', sql):
                     return f'\nA topic\'s name with dots or hyphens needs double quotes: FROM "{topic.name}".'
         if "syntax error" in message and re.search(r'(?<!["\w.])offset(?!["\w])', sql, re.IGNORECASE):
@@ -165,7 +219,6 @@ def _start(
     batch_rows: int,
     opened: list[pa.RecordBatchReader],
 ) -> tuple[pa.RecordBatchReader, pa.Schema]:
-    check(cursor, sql)
     relation = cursor.sql(sql, params=dict(parameters) if parameters else None)
     types = [str(kind) for kind in relation.types]
     if any(_FOREIGN.search(kind) for kind in types):
@@ -176,15 +229,19 @@ def _start(
     return reader, _schema(reader.schema, types)
 
 
-def _batches(reader: pa.RecordBatchReader, schema: pa.Schema, run: Run) -> Iterator[pa.RecordBatch]:
-    # A StopIteration would not survive the way through a Future: the thread gives None for the end.
-    while (batch := run(lambda: next(reader, None))) is not None:
+def _batches(
+    reader: pa.RecordBatchReader, schema: pa.Schema, batch: pa.RecordBatch | None, run: Run
+) -> Iterator[pa.RecordBatch]:
+    """All batches, `batch` being the first."""
+    while batch is not None:
         columns = [
             pa.ExtensionArray.from_storage(field.type, column) if field.type == pa.json_() else column
             for field, column in zip(schema, batch.columns, strict=True)
         ]
         if batch.num_rows:
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        # A StopIteration would not survive the way through a Future: the thread gives None for the end.
+        batch = run(lambda: next(reader, None))
 
 
 def _stop(thread: ThreadPoolExecutor, cursor: duckdb.DuckDBPyConnection, opened: list[pa.RecordBatchReader]) -> None:

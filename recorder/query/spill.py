@@ -19,11 +19,12 @@ _YOUNG_SECONDS = 60  # it may be between being made and being locked
 
 
 class Spill:
-    """A directory that only this user can read, until `close`."""
+    """A directory that only this user can read, in `parent` (default: where temporary files go), until `close`."""
 
-    def __init__(self) -> None:
-        _remove_orphans()
-        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    def __init__(self, parent: Path | None = None) -> None:
+        parent = parent or Path(tempfile.gettempdir())
+        _remove_orphans(parent)
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
         lock = os.open(self.path, os.O_RDONLY)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._finalizer = weakref.finalize(self, _remove, self.path, lock)
@@ -38,8 +39,8 @@ def _remove(path: Path, lock: int) -> None:
     os.close(lock)
 
 
-def _remove_orphans() -> None:
-    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+def _remove_orphans(parent: Path) -> None:
+    for path in parent.glob(f"{_PREFIX}*"):
         try:
             facts = path.lstat()
             if facts.st_uid != os.getuid() or time.time() - facts.st_mtime < _YOUNG_SECONDS:

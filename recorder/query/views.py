@@ -1,20 +1,17 @@
-"""The SQL of the views: how a segment's raw columns become columns that a person wants to ask about.
+"""The SQL of the views' columns: how a segment's raw columns become columns that a person wants to ask about.
 
-Everything is lazy: a text, a time or a JSON document is made only when a query asks for it. Each topic has a view
-in the schema `topics_raw` under its position in the manifest, so that no topic's name can collide with another's;
-the views that people type stand on these.
+Everything is lazy: a text, a time or a JSON document is made only when a query asks for it. Payloads that are JSON
+objects or arrays are read by the database itself; what is anything else goes to `recorder.payloads`, by a function.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from recorder.capture.manifest import Manifest, Topic
 
 RECORDS, PROLOGUE, TRANSACTIONS = "records", "prologue", "transactions"
-_OURS = {RECORDS, PROLOGUE, TRANSACTIONS}
 _ROWS_AT_ONCE = 1_000
 _SANE_MS = (-62_135_596_800_000, 253_402_300_799_999)  # years 1 to 9999, what RFC 3339 can write
 
@@ -42,6 +39,7 @@ COLUMNS = {
     "timestamp_type": "raw.timestamp_type",
     "key": "try(decode(raw.key))",
     "value": "try(decode(raw.value))",
+    "key_json": "try_cast(try(decode(raw.key)) as json)",
     "value_json": "try_cast(try(decode(raw.value)) as json)",
     "headers": (
         "list_transform(raw.headers, lambda h: {'key': h.key, 'value': try(decode(h.value)), 'value_bytes': h.value})"
@@ -50,37 +48,63 @@ COLUMNS = {
     "value_bytes": "raw.value",
     "leader_epoch": "raw.leader_epoch",
 }
-"""What the views `records` and one per topic show, in this order, and the expression over a segment's columns."""
+"""What a condition over records sees, in this order, and the expression over a segment's columns."""
 
 MACROS = ("create macro header(headers, name) as list_filter(headers, lambda h: h.key = name)[-1].value",)
 """`header(headers, 'traceparent')`: the last value of that name, as Kafka's lastHeader."""
 
-_ABORTED = (
-    "create macro aborted(of_topic, of_partition, of_offset) as exists (from transactions t where t.state = 'aborted' "
-    "and t.topic = of_topic and t.partition = of_partition and of_offset between t.first_offset and t.last_offset)"
-)
-"""`aborted(topic, partition, "offset")`: whether the record is marked as one of an aborted transaction."""
+
+def aborted_macro(catalog: str) -> str:
+    """`aborted(topic, partition, "offset")`: whether the record is marked as one of an aborted transaction."""
+    return (
+        f"create macro {quoted(catalog)}.main.aborted(of_topic, of_partition, of_offset) as exists "
+        f"(from {quoted(catalog)}.main.{TRANSACTIONS} t where t.state = 'aborted' and t.topic = of_topic "
+        "and t.partition = of_partition and of_offset between t.first_offset and t.last_offset)"
+    )
 
 
-def statements(manifest: Manifest, root: Path | str) -> Iterator[str]:
-    """The DDL of all views over the capture whose segments lie below `root`, an absolute path or URI."""
-    yield from MACROS
-    yield from _transactions(manifest)
-    yield _ABORTED
-    yield _view(quoted(RECORDS), _source(segment_paths(manifest.topics, root), manifest.records))
-    yield _view(quoted(PROLOGUE), _source(prologue_paths(manifest.topics, root), manifest.prologue_records))
-    yield "create schema topics_raw"
-    spellings = Counter(topic.name.lower() for topic in manifest.topics)
-    for index, topic in enumerate(manifest.topics):
-        yield _view(topic_view(index), _source(segment_paths([topic], root), topic.records))
-        if topic.name.lower() in _OURS:
-            continue  # `records` stays what it is everywhere: all records
-        if spellings[topic.name.lower()] == 1:
-            yield f"create view {quoted(topic.name)} as from {topic_view(index)}"
-        elif spellings[topic.name.lower()] > 1:
-            # SQL names ignore case, so this name would silently stand for one of several topics.
-            yield f"create view {quoted(topic.name)} as {_ambiguous(topic.name)}"
-            spellings[topic.name.lower()] = 0
+def json_function(number: int) -> str:
+    """The function that gives the JSON of what the database can't read itself, in the session's capture `number`."""
+    return f"payload_json_{number}"
+
+
+def facts_function(number: int) -> str:
+    """The same function, asked for what it says of every payload: reasons and schemas."""
+    return f"payload_facts_{number}"
+
+
+def typed_function(number: int, topic: int, side: str) -> str:
+    """The function that gives a topic's typed columns."""
+    return f"typed_{number}_{topic}_{side}"
+
+
+def record_columns(number: int, chosen: Sequence[str] = ()) -> dict[str, str]:
+    """The columns of `records` over segments; of the topics `chosen` somebody said what their payloads are."""
+    columns = dict(COLUMNS)
+    for side in ("key", "value"):
+        native = f"raw.{side}[1:1] in ('{{'::blob, '['::blob)"
+        if chosen:
+            native += f" and raw.topic not in {literals(chosen)}"
+        native = f"case when {native} then try_cast(try(decode(raw.{side})) as json) end"
+        other = f"{json_function(number)}(raw.topic, '{side}', raw.{side}, raw.headers)"
+        columns[f"{side}_json"] = f"coalesce({native}, {other}.json::json)"
+        columns[f"{side}_reason"] = (
+            f"case when octet_length(raw.{side}) > 0 and {native} is null then {other}.reason end"
+        )
+    return columns
+
+
+def decoded_columns() -> dict[str, str]:
+    """The same over segments that are decoded already."""
+    decoded = {
+        f"{side}_{what}": expression
+        for side in ("key", "value")
+        for what, expression in (
+            ("json", f"raw.{side}_json::json"),
+            ("reason", f"case when raw.{side}_json is null then raw.{side}_reason end"),
+        )
+    }
+    return {**COLUMNS, **decoded}
 
 
 def topic_view(index: int) -> str:
@@ -125,15 +149,16 @@ def literals(texts: Sequence[str]) -> str:
     return "[" + ", ".join(map(literal, texts)) + "]"
 
 
-def _view(name: str, source: str) -> str:
-    columns = ", ".join(f"{expression} as {quoted(column)}" for column, expression in COLUMNS.items())
-    return f"create view {name} as select {columns} from {source}"
+def select(columns: Mapping[str, str], source: str) -> str:
+    """A query of named expressions."""
+    return f"select {', '.join(f'{sql} as {quoted(name)}' for name, sql in columns.items())} from {source}"
 
 
-def _transactions(manifest: Manifest) -> Iterator[str]:
+def transactions_table(manifest: Manifest, catalog: str) -> Iterator[str]:
     """The runs of records whose transaction was aborted, or is not decided, as a table."""
+    name = f"{quoted(catalog)}.main.{TRANSACTIONS}"
     yield (
-        f"create table {TRANSACTIONS} "
+        f"create table {name} "
         "(topic varchar, partition integer, first_offset bigint, last_offset bigint, state varchar)"
     )
     rows = [
@@ -143,10 +168,11 @@ def _transactions(manifest: Manifest) -> Iterator[str]:
         for run in runs
     ]
     for start in range(0, len(rows), _ROWS_AT_ONCE):
-        yield f"insert into {TRANSACTIONS} values {', '.join(rows[start : start + _ROWS_AT_ONCE])}"
+        yield f"insert into {name} values {', '.join(rows[start : start + _ROWS_AT_ONCE])}"
 
 
-def _source(paths: Sequence[str], records: int) -> str:
+def source_of(paths: Sequence[str], records: int) -> str:
+    """The records of Parquet files, under the name `raw`."""
     if not paths:
         # Reading an empty list of files is an error, and nothing would say the types.
         typed = ", ".join(f"null::{kind} as {quoted(name)}" for name, kind in RAW_TYPES.items())
@@ -155,9 +181,3 @@ def _source(paths: Sequence[str], records: int) -> str:
     # from a directory that happens to be called a=b.
     options = f"hive_partitioning = false, union_by_name = false, explicit_cardinality = {max(1, records)}"
     return f"read_parquet({literals(paths)}, {options}) as raw"
-
-
-def _ambiguous(name: str) -> str:
-    advice = f"Several topics are called {name} but for upper and lower case: use FROM records WHERE topic = '{name}'"
-    nothing = ", ".join(f"null as {quoted(column)}" for column in COLUMNS)
-    return f"select {nothing} from (select error({literal(advice)}) as refused) where refused is not null"

@@ -11,7 +11,7 @@ import pytest
 from recorder.capture.schema import Record
 from recorder.errors import UsageError
 from recorder.query import Session, query
-from recorder.query.views import COLUMNS
+from recorder.query.views import record_columns
 from tests.builders import T0, make_capture, record
 
 EXPECTED_COLUMNS = [
@@ -23,11 +23,14 @@ EXPECTED_COLUMNS = [
     "timestamp_type",
     "key",
     "value",
+    "key_json",
     "value_json",
     "headers",
     "key_bytes",
     "value_bytes",
     "leader_epoch",
+    "key_reason",
+    "value_reason",
 ]
 
 
@@ -39,7 +42,7 @@ def one(tmp_path: Path, given: Record, columns: str = "*") -> dict[str, Any]:
 
 def test_records_has_exactly_the_promised_columns(tmp_path: Path) -> None:
     capture = make_capture(tmp_path / "c", [("orders", 0, T0, "k", "v")])
-    assert query(capture, "FROM records").schema.names == EXPECTED_COLUMNS == list(COLUMNS)
+    assert query(capture, "FROM records").schema.names == EXPECTED_COLUMNS == list(record_columns(0))
     assert query(capture, "FROM orders").schema.names == EXPECTED_COLUMNS
 
 
@@ -54,11 +57,14 @@ def test_a_plain_record(tmp_path: Path) -> None:
         "timestamp_type": "create",
         "key": "k1",
         "value": '{"id":1.10}',
+        "key_json": '"k1"',
         "value_json": '{"id":1.10}',
         "headers": [{"key": "h", "value": "x", "value_bytes": b"x"}],
         "key_bytes": b"k1",
         "value_bytes": b'{"id":1.10}',
         "leader_epoch": 0,
+        "key_reason": None,
+        "value_reason": None,
     }
 
 
@@ -109,7 +115,7 @@ def test_topics_without_records_are_typed_and_empty(tmp_path: Path) -> None:
     for view in ("records", "empty"):
         table = query(capture, f"SELECT *, value_json->>'$.a' FROM {view} WHERE timestamp > '2026-01-01'")
         assert table.num_rows == 0
-        assert table.schema.names[:13] == EXPECTED_COLUMNS
+        assert table.schema.names[:16] == EXPECTED_COLUMNS
 
 
 def test_a_topic_is_a_view_under_its_own_name(tmp_path: Path) -> None:
