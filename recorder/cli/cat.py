@@ -47,7 +47,7 @@ def cat(
     """Print records in time order, never reordered inside a partition, with their payloads decoded.
 
     Times may also be given relative to the capture's end: --from -30s. NDJSON is one object a record: payloads as
-    JSON, text as a string, other bytes as {"base64": …}; value_error says why a value is not decoded, or in doubt.
+    JSON, text as a string, other bytes as {"base64": …}; value_reason says why a value is not decoded, or in doubt.
 
     Example: blackbox cat incident/ -t payments.dlq -n 20 --format ndjson
 

@@ -32,7 +32,7 @@ FIELDS = (
     "headers",
     "leader_epoch",
 )
-CSV_FIELDS = (*FIELDS, "key_error", "value_error")
+CSV_FIELDS = (*FIELDS, "key_reason", "value_reason")
 
 _TEXT = pa.field("text", pa.string())
 _ROWS_AT_FIRST = 256
@@ -58,7 +58,7 @@ def records_as(
 
 
 def objects(batch: pa.RecordBatch, key: Payloads, value: Payloads) -> pa.Array:
-    """A JSON object for each record. Payloads are their JSON values; `key_error` and `value_error` say why one is not
+    """A JSON object for each record. Payloads are their JSON values; `key_reason` and `value_reason` say why one is not
     decoded, or with what doubt, `key_schema` and `value_schema` what it was written with; each only where it applies.
     """
     plain: dict[str, pa.Array] = {
@@ -76,8 +76,8 @@ def objects(batch: pa.RecordBatch, key: Payloads, value: Payloads) -> pa.Array:
     extra = {
         "key_schema": key.schemas,
         "value_schema": value.schemas,
-        "key_error": json_text(key.errors, _TEXT),
-        "value_error": json_text(value.errors, _TEXT),
+        "key_reason": json_text(key.reasons, _TEXT),
+        "value_reason": json_text(value.reasons, _TEXT),
     }
     parts: list[Any] = []
     for name in FIELDS:
@@ -131,8 +131,8 @@ def _csv(parts: Iterable[_Part]) -> Iterator[str]:
             *(map(_cell, side.json.to_pylist()) for side in (key, value)),
             shown.headers_json(batch.column("headers")).to_pylist(),
             batch.column("leader_epoch").to_pylist(),
-            key.errors.to_pylist(),
-            value.errors.to_pylist(),
+            key.reasons.to_pylist(),
+            value.reasons.to_pylist(),
         ]
         writer.writerows(zip(*columns, strict=True))
         yield _taken(buffer)
@@ -156,7 +156,7 @@ def _for_eyes(batch: pa.RecordBatch, key: Payloads, value: Payloads, width: int)
     columns = [
         shown.times_text(batch.column("timestamp_ms")),
         *(batch.column(name) for name in ("topic", "partition", "offset", "headers", "key", "value")),
-        *(key.json, key.errors, value.json, value.errors),
+        *(key.json, key.reasons, value.json, value.reasons),
     ]
     rows = zip(*(column.to_pylist() for column in columns), strict=True)
     for time, topic, partition, offset, headers, key_bytes, value_bytes, *said in rows:
@@ -168,13 +168,14 @@ def _for_eyes(batch: pa.RecordBatch, key: Payloads, value: Payloads, width: int)
         yield start + preview(value_bytes, said[2], said[3], rest) + (f"  [{pairs}]" if pairs else "")
 
 
-def preview(payload: bytes | None, json: str | None, error: str | None, width: int) -> str:
-    """A payload in at most `width` cells: decoded (`json`, as in `Payloads`), before it what was wrong with it."""
-    if not payload or json is None:
-        return one_line(payload, width)
-    start = f"({error}) " if error else ""
-    if json.startswith('{"base64":') and not payload.lstrip().startswith(b"{"):
-        return start + one_line(payload, width - len(start))
-    head = json[: width * 8 + 64]  # enough even when indentation goes
+def preview(payload: bytes | None, json: str | None, reason: str | None, width: int) -> str:
+    """A payload in at most `width` cells: before it what was wrong with it, then its `json`, or where there is none
+    the bytes.
+    """
+    start = f"({reason}) " if reason else ""
+    room = width - len(start)
+    if not payload or json is None or (json.startswith('{"base64":') and not payload.lstrip().startswith(b"{")):
+        return start + one_line(payload, room)
+    head = json[: room * 8 + 64]  # enough even when indentation goes
     text = str(_cell(json)) if json[:1] == '"' else head
-    return start + one_line(text[: len(head)].encode(), width - len(start))
+    return start + one_line(text[: len(head)].encode(), room)

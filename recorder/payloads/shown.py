@@ -31,7 +31,7 @@ class Payloads(NamedTuple):
     """One side of a batch: JSON text (null only for null payloads), why it is not decoded or in doubt, its schema."""
 
     json: pa.Array
-    errors: pa.Array
+    reasons: pa.Array
     schemas: pa.Array
     """JSON objects, null without a schema."""
 
@@ -50,7 +50,7 @@ def decoded(batch: pa.RecordBatch, side: Side, formats: Formats) -> Payloads:
     topics = names.dictionary.to_pylist()
     if len(topics) == 1:
         found = [columns.decode_json(formats.decoder(topics[0], side), payloads, headers)]
-        json, errors, ids = found[0]
+        json, reasons, ids = found[0]
     else:
         indices = names.indices.to_numpy()
         places = [np.flatnonzero(indices == number) for number in range(len(topics))]
@@ -61,7 +61,7 @@ def decoded(batch: pa.RecordBatch, side: Side, formats: Formats) -> Payloads:
             for topic, rows in zip(topics, places, strict=True)
         ]
         back = pa.array(np.argsort(np.concatenate(places)))
-        json, errors, ids = (pa.concat_arrays(parts).take(back) for parts in zip(*found, strict=True))
+        json, reasons, ids = (pa.concat_arrays(parts).take(back) for parts in zip(*found, strict=True))
     # JSON as it was sent may stand on several lines; between its tokens a space is as good.
     json = pc.replace_substring_regex(json, r"^\x{FEFF}|[\r\n]", " ") if _has_breaks(json) else json
     left = pc.and_(json.is_null(), payloads.is_valid())
@@ -70,7 +70,7 @@ def decoded(batch: pa.RecordBatch, side: Side, formats: Formats) -> Payloads:
         json = pc.if_else(empty, '""', json)
         left = pc.and_not(left, empty)
         json = pc.replace_with_mask(json, left, json_text(payloads.filter(left), _BYTES))
-    return Payloads(json, errors, _described(ids, formats.codecs.book))
+    return Payloads(json, reasons, _described(ids, formats.codecs.book))
 
 
 def raw(batch: pa.RecordBatch, side: Side) -> Payloads:

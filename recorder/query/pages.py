@@ -9,13 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from recorder.capture.schema import Record
+from recorder.payloads.decoder import Decoder
+from recorder.payloads.formats import SIDES, Formats
+from recorder.payloads.lines import preview
+from recorder.payloads.wire import HEADER_NAMES, Headers
 from recorder.query.session import Session
 from recorder.query.timeline import Place, Timeline
-from recorder.query.views import topic_view
+from recorder.query.views import literals, topic_view
 
 PREVIEW_BYTES = 512
 """So much of a key or a value comes with a row; a page stays small whatever the records are."""
+DECODED_BYTES = 32 << 10
+"""A larger payload is not decoded for its row: that shows how it begins."""
 
+_LINE_CELLS = 2 * PREVIEW_BYTES
+_SCHEMA_HEADERS = literals(tuple(HEADER_NAMES.values()))[1:-1]
 _SEARCH_BATCH = 100_000
 _VALUE = "coalesce(value, value_bytes::varchar)"  # what is not UTF-8 is searched in its escaped spelling
 _KEY = "coalesce(key, key_bytes::varchar)"
@@ -24,7 +32,7 @@ _HEADER_VALUE = "coalesce(h.value, h.value_bytes::varchar)"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A record as a line: `key` and `value` are cut to PREVIEW_BYTES."""
+    """A record as a line: `key` and `value` are cut to PREVIEW_BYTES, the lines tell what they hold, decoded."""
 
     place: Place
     topic: str
@@ -33,6 +41,8 @@ class Row:
     timestamp_ms: int
     key: bytes | None
     value: bytes | None
+    key_line: str
+    value_line: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,7 @@ class Filter:
         return self.key is not None or bool(self.key_text or self.text)
 
 
-def read_rows(session: Session, timeline: Timeline, places: Sequence[Place]) -> list[Row]:
+def read_rows(session: Session, timeline: Timeline, places: Sequence[Place], formats: Formats) -> list[Row]:
     """The rows at `places`, in their order; CaptureError on torn data."""
     wanted: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for place in places:
@@ -66,7 +76,8 @@ def read_rows(session: Session, timeline: Timeline, places: Sequence[Place]) -> 
             f"(partition = {partition} and {_offsets(offsets)})" for partition, offsets in partitions.items()
         )
         table = session.query(
-            f'select partition, "offset", timestamp_ms, key_bytes[1:{PREVIEW_BYTES}], value_bytes[1:{PREVIEW_BYTES}] '
+            f'select partition, "offset", timestamp_ms, key_bytes[1:{DECODED_BYTES + 1}], '
+            f"value_bytes[1:{DECODED_BYTES + 1}], list_filter(headers, lambda h: h.key in ({_SCHEMA_HEADERS})) "
             f"from {topic_view(topic_index)} "
             # The outer bounds let whole row groups be skipped.
             f'where "offset" between {min(everything)} and {max(everything)} and ({each})'
@@ -77,9 +88,26 @@ def read_rows(session: Session, timeline: Timeline, places: Sequence[Place]) -> 
     rows = []
     for place in places:
         stream = timeline.streams[place.stream]
-        fields = found[stream.topic_index, stream.partition, place.offset]
-        rows.append(Row(place, stream.topic, stream.topic_index, stream.partition, *fields))
+        timestamp_ms, key, value, pairs = found[stream.topic_index, stream.partition, place.offset]
+        headers = tuple((pair["key"], pair["value_bytes"]) for pair in pairs)
+        lines = [
+            _line(payload, headers, formats.decoder(stream.topic, side))
+            for side, payload in zip(SIDES, (key, value), strict=True)
+        ]
+        cut = [None if payload is None else payload[:PREVIEW_BYTES] for payload in (key, value)]
+        where = (stream.topic, stream.topic_index, stream.partition)
+        rows.append(Row(place, *where, timestamp_ms, cut[0], cut[1], lines[0], lines[1]))
     return rows
+
+
+def _line(payload: bytes | None, headers: Headers, decoder: Decoder) -> str:
+    if payload is None or len(payload) > DECODED_BYTES:
+        return preview(payload, None, None, _LINE_CELLS)
+    decoded = decoder.decode(payload, headers)
+    reason = None if decoded.reason is None else str(decoded.reason)
+    if not decoded.readable or decoded.format in ("json", "text"):  # shown as it was spelt
+        return preview(payload, None, reason, _LINE_CELLS)
+    return preview(payload, decoded.json, reason, _LINE_CELLS)
 
 
 def read_record(session: Session, timeline: Timeline, place: Place) -> Record:

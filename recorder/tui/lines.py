@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from rich.style import Style
 from rich.text import Text
 
-from recorder.payloads.render import EMPTY, NULL, fit, one_line
-from recorder.query.pages import PREVIEW_BYTES, Row
+from recorder.payloads.render import EMPTY, NULL, fit
+from recorder.query.pages import Row
 from recorder.tui.jump import clock
 from recorder.window import format_time
 
@@ -82,11 +82,13 @@ def record_line(row: Row, layout: Layout, look: Look, *, scrolled: int, match: r
     line.append("  ")
     line.append(str(row.place.offset).rjust(layout.offset), look.muted)
     line.append("  ")
-    line.append(_padded(one_line(row.key, layout.key), layout.key), _payload_style(row.key, look, look.key))
+    line.append(
+        _padded(fit(row.key_line, layout.key), layout.key), _payload_style(row.key, row.key_line, look, look.key)
+    )
     line.append("  ")
-    whole = one_line(row.value, PREVIEW_BYTES * 2)
+    whole = row.value_line
     shown = whole[_start(whole, layout.value, scrolled, match) :]
-    line.append(fit(shown, layout.value), _payload_style(row.value, look, None))
+    line.append(fit(shown, layout.value), _payload_style(row.value, whole, look, None))
     if match is not None:
         for found in match.finditer(line.plain):
             line.stylize(look.match, *found.span())
@@ -107,10 +109,12 @@ def _start(text: str, width: int, scrolled: int, match: re.Pattern[str] | None) 
     return 0 if found is None or found.end() < width else max(0, found.start() - width // 3)
 
 
-def _payload_style(payload: bytes | None, look: Look, normal: Style | None) -> Style | None:
+def _payload_style(payload: bytes | None, line: str, look: Look, normal: Style | None) -> Style | None:
     if not payload:
         return look.muted
-    return look.binary if one_line(payload, 4).startswith("0x") and not payload.startswith(b"0x") else normal
+    if line.startswith("(") and not payload.startswith(b"("):  # the reason why it can't be read
+        return look.late
+    return look.binary if line.startswith("0x") and not payload.startswith(b"0x") else normal
 
 
 def _time(row: Row) -> str:

@@ -12,6 +12,8 @@ from textual.worker import get_current_worker
 
 from recorder.capture.schema import Record
 from recorder.errors import BlackboxError
+from recorder.payloads.codec import Decoded
+from recorder.payloads.formats import SIDES, Formats
 from recorder.query import InterruptedQueryError, Session
 from recorder.query.pages import Filter, Row, read_record, read_rows, search
 from recorder.query.results import Head, head
@@ -51,10 +53,12 @@ class RowsRead(Message):
 
 @dataclass
 class RecordRead(Message):
-    """One record, whole."""
+    """One record, whole, with its key and value decoded."""
 
     place: Place
     record: Record
+    key: Decoded
+    value: Decoded
 
 
 @dataclass
@@ -94,17 +98,26 @@ class Loader:
 
         self._run("search", work)
 
-    def rows(self, timeline: Timeline, generation: int, start: int, count: int) -> None:
+    def rows(self, timeline: Timeline, formats: Formats, generation: int, start: int, count: int) -> None:
         """Answers RowsRead."""
         self._run(
             "rows",
-            lambda: RowsRead(generation, start, read_rows(self._session, timeline, timeline.places(start, count))),
+            lambda: RowsRead(generation, start, self._rows(timeline, formats, start, count)),
             again=True,
         )
 
-    def record(self, timeline: Timeline, place: Place) -> None:
+    def record(self, timeline: Timeline, formats: Formats, place: Place) -> None:
         """Answers RecordRead."""
-        self._run("record", lambda: RecordRead(place, read_record(self._session, timeline, place)), again=True)
+
+        def work() -> Message:
+            record = read_record(self._session, timeline, place)
+            key, value = (
+                formats.decoder(record.topic, side).decode(payload, record.headers)
+                for side, payload in zip(SIDES, (record.key, record.value), strict=True)
+            )
+            return RecordRead(place, record, key, value)
+
+        self._run("record", work, again=True)
 
     def query(self, sql: str, limit: int) -> None:
         """Answers Answered."""
@@ -118,6 +131,9 @@ class Loader:
     def interrupt(self) -> None:
         """Stop what DuckDB is doing; what is still wanted begins again by itself."""
         self._session.interrupt()
+
+    def _rows(self, timeline: Timeline, formats: Formats, start: int, count: int) -> list[Row]:
+        return read_rows(self._session, timeline, timeline.places(start, count), formats)
 
     def _run(self, group: str, work: Callable[[], Message], *, again: bool = False) -> None:
         def attempt() -> None:

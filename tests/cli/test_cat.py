@@ -55,16 +55,16 @@ def test_payloads_are_their_values(capsys: pytest.CaptureFixture[str], capture: 
     assert orders[1]["value"]["placed"] == "2026-11-03T14:02:00.000Z"
     assert orders[1]["headers"] == [["h", {"base64": "/w=="}], ["h", None]]
     assert orders[4]["value"] is None
-    assert "value_error" not in orders[0] | orders[1] | orders[4]
+    assert "value_reason" not in orders[0] | orders[1] | orders[4]
 
 
 def test_what_is_not_decoded_stands_there_with_its_reason(capsys: pytest.CaptureFixture[str], capture: Capture) -> None:
     ran = run(capsys, "cat", capture.root, "--format", "ndjson")
     by_place = {(row["topic"], row["offset"]): row for row in objects(ran.out)}
-    assert by_place["orders", 2]["value_error"] == "truncated"
-    assert by_place["orders", 3]["value_error"] == "unknown schema id"
+    assert by_place["orders", 2]["value_reason"] == "truncated"
+    assert by_place["orders", 3]["value_reason"] == "unknown schema id"
     assert by_place["orders", 3]["value"] == {"base64": "AAAAAGNhYmM="}
-    assert (by_place["notes", 2]["value"], by_place["notes", 2]["value_error"]) == ('{"cut', "malformed")
+    assert (by_place["notes", 2]["value"], by_place["notes", 2]["value_reason"]) == ('{"cut', "malformed")
     assert by_place["notes", 1]["key"] == {"base64": "/g=="}
     assert (by_place["notes", 0]["key"], by_place["notes", 1]["value"]) == ("", "")
     assert ran.err.splitlines() == [
@@ -84,7 +84,7 @@ def test_every_form_tells_the_same(capsys: pytest.CaptureFixture[str], capture: 
     cells = list(csv.DictReader(io.StringIO(run(capsys, "cat", capture.root, "--format", "csv").out, newline="")))
     for cell, row in zip(cells, objects(lines), strict=True):
         value = row["value"]
-        assert cell["value_error"] == row.get("value_error", "")
+        assert cell["value_reason"] == row.get("value_reason", "")
         if isinstance(value, dict):
             assert json.loads(cell["value"]) == value
         else:
@@ -108,7 +108,7 @@ def test_a_person_knows_better(capsys: pytest.CaptureFixture[str], capture: Capt
     by_place = {(row["topic"], row["offset"]): row for row in rows}
     assert by_place["orders", 0]["key"] == {"base64": "AAAAAAAAAAE="}
     assert by_place["notes", 0]["value"] == '{\n  "n": 1.10,\r\n  "n": 2}'
-    assert (by_place["notes", 1]["key"], by_place["notes", 1]["key_error"]) == ({"base64": "/g=="}, "invalid utf-8")
+    assert (by_place["notes", 1]["key"], by_place["notes", 1]["key_reason"]) == ({"base64": "/g=="}, "invalid utf-8")
     ran = run(capsys, "cat", capture.root, "--value-format", "orders=avrow")
     assert (ran.code, "'avrow' is no format" in ran.sentence()) == (2, True)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from recorder.payloads.formats import Formats
 from recorder.query import Session
 from recorder.query.pages import PREVIEW_BYTES, Filter, read_record, read_rows, search
 from recorder.query.timeline import Timeline, read_timeline
@@ -35,7 +36,7 @@ def timeline(session: Session) -> Timeline:
 
 
 def test_a_page_has_previews_in_order(session: Session, timeline: Timeline) -> None:
-    rows = read_rows(session, timeline, timeline.places(0, 10))
+    rows = read_rows(session, timeline, timeline.places(0, 10), Formats(session.capture))
     assert [(row.topic, row.partition, row.place.offset, row.timestamp_ms) for row in rows] == [
         ("orders", 0, 0, T0),
         ("orders", 1, 0, T0 + 1),
@@ -90,5 +91,5 @@ def test_filtered_pages_read_scattered_rows(tmp_path: Path) -> None:
     with Session(make_capture(tmp_path / "c", records, segment_records=20)) as session:
         timeline = read_timeline(session.capture)
         found = search(session, timeline, Filter(key=b"k3"))
-        rows = read_rows(session, found, found.places(10, 20))
+        rows = read_rows(session, found, found.places(10, 20), Formats(session.capture))
         assert [row.value for row in rows] == [f"v{i}".encode() for i in range(500) if i % 7 == 3][10:30]

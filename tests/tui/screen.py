@@ -9,6 +9,7 @@ from time import monotonic
 from textual.pilot import Pilot
 
 from recorder.capture.reader import Capture
+from recorder.payloads.formats import Formats
 from recorder.query import Session
 from recorder.tui.app import InspectApp
 
@@ -57,6 +58,6 @@ _KEYS = {" ": "space", "\n": "enter", "/": "slash"}
 async def inspecting(capture: Capture, size: tuple[int, int] = SIZE) -> AsyncIterator[Terminal]:
     """`blackbox inspect` on a screen of that size."""
     with Session(capture) as session:
-        app = InspectApp(session, "incident")
+        app = InspectApp(session, "incident", Formats(capture))
         async with app.run_test(size=size) as pilot:
             yield Terminal(app, pilot)

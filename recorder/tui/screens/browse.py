@@ -14,9 +14,8 @@ from textual.screen import Screen
 from textual.widgets import Footer
 from textual.worker import Worker, WorkerState
 
-from recorder.capture.schema import Record
 from recorder.errors import UsageError
-from recorder.payloads.render import pretty
+from recorder.payloads.formats import Formats
 from recorder.query import Session
 from recorder.query.pages import Filter
 from recorder.query.timeline import Place, Timeline
@@ -26,7 +25,7 @@ from recorder.tui.loading import Failed, Finding, Loader, RecordRead, RowsRead, 
 from recorder.tui.moves import to_dead_letter, to_slice
 from recorder.tui.screens.help import HelpScreen
 from recorder.tui.screens.sql import Chosen, SqlScreen
-from recorder.tui.widgets.detail import Detail
+from recorder.tui.widgets.detail import Detail, Found
 from recorder.tui.widgets.heading import Heading
 from recorder.tui.widgets.prompt import Prompt
 from recorder.tui.widgets.records import RecordTable
@@ -57,6 +56,7 @@ class BrowseScreen(Screen[None]):
         ),
         Binding("n", "step(1)", "Next record", show=False, id="browse.next"),
         Binding("p", "step(-1)", "Previous record", show=False, id="browse.previous"),
+        Binding("x", "raw", "Bytes / decoded", show=False, id="browse.raw"),
         Binding("y", "copy", "Copy value", show=False, id="browse.copy"),
         Binding("s,semicolon", "sql", "SQL", key_display="s", id="browse.sql"),
         Binding("escape", "back", "Back", id="browse.back"),
@@ -67,10 +67,11 @@ class BrowseScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
 
-    def __init__(self, session: Session, name: str) -> None:
+    def __init__(self, session: Session, name: str, formats: Formats) -> None:
         super().__init__()
         self._session = session
         self._capture_name = name
+        self._formats = formats
         self._load = Loader(self, session)
         self._topics = [topic.name for topic in session.capture.manifest.topics]
         self._everything = Timeline(())
@@ -78,7 +79,7 @@ class BrowseScreen(Screen[None]):
         self._kept = Timeline(())  # what the topics leave of that: the table's rows
         self._wanted = Filter()
         self._searching = False
-        self._record: tuple[Place, Record] | None = None
+        self._record: RecordRead | None = None
         self._latest: Place | None = None  # where the cursor was before a filter left nothing
         self._sql: str | None = None
 
@@ -99,7 +100,7 @@ class BrowseScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one(TopicList).border_title = "topics"
-        self.query_one(Detail).show(None, None, None)
+        self.query_one(Detail).show(None)
         self.query_one(Status).say("reading the timeline…")
         self._load.timeline()
 
@@ -125,8 +126,9 @@ class BrowseScreen(Screen[None]):
 
     def on_record_read(self, message: RecordRead) -> None:
         if message.place == self._place():
-            self._record = message.place, message.record
-            self.query_one(Detail).show(message.record, message.place.effective_ms, self._match)
+            self._record = message
+            found = Found(message.record, message.place.effective_ms, message.key, message.value)
+            self.query_one(Detail).show(found, self._match)
 
     def on_failed(self, message: Failed) -> None:
         self._searching = self._searching and message.group != "search"
@@ -140,7 +142,7 @@ class BrowseScreen(Screen[None]):
     # What widgets ask for -----------------------------------------------------------------------------------------
 
     def on_record_table_wanted(self, message: RecordTable.Wanted) -> None:
-        self._load.rows(self._kept, message.generation, message.start, message.count)
+        self._load.rows(self._kept, self._formats, message.generation, message.start, message.count)
 
     def on_record_table_moved(self) -> None:
         place = self._place()
@@ -148,9 +150,9 @@ class BrowseScreen(Screen[None]):
         self.query_one(TimeStrip).point(None if place is None else place.effective_ms)
         self._latest = place or self._latest
         if place is None:
-            self.query_one(Detail).show(None, None, None)
-        elif self._record is None or self._record[0] != place:
-            self._load.record(self._kept, place)
+            self.query_one(Detail).show(None)
+        elif self._record is None or self._record.place != place:
+            self._load.record(self._kept, self._formats, place)
 
     def on_record_table_opened(self) -> None:
         if len(self._kept):
@@ -206,10 +208,10 @@ class BrowseScreen(Screen[None]):
         """Every record with this record's key, in all topics; again: no longer."""
         if self._wanted.key is not None:
             self._look_for(replace(self._wanted, key=None))
-        elif self._record is None or self._record[0] != self._place() or self._record[1].key is None:
+        elif self._record is None or self._record.place != self._place() or self._record.record.key is None:
             self.query_one(Status).complain("This record has no key to follow.")
         else:
-            self._look_for(Filter(key=self._record[1].key))
+            self._look_for(Filter(key=self._record.record.key))
 
     def action_dead_letter(self, direction: int) -> None:
         place = self._place()
@@ -229,8 +231,12 @@ class BrowseScreen(Screen[None]):
 
     def action_copy(self) -> None:
         if self._record is not None:
-            self.app.copy_to_clipboard(pretty(self._record[1].value))
-            self.query_one(Status).say("The value is in the clipboard.")
+            self.app.copy_to_clipboard(self.query_one(Detail).value_text)
+            self.query_one(Status).say("The value is in the clipboard, as it is shown.")
+
+    def action_raw(self) -> None:
+        """Keys and values as bytes; again: decoded."""
+        self.query_one(Detail).toggle_raw()
 
     def action_sql(self) -> None:
         screen = SqlScreen(self._session, self._sql)
