@@ -19,6 +19,7 @@ from recorder.cli.options import (
     Patterns,
     To,
     Topics,
+    Where,
     Zone,
 )
 from recorder.cli.output import Format, complain, emit, emit_object, progress, say
@@ -42,15 +43,7 @@ def cut(
     from_: From = None,
     to: To = None,
     tz: Zone = None,
-    where: Annotated[
-        str | None,
-        typer.Option(
-            "--where",
-            metavar="SQL",
-            help="Only records for which this holds, as in 'blackbox sql'.",
-            show_default=False,
-        ),
-    ] = None,
+    where: Where = None,
     sample: Annotated[
         str | None,
         typer.Option(

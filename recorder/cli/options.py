@@ -129,6 +129,12 @@ FormatsFile = Annotated[
     ),
 ]
 OutputFormat = Annotated[Format, typer.Option("--format", help="How to write the result.")]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--where", metavar="SQL", help="Only records for which this holds, as in 'blackbox sql'.", show_default=False
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option(

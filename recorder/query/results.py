@@ -87,7 +87,7 @@ def json_text(result: Result) -> Iterator[str]:
     yield "]" if opening == "," else "[]"
 
 
-def _write_parquet(result: Result, file: BinaryIO) -> None:
+def write_parquet(result: Result, file: BinaryIO) -> None:
     """Parquet (zstd) with the result's own types."""
     with pq.ParquetWriter(file, result.schema, compression="zstd") as writer:
         waiting: list[pa.RecordBatch] = []
@@ -110,7 +110,7 @@ def _write_text(form: Callable[[Result], Iterator[str]]) -> Callable[[Result, Bi
 
 
 _WRITERS: dict[str, Callable[[Result, BinaryIO], None]] = {
-    ".parquet": _write_parquet,
+    ".parquet": write_parquet,
     ".csv": _write_text(csv_text),
     ".json": _write_text(json_text),
     ".ndjson": _write_text(ndjson_text),
