@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recorder.cli.options import CapturePath, OutputFormat
-from recorder.cli.output import Format, complain, emit, emit_lines, emit_text, say
+from recorder.cli.options import OutputFormat
+from recorder.cli.output import Format, complain, emit, emit_lines, emit_text, progress, say
 from recorder.errors import UsageError
 
+if TYPE_CHECKING:
+    from recorder.capture.reader import Capture
+    from recorder.query import Session
+
 ROWS_SHOWN = 1_000
+_NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)", re.DOTALL)
+_TAKEN = ("memory", "system", "temp", "main", "topics", "topics_raw")
 
 
 def sql(
-    capture: CapturePath,
-    statement: Annotated[
-        str | None,
-        typer.Argument(metavar="SQL", help="One statement that reads; '-' reads it from stdin.", show_default=False),
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CAPTURE… SQL",
+            help="A capture, or several as NAME=CAPTURE, and one statement that reads; '-' reads it from stdin.",
+            show_default=False,
+        ),
     ] = None,
     file: Annotated[
         Path | None, typer.Option("-f", "--file", metavar="FILE", help="Read the statement from a file.")
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--param", metavar="NAME=VALUE", help="Fills $NAME in the statement, as text; may repeat."),
     ] = None,
     form: OutputFormat = Format.TABLE,
     output: Annotated[
@@ -38,27 +52,55 @@ def sql(
             "--limit", metavar="N", min=0, help=f"At most N rows; 0: all. A table shows {ROWS_SHOWN} if not told."
         ),
     ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show how the statement would be run.")] = False,
+    listing: Annotated[bool, typer.Option("--list", help="Show the views and macros there are.")] = False,
+    clear_cache: Annotated[
+        bool, typer.Option("--clear-cache", help="Remove what queries decoded from your cache directory, and end.")
+    ] = False,
 ) -> None:
-    """Ask a capture anything, in SQL: the view `records`, and one view per topic.
+    """Ask captures anything, in SQL: the view `records`, one typed view per topic, and what --list shows.
 
-    Columns: topic, partition, "offset", timestamp, timestamp_ms, timestamp_type, key, value, value_json, headers,
-    key_bytes, value_bytes, leader_epoch. Text is NULL where the bytes are not UTF-8.
+    Columns: topic, partition, "offset", timestamp, timestamp_ms, timestamp_type, key, value, key_json, value_json,
+    headers, key_bytes, value_bytes, leader_epoch, key_reason, value_reason (why there is no JSON), and in a topic's
+    view one for each member of its schemas, or of its JSON. Of several captures, names begin with the capture's.
+
+    What a query decodes much of is kept in your cache directory (~/.cache/kafka-blackbox, or $BLACKBOX_CACHE_DIR), as
+    sensitive as the capture: only you can read it, --clear-cache removes it.
 
     Example: blackbox sql incident/ 'SELECT topic, count(*) FROM records GROUP BY ALL'
 
-    Example: blackbox sql incident/ 'SELECT key, value_json->>'"'"'$.error'"'"' FROM "payments.dlq"' -o failed.csv
+    Example: blackbox sql before=incident/ after=replayed/ 'SELECT count(*) FROM before.records' -o n.csv
     """
-    from recorder.capture.reader import open_capture
-    from recorder.query import Session
     from recorder.query.results import check_output, csv_text, export, first, head, json_text, ndjson_text
 
+    if clear_cache:
+        from recorder.query.cache import clear
+
+        say(f"{clear():,} bytes of decoded records removed.")
+        return
     # A DuckDB at work does not hear a signal, Python does: ended by SIGTERM, it still tidies up, as by Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    text = _statement(statement, file)
-    opened = open_capture(capture)
+    places, rest = _places(words or [])
+    if listing:
+        _list(places, rest, form)
+        return
+    text = _statement(rest, file)
+    opened = _open(places)
     if output is not None:
-        check_output(output, capture=opened.root)
-    with Session(opened) as session, session.stream(text) as result:
+        for capture in opened.values():
+            check_output(output, capture=capture.root)
+    few = output is None and (limit or form is Format.TABLE)
+    with (
+        _session(opened) as session,
+        progress("decoding") as bar,
+        session.stream(
+            f"explain {text}" if explain else text,
+            _parameters(parameters or []),
+            few=bool(few) and limit != 0,
+            progress=lambda done, total: bar.show(completed=done, total=total),
+        ) as result,
+    ):
+        bar.show(completed=1, total=1)
         if output is not None:
             count = export(first(result, limit), output)
             say(f"{count:,} rows written to {output}")
@@ -75,13 +117,68 @@ def sql(
             emit_lines(as_text(first(result, limit)))
 
 
-def _statement(statement: str | None, file: Path | None) -> str:
-    if (statement is None) == (file is None):
+def _places(words: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Captures by their names (one alone has none), and the words that follow."""
+    if words and (Path(words[0]).exists() or not _NAMED.match(words[0])):
+        return {"": words[0]}, words[1:]
+    named: dict[str, str] = {}
+    for at, word in enumerate(words):
+        found = _NAMED.match(word)
+        if found is None or " " in word:
+            return named, words[at:]
+        if found[1].lower() in (*map(str.lower, named), *_TAKEN):
+            raise UsageError(f"{word}: the name {found[1]} is taken, choose another one.")
+        named[found[1]] = found[2]
+    return named, []
+
+
+def _open(places: dict[str, str]) -> dict[str, Capture]:
+    from recorder.capture.reader import open_capture
+
+    if not places:
+        raise UsageError("Name a capture: blackbox sql CAPTURE 'SELECT …', or several: before=CAPTURE after=CAPTURE.")
+    return {name: open_capture(place) for name, place in places.items()}
+
+
+def _session(opened: dict[str, Capture]) -> Session:
+    from recorder.query import Session
+
+    return Session(opened.get("", opened))
+
+
+def _list(places: dict[str, str], rest: list[str], form: Format) -> None:
+    from recorder.query.canned import CANNED
+
+    if rest:
+        raise UsageError("--list takes captures and no statement.")
+    rows = [["records", "all records, whatever their topic", "SELECT topic, count(*) FROM records GROUP BY ALL"]]
+    if places:
+        for capture in _open(places).values():
+            rows += [
+                [f'"{topic.name}"', f"{topic.records:,} records, typed", f'FROM "{topic.name}" LIMIT 5']
+                for topic in capture.manifest.topics
+            ]
+    for canned in CANNED:
+        signature = f"{canned.name}({canned.parameters})" if canned.parameters else canned.name
+        rows.append([signature.replace("of_topic", "topic"), canned.says, canned.example])
+    emit(["name", "what", "example"], rows, form)
+
+
+def _parameters(given: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    for name, equals, _ in pairs:
+        if not equals or not name.isidentifier():
+            raise UsageError(f"--param {name}{equals}: write NAME=VALUE, for $NAME in the statement.")
+    return {name: value for name, _, value in pairs}
+
+
+def _statement(rest: list[str], file: Path | None) -> str:
+    if len(rest) != (file is None):
         raise UsageError("Give one SQL statement: as an argument, as '-' for stdin, or with -f FILE.")
     try:
         if file is not None:
             return file.read_text(encoding="utf-8")
-        return sys.stdin.read() if statement == "-" else str(statement)
+        return sys.stdin.read() if rest[0] == "-" else rest[0]
     except OSError as error:
         raise UsageError(f"Can't read {file}: {error.strerror}.") from None
     except UnicodeDecodeError:

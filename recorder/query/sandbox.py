@@ -21,13 +21,14 @@ from recorder.capture.locations import ObjectPath
 from recorder.capture.reader import Capture
 from recorder.errors import BlackboxError, CaptureError
 from recorder.payloads.choices import Choices
+from recorder.query.canned import NAMES
+from recorder.query.canned import statements as canned_statements
 from recorder.query.catalog import CaptureViews
 from recorder.query.preparing import Preparation
 from recorder.query.views import MACROS, all_paths, literals, quoted
 
 MAIN = "memory"
 """The database of a capture that stands alone: its views need no prefix."""
-RESERVED: tuple[str, ...] = ()
 MEMORY_LIMIT = "1GiB"
 """For DuckDB's own buffers; larger sorts and groups go to disk."""
 
@@ -74,13 +75,15 @@ def open_sandbox(
             if name != MAIN:
                 connection.execute(f"attach ':memory:' as {quoted(name)}")
             chosen = [topic.name for topic in capture.manifest.topics if choices.of(topic.name, "value") is not None]
-            views.append(CaptureViews(capture, number, name, root, RESERVED, chosen))
+            views.append(CaptureViews(capture, number, name, root, NAMES, chosen))
             paths += all_paths(capture.manifest.topics, root)
         preparation = Preparation(connection, views, choices, shelf)
         for macro in MACROS:
             connection.execute(macro)
         for view in views:
             for statement in view.base():
+                connection.execute(statement)
+            for statement in canned_statements(view.capture.manifest, view.catalog, view.number):
                 connection.execute(statement)
         if paths:
             connection.execute(f"set allowed_paths = {literals(paths)}")

@@ -69,6 +69,18 @@ def test_wrong_sql_is_a_usage_error_with_the_place(capture: Capture) -> None:
     assert blackbox(capture.root).returncode == 2
 
 
+def test_parameters_plans_lists_and_several_captures(capture: Capture) -> None:
+    sql = "SELECT i FROM orders WHERE key = $key"
+    assert json.loads(blackbox(capture.root, sql, "--param", "key=k7", "--format", "json").stdout) == [{"i": 7}]
+    assert "READ_PARQUET" in blackbox(capture.root, sql, "--param", "key=k7", "--explain").stdout
+    assert "state_at(topic, instant)" in blackbox(capture.root, "--list").stdout
+    both = "SELECT count(*) AS n FROM a.orders JOIN b.orders USING (key)"
+    done = blackbox(f"a={capture.root}", f"b={capture.root}", both, "--format", "json")
+    assert (json.loads(done.stdout), done.stderr) == ([{"n": 1_500}], "")
+    assert blackbox(capture.root, sql, "--param", "key").returncode == 2
+    assert blackbox(f"a={capture.root}", f"A={capture.root}", both).returncode == 2
+
+
 @pytest.mark.parametrize("form", ["ndjson", "json", "csv", "table"])
 def test_a_reader_that_leaves_is_no_error(capture: Capture, form: str) -> None:
     sql = "SELECT repeat('x', 1000) FROM range(100000)"
