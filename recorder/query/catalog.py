@@ -35,7 +35,7 @@ from recorder.query.views import (
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A topic's typed columns: SQL over `base`, which has the columns of `records` and the structs `k` and `v`."""
+    """A topic's typed columns: SQL over `base`: the columns of `records`, the structs `k` and `v`, the text `j`."""
 
     columns: Mapping[str, str]
     structs: tuple[str, ...] = ()
@@ -152,6 +152,7 @@ class CaptureViews:
             if struct in typed.structs:
                 function = typed_function(self.number, index, side)
                 inner[struct] = f"raw.{struct}" if paths is not None else f"{function}(raw.{side}, raw.headers)"
+        inner["j"] = "try(decode(raw.value))"
         source = source_of(segment_paths([topic], self.root) if paths is None else paths, topic.records)
         return select({**shown, **typed.columns}, f"({select(inner, source)}) as base")
 

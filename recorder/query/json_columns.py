@@ -31,7 +31,7 @@ def infer(connection: duckdb.DuckDBPyConnection, texts: list[str]) -> dict[str, 
 
 
 def columns_of(structure: dict[str, Any], document: str) -> dict[str, str]:
-    """Name to SQL expression over the JSON expression `document`."""
+    """Name to SQL expression over the text `document`, null where that is not JSON."""
     return {name: _column(name, inner, document) for name, inner in structure.items()}
 
 
@@ -40,12 +40,12 @@ def _column(name: str, structure: Any, document: str) -> str:
     pointer = literal("/" + name.replace("~", "~0").replace("/", "~1"))
     if isinstance(structure, str):
         if structure in ("JSON", "NULL"):
-            return f"json_extract({document}, {pointer})"
-        return _scalar(structure, f"json_extract_string({document}, {pointer})")
+            return f"try(json_extract({document}, {pointer}))"
+        return _scalar(structure, f"try(json_extract_string({document}, {pointer}))")
     if not _spellable(structure):
-        return f"json_extract({document}, {pointer})"
+        return f"try(json_extract({document}, {pointer}))"
     texts = msgspec.json.encode(_texts(structure)).decode()
-    return _nested(structure, f"json_transform(json_extract({document}, {pointer}), {literal(texts)})", 0)
+    return _nested(structure, f"try(json_transform(json_extract({document}, {pointer}), {literal(texts)}))", 0)
 
 
 def _scalar(kind: str, text: str) -> str:

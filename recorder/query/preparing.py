@@ -275,7 +275,8 @@ class Preparation:
 
         values = sample_of(source.views.capture, source.views.topics[index]).values
         texts = [value.decode(errors="replace") for value in values if value and value[:1] == b"{"]
-        found = columns_of(infer(self._connection.cursor(), texts), "base.value_json")
+        found = columns_of(infer(self._connection.cursor(), texts), "base.j")
+        # Straight from the text: it is parsed once, and what is not JSON has no columns.
         return {_name(name, "value", taken): expression for name, expression in found.items()}
 
 

@@ -73,6 +73,12 @@ def test_what_serializers_wrote_is_read_back_offline(
     assert _record(kafka, capture, avro, plain, "--schema-registry", registry.url) == 0
     opened = open_capture(capture)
     assert not failed(verify(capture))
+    asked = opened.sql(f'SELECT id, price.amount AS amount, note FROM "{avro}" ORDER BY "offset"').to_pylist()
+    assert [(row["id"], str(row["amount"]), row["note"]) for row in asked] == [
+        (value["id"], str(value["price"]["amount"]), value.get("note")) for topic, value in written if topic == avro
+    ]
+    assert opened.sql(f'SELECT id, cents FROM "{plain}"').to_pylist() == [{"id": "r-1", "cents": 1250}]
+    assert opened.sql("SELECT count(*) AS n FROM records WHERE value_json IS NULL").to_pylist() == [{"n": 0}]
     codecs = Codecs(book_of(opened))
     for topic in (avro, plain):
         decoder = Decoder(codecs, topic, "value")
