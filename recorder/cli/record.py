@@ -19,7 +19,7 @@ from recorder.cli.options import (
     Topics,
     Zone,
 )
-from recorder.cli.output import Format, complain, emit_object, progress, say
+from recorder.cli.output import VERBOSITY, Format, complain, emit_object, progress, say
 from recorder.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -213,6 +213,7 @@ def record(
 
         def show(now: recording.Progress) -> None:
             bar.show(completed=now.offsets, total=now.total, note=now.words)
+            _tell_load(now)
 
         if isinstance(place, Path):
             manifest = recording.record(connection, request, place, progress=show, stop=stop)
@@ -237,6 +238,7 @@ def _resume(
 
         def show(now: Progress) -> None:
             bar.show(completed=now.offsets, total=now.total, note=now.words)
+            _tell_load(now)
 
         command = ("blackbox", *sys.argv[1:])
         if isinstance(place, Path):
@@ -261,6 +263,11 @@ def _only_connection_flags(context: typer.Context) -> None:
         source = context.get_parameter_source(name)
         if name not in allowed and source is not None and source.name == "COMMANDLINE":
             raise UsageError("--resume goes on with what was asked for then: give only connection flags with it.")
+
+
+def _tell_load(now: Progress) -> None:
+    if VERBOSITY.verbose and now.load.fetches:
+        say(f"The brokers sent {now.load}")
 
 
 def _report(manifest: Manifest, place: Location, form: Format) -> None:

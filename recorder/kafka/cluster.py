@@ -20,7 +20,7 @@ ANSWER_SECONDS = 5.0
 class Patience:
     """How long a question may wait for a partition's leader, who hears of it meanwhile, and whether that goes on."""
 
-    seconds: float = ANSWER_SECONDS
+    seconds: float = 3 * ANSWER_SECONDS
     tell: Callable[[str], object] = lambda _words: None
     stopped: Callable[[], bool] = lambda: False
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import wait
-from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
@@ -20,6 +19,8 @@ NOTHING_THAT_LATE = -1
 
 _TURN_SECONDS = 0.25
 _PASSING = {
+    # A leader that is away or moves: another try may do better.
+    KafkaError._NOENT,  # no leader at all was found
     KafkaError._TRANSPORT,
     KafkaError._TIMED_OUT,
     KafkaError._ALL_BROKERS_DOWN,
@@ -67,29 +68,33 @@ def _ask(
     answers: dict[Place, int] = {}
     patience = patience or cluster.patience
     began = time.monotonic()
+    gone: dict[Place, KafkaException] = {}
     while questions:
         found, errors = _ask_once(cluster, questions)
         answers |= found
         waited = time.monotonic() - began
-        lasting = [place for place, error in errors.items() if _passes(error)]
-        if errors and not (lasting and waited < patience.seconds and not patience.stopped()):
-            if partial:
-                break
-            (topic, partition), error = next(iter(errors.items()))
-            raise cluster.connection.unavailable(error, f"look up offsets of {topic}/{partition}") from error
-        if errors:
+        lasting = [place for place, error in errors.items() if error.args[0].code() in _PASSING]
+        if lasting and waited < patience.seconds and not patience.stopped():
             topic, partition = lasting[0]
             others = f" and {len(lasting) - 1} more" if len(lasting) > 1 else ""
-            patience.tell(f"waiting for a leader of {topic}/{partition}{others} for {waited:.0f} s")
-            _learn_leaders(cluster)
-        questions = {place: questions[place] for place in errors}
+            if waited >= 1:
+                patience.tell(f"waiting for a leader of {topic}/{partition}{others} for {waited:.0f} s")
+            topics = _learn_leaders(cluster)
+            lasting = [place for place in lasting if topics is None or place[0] in topics]
+        else:
+            lasting = []
+        gone |= {place: errors[place] for place in errors.keys() - lasting}
+        questions = {place: questions[place] for place in lasting}
+        if gone and not partial:
+            (topic, partition), error = next(iter(gone.items()))
+            raise cluster.connection.unavailable(error, f"look up offsets of {topic}/{partition}") from error
     return answers
 
 
 def _ask_once(cluster: Cluster, questions: Mapping[Place, Any]) -> tuple[dict[Place, int], dict[Place, KafkaException]]:
     request = {TopicPartition(topic, partition): spec for (topic, partition), spec in questions.items()}
     futures = cluster.admin.list_offsets(
-        request, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ANSWER_SECONDS * 3
+        request, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ANSWER_SECONDS
     )
     while wait(futures.values(), _TURN_SECONDS).not_done and not cluster.patience.stopped():
         pass
@@ -105,14 +110,12 @@ def _ask_once(cluster: Cluster, questions: Mapping[Place, Any]) -> tuple[dict[Pl
     return answers, errors
 
 
-def _passes(error: KafkaException) -> bool:
-    """A leader that is away or moves: another try may do better."""
-    return error.args[0].code() in _PASSING
-
-
-def _learn_leaders(cluster: Cluster) -> None:
-    """The client remembers leaders for minutes; being told anew is what makes the next try a better one."""
+def _learn_leaders(cluster: Cluster) -> Collection[str] | None:
+    """Have the client ask who leads, which it would remember for minutes; the topics there are, None if nobody says."""
     began = time.monotonic()
-    with suppress(KafkaException):
-        cluster.admin.list_topics(timeout=1.0)
-    time.sleep(max(0.0, _TURN_SECONDS - (time.monotonic() - began)))
+    try:
+        return [name for name, topic in cluster.admin.list_topics(timeout=1.0).topics.items() if topic.partitions]
+    except KafkaException:
+        return None
+    finally:
+        time.sleep(max(0.0, _TURN_SECONDS - (time.monotonic() - began)))

@@ -56,6 +56,9 @@ class Load:
     connections: int = 0
     """Opened, those that were lost included."""
 
+    def __str__(self) -> str:
+        return f"{self.bytes / 1e6:,.1f} MB in {self.fetches:,} fetches over {self.connections} connections"
+
 
 @dataclass(frozen=True, slots=True)
 class Pulse:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from recorder.capture.manifest import Note
-from recorder.kafka.statistics import Pulse
+from recorder.kafka.statistics import Load, Pulse
 from recorder.window import format_duration, format_time
 
 TELL_SECONDS = 3.0
@@ -45,6 +45,8 @@ class Outages:
         self._silences: dict[int, _Silences] = {}
         self._addresses: dict[int, str] = {}
         self._leading = 0
+        self.load = Load()
+        """What the brokers were asked so far."""
         self._last: Pulse | None = None
 
     def hear(self, pulse: Pulse) -> None:
@@ -52,6 +54,7 @@ class Outages:
         if pulse is self._last:
             return
         self._last = pulse
+        self.load = pulse.load
         self._addresses.update(pulse.addresses)
         self._leading = len(pulse.addresses)
         silent = {**pulse.silent, **({_NOBODY: 0.0} if pulse.leaderless else {})}

@@ -31,6 +31,7 @@ from recorder.kafka.fetching import (
     is_missing,
 )
 from recorder.kafka.offsets import Place, log_ends, log_starts
+from recorder.kafka.statistics import Load
 from recorder.recording.columns import to_batch
 from recorder.recording.growth import Growth
 from recorder.recording.journal import Sealed
@@ -88,6 +89,11 @@ class Reading:
     """Partitions whose log was cut below what was read, and when (monotonic seconds) to look again how far it goes."""
     _last_event: float = 0.0
     _outages: Outages = field(default_factory=Outages)
+
+    @property
+    def load(self) -> Load:
+        """What the brokers were asked so far."""
+        return self._outages.load
 
     def run(self, now_ms: Callable[[], int]) -> None:
         """Read until every partition is finished, its window is over, or `stopped`."""

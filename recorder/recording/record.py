@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from recorder.errors import BlackboxError, CaptureError
 from recorder.kafka.cluster import Cluster, Patience
 from recorder.kafka.connection import Connection
 from recorder.kafka.offsets import Place
+from recorder.kafka.statistics import Load
 from recorder.payloads.used import Uses
 from recorder.recording.aborted import find_aborted, undecided_notes
 from recorder.recording.checkpoint import Checkpoint, write_checkpoint
@@ -52,6 +53,8 @@ class Progress:
     records: int
     waiting: str = ""
     """Who keeps the recording waiting, if anybody does."""
+    load: Load = field(default_factory=Load)
+    """What the reading asked of the brokers, to the second; known at its end."""
 
     @property
     def words(self) -> str:
@@ -211,6 +214,7 @@ def _run(
             growth,
         )
         reading.run(_now_ms)
+        meter.end(reading.load)
     checkpoint = growth.checkpoint
     facts, plan = checkpoint.facts, checkpoint.plan
     interrupted = stop.is_set() and not checkpoint.live
@@ -287,9 +291,14 @@ class _Meter:
         self._passed = 0
         self._told = 0.0
         self._waiting = ""
+        self._load = Load()
 
     def tell(self, waiting: str) -> None:
         self._waiting = waiting
+        self.advance(0)
+
+    def end(self, load: Load) -> None:
+        self._load, self._told = load, 0.0
         self.advance(0)
 
     def advance(self, offsets: int) -> None:
@@ -299,9 +308,8 @@ class _Meter:
         now = time.monotonic()
         if self._progress and now - self._told >= PROGRESS_SECONDS:
             self._told = now
-            self._progress(
-                Progress(self._passed, self._total, sum(tape.records for tape in self._tapes.values()), self._waiting)
-            )
+            records = sum(tape.records for tape in self._tapes.values())
+            self._progress(Progress(self._passed, self._total, records, self._waiting, self._load))
 
 
 def _now_ms() -> int:

@@ -15,13 +15,15 @@ from recorder.capture.selection import compile_pattern
 from recorder.errors import UsageError
 from recorder.kafka.connection import Connection, connect
 from recorder.query.condition import Condition
+from recorder.recording.throttle import parse_megabits
 from recorder.watching.triggers import Called, Dropped, OnRecords, Trigger, Way, parse_rate
 from recorder.window import parse_duration
 
 T = TypeVar("T")
 
 _FIELDS = (
-    "kafka", "topics", "before", "after", "settle", "out", "state", "socket", "daily_cap", "triggers", "scrub", "http",
+    "kafka", "topics", "before", "after", "settle", "out", "state", "socket", "daily_cap", "max_mbps",
+    "triggers", "scrub", "http",
 )  # fmt: skip
 _WAYS: tuple[Way, ...] = ("command", "http", "signal")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -64,6 +66,8 @@ class Settings:
     socket: Path | None
     """Where `blackbox trigger` reaches the watcher; None: where it looks by itself."""
     daily_cap: int
+    max_bytes_per_second: float | None
+    """A cap on how fast a capture's keys and values are read; from max_mbps."""
     triggers: tuple[Trigger, ...]
     scrub: Scrubbing | None
     http: Http | None
@@ -109,6 +113,7 @@ def _settings(root: Tree, file: Path, env: Mapping[str, str]) -> Settings:
         state=_path(fields["state"], base) if "state" in fields else out / ".watch",
         socket=_path(fields["socket"], base) if "socket" in fields else None,
         daily_cap=_cap(fields["daily_cap"]) if "daily_cap" in fields else 20,
+        max_bytes_per_second=_megabits(fields["max_mbps"]) if "max_mbps" in fields else None,
         triggers=_triggers(fields["triggers"], base, before + after, http),
         scrub=_scrub(fields["scrub"], base) if "scrub" in fields else None,
         http=http,
@@ -206,6 +211,13 @@ def _cap(tree: Tree) -> int:
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         tree.fail("daily_cap must be a whole number from 1 on.")
     return number
+
+
+def _megabits(tree: Tree) -> float | None:
+    number = tree.scalar("max_mbps")
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < float("inf"):
+        tree.fail("max_mbps must be a number of megabits per second, for example 80.")
+    return parse_megabits(number)
 
 
 def _duration(fields: Mapping[str, Tree], name: str, default: str) -> int:

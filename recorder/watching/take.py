@@ -76,6 +76,7 @@ def request_of(settings: Settings, pending: Pending) -> Request:
         names=settings.names,
         patterns=settings.patterns,
         excludes=settings.excludes,
+        max_bytes_per_second=settings.max_bytes_per_second,
         from_text=f"{format_duration(settings.before_ms)} before {at}",
         to_text=f"{format_duration(settings.after_ms)} after {at}",
         command=("blackbox", "watch", settings.file.name),

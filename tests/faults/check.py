@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -70,6 +71,10 @@ class Recorder:
             raise AssertionError(f"the recorder did not end; its terminal says: {self.text[-2_000:]}") from None
         self._reader.join(10)
         return self._process.returncode
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
 
     def kill(self) -> None:
         if self.running:

@@ -24,7 +24,7 @@ def settings(
     return Settings(
         file=root / "watch.yaml", connection=connect("localhost:1"), names=("orders",), patterns=(), excludes=(),
         before_ms=900_000, after_ms=120_000, settle_ms=5_000, out=out, state=out / ".watch", socket=None,
-        daily_cap=daily_cap, triggers=tuple(triggers), scrub=None, http=http,
+        daily_cap=daily_cap, max_bytes_per_second=None, triggers=tuple(triggers), scrub=None, http=http,
     )  # fmt: skip
 
 

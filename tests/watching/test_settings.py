@@ -9,6 +9,8 @@ import pytest
 
 from recorder.errors import UsageError
 from recorder.watching.settings import Settings, load_settings
+from recorder.watching.state import Pending
+from recorder.watching.take import request_of
 from recorder.watching.triggers import Called, Dropped, OnRecords
 
 ENV = {"TOKEN": "0123456789abcdef"}
@@ -58,6 +60,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         state: place
         socket: here.sock
         daily_cap: 3
+        max_mbps: 8
         triggers:
           oncall: [command, http]
           drain: signal
@@ -72,6 +75,9 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
     assert found.connection.bootstrap == "broker:9092"
     assert (found.names, found.patterns, found.excludes) == (("orders",), (r"payments\..*",), (r".*\.metrics",))
     assert (found.before_ms, found.after_ms, found.settle_ms) == (600_000, 0, 500)
+    assert found.max_bytes_per_second == 1_000_000
+    pending = Pending(capture="c", trigger="oncall", at_ms=2, from_ms=1, to_ms=3)
+    assert request_of(found, pending).max_bytes_per_second == 1_000_000
     assert (found.out, found.state, found.socket) == (Path("/srv/captures"), tmp_path / "place", tmp_path / "here.sock")
     assert found.triggers == (
         Called("oncall", frozenset({"command", "http"})),
@@ -103,6 +109,7 @@ def test_the_cluster_may_come_from_the_environment(tmp_path: Path) -> None:
         ("out:", "before: 0\nafter: 0\nout:", "the window is empty"),
         ("out:", "daily_cap: 0\nout:", "watch.yaml:3: daily_cap must be a whole number from 1 on"),
         ("out:", "daily_cap: true\nout:", "watch.yaml:3: daily_cap must be a whole number from 1 on"),
+        ("out:", "max_mbps: 0\nout:", "watch.yaml:3: max_mbps must be a number of megabits per second"),
         ("command", "comand", "watch.yaml:5: unknown way to trigger 'comand'. Did you mean 'command'?"),
         ("oncall", "../oncall", "watch.yaml:5: '../oncall' can't name a capture"),
         ("oncall: command", "oncall: command\n  oncall: http", "'oncall' stands twice in triggers, first in line 5"),
