@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import wait
 from typing import Any
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_INVALID, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from recorder.kafka.cluster import ANSWER_SECONDS, Cluster, Patience
@@ -102,7 +102,10 @@ def _ask_once(cluster: Cluster, questions: Mapping[Place, Any]) -> tuple[dict[Pl
     errors: dict[Place, KafkaException] = {}
     for place, future in futures.items():
         try:
-            answers[place.topic, place.partition] = future.result(0 if cluster.patience.stopped() else None).offset
+            offset = future.result(0 if cluster.patience.stopped() else None).offset
+            if offset == OFFSET_INVALID:  # a leader that did not answer in time is no error to the client
+                raise TimeoutError
+            answers[place.topic, place.partition] = offset
         except KafkaException as error:
             errors[place.topic, place.partition] = error
         except TimeoutError:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_INVALID, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from recorder.errors import KafkaUnavailableError
@@ -205,7 +205,9 @@ def _look_up(cluster: Cluster, places: Iterable[Place], spec: Any, *, committed:
     futures = cluster.admin.list_offsets(request, isolation_level=level, request_timeout=ANSWER_SECONDS * 3)
     for place, future in futures.items():
         try:
-            found[place.topic, place.partition] = future.result()
+            answer = future.result()
+            if answer.offset != OFFSET_INVALID:  # a leader that did not answer in time is no error to the client
+                found[place.topic, place.partition] = answer
         except KafkaException:
             continue  # who needs this place finds it missing; the plan has said already why none answers
     return found

@@ -37,7 +37,7 @@ def main() -> None:
 def past(cluster: LocalKafka, work: Path, records: int) -> None:
     create_topic(cluster.bootstrap, "bench", partitions=4)
     fill = [sys.executable, "-c", "from tests.benchmarks.record import fill; fill()", cluster.bootstrap,
-            str(records), "1000", "4"]  # fmt: skip
+            "bench", str(records), "1000", "4"]  # fmt: skip
     subprocess.run(fill, check=True)
     before, began = cpu(cluster.brokers[0].pid), time.monotonic()
     said = record(cluster, "bench", work / "past", "--from", "beginning").communicate()[1]

@@ -165,6 +165,10 @@ def judge(bootstrap: str, recorder: Recorder, code: int, written: Sequence[Writt
         # By value: a broker that confirms what it had already does not always say where.
         if found is not None and low <= one.timestamp_ms and one.confirmed_ms < high and one.value not in found:
             tally.lost += 1
+            last = max(held[one.topic, one.partition], default=None)
+            tally.problems.append(
+                f"confirmed, not recorded: {one}; the last one recorded there is {last}, the window's end {high}"
+            )
     return tally
 
 

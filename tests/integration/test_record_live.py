@@ -20,6 +20,7 @@ from recorder.errors import ExitCode
 from recorder.kafka.connection import connect
 from recorder.kafka.local import LocalKafka, local_kafka
 from recorder.recording import read
+from recorder.recording import record as recording
 from recorder.recording.record import Progress, record
 from recorder.recording.request import Request
 from recorder.window import Window, format_time
@@ -193,6 +194,7 @@ def test_loss_ends_in_exit_3_and_is_named(kafka: LocalKafka, topic: str, tmp_pat
 
 def test_a_cluster_that_dies_costs_nothing_that_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read, "STALLED_SECONDS", 3.0)
+    monkeypatch.setattr(recording, "STALLED_SECONDS", 3.0)
     with local_kafka() as cluster:
         create_topic(cluster.bootstrap, "orders")
         truth = produce(cluster.bootstrap, "orders", [New(b"%d" % i) for i in range(100)])

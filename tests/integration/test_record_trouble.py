@@ -10,8 +10,10 @@ from confluent_kafka import KafkaException
 
 from recorder.capture.reader import open_capture
 from recorder.errors import ExitCode
+from recorder.kafka.cluster import Cluster, Patience
 from recorder.kafka.connection import connect
 from recorder.kafka.fetching import Arrived, Fetcher
+from recorder.kafka.offsets import log_ends
 from tests.conftest import create_topic, wait_until
 from tests.faults import trouble
 from tests.faults.check import Recorder
@@ -47,8 +49,6 @@ def test_nothing_is_lost_doubled_or_disordered_whatever_happens_to_brokers(site:
     assert live.tally.exact, live
     assert past.tally.exact, past
     assert live.tally.recorded > 1_000
-    found = notes(open_capture(tmp_path / "captures" / "live").manifest, "info")
-    assert any("no answer from broker" in note and "the recording waited" in note for note in found), found
 
 
 def test_a_log_that_is_cut_below_what_was_read_is_named_and_followed_further(site: Site, tmp_path: Path) -> None:
@@ -95,6 +95,8 @@ def test_a_log_that_is_cut_below_what_was_read_is_named_and_followed_further(sit
         "cut/0: its log was cut by an unclean leader election: offsets 100 to 149 are recorded as they were before, "
         "not what has their place now"
     ]
+    waited = notes(capture.manifest, "info")
+    assert any("no answer from broker" in note and "the recording waited" in note for note in waited), waited
 
 
 def test_trap_9_a_recording_is_one_connection_to_each_broker(site: Site) -> None:
@@ -109,3 +111,16 @@ def test_trap_9_a_recording_is_one_connection_to_each_broker(site: Site) -> None
         # The one more is that by which the client learns of a coordinator; it never asks it anything.
         assert sum(door.connections for door in site.doors) <= 3 + 1
         assert fetcher.pulse.load.connections <= 3 + 1
+
+
+def test_the_end_of_a_log_whose_leader_is_silent_is_unknown(site: Site) -> None:
+    """The client gives an offset of −1001 and no error: taken for the end, it would end a partition in silence."""
+    create_topic(site.cluster.bootstrap, "silent", partitions=3, replicas=3)
+    produce(site.bootstrap, "silent", [New(partition=number % 3) for number in range(6)])
+    leaders = site.leaders("silent")
+    cluster = Cluster(connect(site.bootstrap))
+    places = [("silent", number) for number in range(3)]
+    assert log_ends(cluster, places) == dict.fromkeys(places, 2)
+    with site.paused(site.brokers[leaders[0] - 1]):
+        known = log_ends(cluster, places, partial=True, patience=Patience(0))
+    assert known == {("silent", number): 2 for number in range(3) if leaders[number] != leaders[0]}
