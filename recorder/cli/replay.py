@@ -24,7 +24,7 @@ from recorder.cli.options import (
     Zone,
 )
 from recorder.cli.output import Format, complain, emit, emit_facts, emit_json, emit_text, progress, say
-from recorder.cli.timing import show_certificate
+from recorder.cli.timing import show_certificate, show_misses
 from recorder.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -72,6 +72,10 @@ def replay(
     allow_raw: options.AllowRaw = False,
     aborted: options.Aborted = False,
     certificate: options.CertificateFile = None,
+    slo: options.Objectives = None,
+    probe: options.Probing = False,
+    no_calibration: options.NoCalibration = False,
+    calibrate_topic: options.CalibrateTopic = None,
     properties: Properties = None,
     command_config: CommandConfig = None,
     form: OutputFormat = Format.TABLE,
@@ -80,7 +84,8 @@ def replay(
 
     Partitions, keys, values and headers stay as recorded; every record is confirmed by the target. Target and
     captures are checked before the first record. While it runs: space pauses, + and - change the rate, n sends the next
-    record, g goes to a time; or 'blackbox ctl'. Exit 3: some records failed (named); 5: too late; 7: refused.
+    record, g goes to a time; or 'blackbox ctl'. Exit 3: some records failed (named); 5: too late, or --slo
+    missed; 7: refused.
 
     Example: blackbox replay incident-clean/ -b ci:9092 --create-topics --rate 5 --max-gap 10s
     """
@@ -93,6 +98,7 @@ def replay(
     from recorder.replaying import Options, prepare
     from recorder.replaying import certificate as certificates
     from recorder.replaying.gathering import together
+    from recorder.replaying.objectives import parse_objectives
     from recorder.replaying.options import parse_point, parse_remap, parse_size, parse_start_offsets
     from recorder.replaying.summary import reading_advice
     from recorder.window import parse_duration
@@ -131,6 +137,10 @@ def replay(
         late=late.value,
         late_bound_ms=parse_duration(late_bound),
         read_ahead_bytes=parse_size(read_ahead),
+        calibrate=not no_calibration,
+        calibrate_topic=calibrate_topic,
+        probe=probe,
+        objectives=() if slo is None else parse_objectives(slo),
         create_topics=create_topics,
         allow_source_cluster=allow_source_cluster,
         allow_raw=allow_raw,
@@ -211,6 +221,7 @@ def _condition(expression: str) -> Condition:
 
 
 def _end(result: Certificate) -> None:
+    missed = show_misses(result.objectives)
     if result.ended_by == "interrupt" or (result.ended_by == "stop" and result.course.choices.passes):
         complain("Interrupted: what was sent until then is confirmed or named above.")
         raise typer.Exit(ExitCode.INTERRUPTED)
@@ -221,7 +232,9 @@ def _end(result: Certificate) -> None:
         complain(f"{result.losses:,} of {result.planned:,} records did not arrive.")
         if result.failed:
             say("A broker refuses whole batches: -X batch.num.messages=1 (slow) would lose only the records at fault.")
-        raise typer.Exit(ExitCode.LOSS)
+        raise typer.Exit(ExitCode.LATE if missed else ExitCode.LOSS)
+    if missed:
+        raise typer.Exit(ExitCode.LATE)
     if result.failed:
         raise typer.Exit(ExitCode.LOSS)
 

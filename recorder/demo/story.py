@@ -26,7 +26,8 @@ from recorder.recording.request import Request
 from recorder.regression.exact import Comparison, compare_exactly
 from recorder.replaying import Certificate, Options, replay
 from recorder.replaying.certificate import write_certificate
-from recorder.replaying.summary import certificate_facts, timing_rows
+from recorder.replaying.figures import timing_rows
+from recorder.replaying.summary import certificate_facts
 from recorder.scrubbing.policy import load_policy
 from recorder.scrubbing.scrub import passes, scrub
 from recorder.scrubbing.verify_clean import verify_clean

@@ -13,12 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from operator import length_hint
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from recorder.errors import KafkaUnavailableError
-from recorder.kafka.connection import Connection
+from recorder.kafka.connection import LOG, Connection
 
 DEFAULT_BATCH_BYTES = 1_000_000  # librdkafka's own
 MOST_IN_FLIGHT = 1 << 16  # records handed over and not yet confirmed
@@ -28,7 +29,17 @@ _WARM_UP_SECONDS = 20.0
 Report = Callable[[KafkaError | None, Message], None]
 Headers = list[tuple[str, bytes | None]]
 
-__all__ = ["MOST_IN_FLIGHT", "Columns", "KafkaError", "Limits", "Message", "RecordProducer", "Refusal", "Report"]
+__all__ = [
+    "MOST_IN_FLIGHT",
+    "Columns",
+    "IdleProducer",
+    "KafkaError",
+    "Limits",
+    "Message",
+    "RecordProducer",
+    "Refusal",
+    "Report",
+]
 
 
 class Columns(NamedTuple):
@@ -92,11 +103,8 @@ class RecordProducer:
         Raises KafkaUnavailableError.
         """
         deadline = time.monotonic() + _WARM_UP_SECONDS
-        try:
-            for topic in topics:
-                self._producer.list_topics(topic, timeout=_WARM_UP_SECONDS)
-        except KafkaException as error:
-            raise self._connection.unavailable(error, "reach a broker") from error
+        for topic in topics:
+            self.ask(topic, _WARM_UP_SECONDS)
         while not self._ready():
             if time.monotonic() > deadline:
                 raise KafkaUnavailableError(
@@ -110,26 +118,14 @@ class RecordProducer:
 
         `reports[row]` is called from `serve` or `flush` when the row is confirmed or has failed for good.
         """
-        topics = iter(columns.topics[start:stop])
-        calls = map(
-            self._produce,
-            topics,
-            columns.values[start:stop],
-            columns.keys[start:stop],
-            columns.partitions[start:stop],
-            reports[start:stop],
-            repeat(None),
-            columns.timestamps[start:stop],
-            columns.headers[start:stop],
-        )
+        return _hand_over(self._produce, columns, reports, start, stop)
+
+    def ask(self, topic: str, seconds: float) -> None:
+        """A request to a broker, for a topic's metadata, and its answer. Raises KafkaUnavailableError."""
         try:
-            deque(calls, maxlen=0)  # a loop without bytecode: it costs a quarter of a written one
-        except BufferError:
-            return stop - start - length_hint(topics) - 1, Refusal("the client's queue is full", full=True)
+            self._producer.list_topics(topic, timeout=seconds)
         except KafkaException as error:
-            why: KafkaError = error.args[0]
-            return stop - start - length_hint(topics) - 1, Refusal(describe(why), fatal=why.fatal())
-        return stop - start, None
+            raise self._connection.unavailable(error, "reach a broker") from error
 
     def serve(self, wait_ns: int) -> None:
         """Call the reports that are there; wait up to `wait_ns` (whole milliseconds) for the first."""
@@ -161,3 +157,52 @@ class RecordProducer:
 def describe(error: KafkaError) -> str:
     """An error's name and text: ``MSG_SIZE_TOO_LARGE: Broker: Message size too large``."""
     return f"{error.name()}: {error.str()}"
+
+
+class IdleProducer:
+    """Takes records like a `RecordProducer`, and sends them nowhere: it knows no broker. A context manager."""
+
+    def __init__(self) -> None:
+        quiet = {"enable.idempotence": True, "queue.buffering.max.messages": MOST_IN_FLIGHT}
+        self._producer = Producer(quiet, logger=LOG)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._producer.purge(in_queue=True, in_flight=True, blocking=True)
+        self._producer.flush(1.0)
+
+    def send(self, columns: Columns, reports: Sequence[Report], start: int, stop: int) -> tuple[int, Refusal | None]:
+        """As `RecordProducer.send`; the reports say that the records were purged."""
+        return _hand_over(self._producer.produce, columns, reports, start, stop)
+
+    def serve(self, wait_ns: int) -> None:
+        self._producer.poll(wait_ns / 1e9)
+
+
+def _hand_over(
+    produce: Callable[..., None], columns: Columns, reports: Sequence[Report], start: int, stop: int
+) -> tuple[int, Refusal | None]:
+    topics = iter(columns.topics[start:stop])
+    calls = map(
+        produce,
+        topics,
+        columns.values[start:stop],
+        columns.keys[start:stop],
+        columns.partitions[start:stop],
+        reports[start:stop],
+        repeat(None),
+        columns.timestamps[start:stop],
+        columns.headers[start:stop],
+    )
+    try:
+        deque(calls, maxlen=0)  # a loop without bytecode: it costs a quarter of a written one
+    except BufferError:
+        return stop - start - length_hint(topics) - 1, Refusal("the client's queue is full", full=True)
+    except KafkaException as error:
+        why: KafkaError = error.args[0]
+        return stop - start - length_hint(topics) - 1, Refusal(describe(why), fatal=why.fatal())
+    return stop - start, None

@@ -13,11 +13,15 @@ import msgspec
 from recorder.capture.locations import Location, inside
 from recorder.capture.manifest import write_atomically
 from recorder.errors import UsageError
+from recorder.replaying.calibration import Floor
 from recorder.replaying.conduct import Ending
 from recorder.replaying.course import Course
-from recorder.replaying.histogram import Distribution
+from recorder.replaying.histogram import RELATIVE_ERROR, Distribution
+from recorder.replaying.objectives import Judgement
 from recorder.replaying.options import Timestamps
 from recorder.replaying.preflight import Finding
+from recorder.replaying.probe import Probed
+from recorder.replaying.rhythm import Rhythm
 from recorder.replaying.tally import Failure
 
 CERTIFICATE_VERSION = 1
@@ -41,6 +45,9 @@ class Inversions(msgspec.Struct, frozen=True, kw_only=True):
     partition: int
     key: int
     source: str = "offsets in the delivery reports"
+    timeline: int | None = None
+    """Over all partitions: records handed over after one that was due later. None: at top speed, and in certificates
+    from before this was counted."""
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +113,16 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     created_topics: tuple[str, ...]
     findings: tuple[Finding, ...]
     course: Course = Course()
+    rhythm: Rhythm | None = None
+    """None at top speed, and in certificates from before it was kept, as all that follows."""
+    floor: Floor | None = None
+    """What machine and broker could do just before; None when nobody wanted to know."""
+    probed: Probed | None = None
+    """None without a probe."""
+    objectives: tuple[Judgement, ...] = ()
+    """What was demanded of this replay, and whether it was so."""
+    percentile_error: float = RELATIVE_ERROR
+    """Percentiles are upper edges of buckets: never below the true value, and less than this fraction above it."""
 
     @property
     def losses(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from recorder.capture.selection import Selection
 from recorder.errors import UsageError
+from recorder.replaying.objectives import Objective
 from recorder.window import parse_duration, parse_time
 
 Timestamps = Literal["original", "shift", "now"]
@@ -95,6 +96,14 @@ class Options:
     aborted: bool = False
     """Also records that are marked as those of aborted transactions: nobody who reads committed ones ever saw them."""
     read_ahead_bytes: int = DEFAULT_READ_AHEAD
+    calibrate: bool = True
+    """Measure what machine and broker can do before the replay."""
+    calibrate_topic: str | None = None
+    """An existing topic, not one of the replay's, to time confirmations in; None: metadata requests are timed."""
+    probe: bool = False
+    """Read the target meanwhile and tell when records arrive."""
+    objectives: Sequence[Objective] = ()
+    """What is demanded of the replay."""
     create_topics: bool = False
     """Create topics that the target lacks, like the recorded ones."""
     allow_source_cluster: bool = False
@@ -120,6 +129,8 @@ class Options:
             raise UsageError("--late-bound is how late a record may be: give at least 1ms.")
         if self.read_ahead_bytes < 1:
             raise UsageError("--read-ahead is how much may be read before it is due: give for example 64MB.")
+        if self.calibrate_topic is not None and not self.calibrate:
+            raise UsageError("--calibrate-topic and --no-calibration contradict each other: give one of them.")
         if self.time_basis == "offset":
             self._check_offsets()
 

@@ -12,6 +12,7 @@ from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import Connection
 from recorder.kafka.producer import DEFAULT_BATCH_BYTES, Limits
 from recorder.kafka.target import NewTopicPlan, default_settings, target_topics
+from recorder.replaying.calibration import check_topic
 from recorder.replaying.creation import BATCH_OVERHEAD, plan_topic
 from recorder.replaying.gathering import capture_names
 from recorder.replaying.options import Options
@@ -105,6 +106,9 @@ def prepare(
     streams = Streams(routes, options)
     cluster = Cluster(connection)
     brokers = len(cluster.brokers)
+    if options.calibrate_topic is not None:
+        exists = options.calibrate_topic in cluster.names()
+        check_topic(options.calibrate_topic, set(routes.partitions), exists=exists)
     existing = target_topics(cluster, routes.partitions)
     now_ms = time.time_ns() // 1_000_000
     seen = survey(routes, options, start_ms=now_ms, streams=streams, progress=progress)

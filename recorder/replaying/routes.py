@@ -46,6 +46,10 @@ class Routes:
         lanes: Ints = self._first_lane[topic_numbers] + partitions
         return lanes
 
+    def places(self) -> list[tuple[str, int]]:
+        """Target topics and partitions in the order of their lanes."""
+        return [(target, partition) for target, needed in self.partitions.items() for partition in range(needed)]
+
     def sources(self, target: str) -> list[Topic]:
         """The recorded topics that go to a target topic."""
         return [topic for topic in self.topics if self.target_of[topic.name] == target]

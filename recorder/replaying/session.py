@@ -7,7 +7,9 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
+import msgspec
 import numpy as np
 
 from recorder.capture.lineage import tool_version
@@ -16,15 +18,18 @@ from recorder.errors import CaptureError
 from recorder.kafka.connection import Connection
 from recorder.kafka.producer import RecordProducer
 from recorder.kafka.target import create_topics
+from recorder.replaying.calibration import Floor, calibrate_for
 from recorder.replaying.caps import Caps
 from recorder.replaying.certificate import Certificate, Inversions, TopicCount
 from recorder.replaying.clock import PlayerClock
 from recorder.replaying.conduct import Conduct, Ending
 from recorder.replaying.control import Control, Status
 from recorder.replaying.course import choices, course
+from recorder.replaying.objectives import judge
 from recorder.replaying.options import Options
 from recorder.replaying.plan import Plan, prepare
 from recorder.replaying.player import Player
+from recorder.replaying.probe import Probe
 from recorder.replaying.steadiness import steady_interpreter
 from recorder.replaying.tally import Tally
 from recorder.replaying.timeline import Timeline
@@ -92,7 +97,15 @@ class _Run:
         options = plan.options
         paced = options.pace is not None
         self._clock = PlayerClock(options.pace)
-        self._tally = Tally(plan.routes.topics, plan.routes.lanes, paced=paced, now=self._clock.now)
+        self._probe = Probe(paced=paced) if options.probe else None
+        self._floor: Floor | None = None
+        self._tally = Tally(
+            plan.routes.topics,
+            plan.routes.lanes,
+            paced=paced,
+            now=self._clock.now,
+            matcher=None if self._probe is None else self._probe.matcher,
+        )
         self._producer = RecordProducer(plan.cluster.connection, limits=plan.limits, paced=paced)
         piece_records = _PACED_PIECE if paced else _TOP_SPEED_PIECE
         self._timeline = Timeline(plan.streams, plan.routes, plan.survey, piece_records=piece_records)
@@ -123,7 +136,13 @@ class _Run:
     def run(self) -> Certificate:
         plan, options = self._plan, self._plan.options
         self._producer.warm_up([name for name, needed in plan.routes.partitions.items() if needed])
-        with self._timeline, steady_interpreter():
+        if options.calibrate and plan.survey.records:
+            self._floor = calibrate_for(plan, self._producer, self._clock, self._stop.is_set)
+        with ExitStack() as stack:
+            if self._probe is not None:
+                stack.enter_context(self._probe.listening(plan.cluster, plan.routes))
+            stack.enter_context(self._timeline)
+            stack.enter_context(steady_interpreter())
             self._timeline.wait()
             lead_ns = 0 if options.step else _LEAD_NS
             start_ms = (time.time_ns() + lead_ns) // 1_000_000
@@ -144,8 +163,11 @@ class _Run:
             self._over = True
             planned_ns = self._planned_ns(ending)
             self._confirm(ending)
-        self._tally.settle(force=True)
-        return self._certify(ending, start_ms, planned_ns)
+            self._tally.settle(force=True)
+            if self._probe is not None:
+                self._probe.hear_last(self._producer.serve, self._clock, hurry=ending != "end")
+        certificate = self._certify(ending, start_ms, planned_ns)
+        return msgspec.structs.replace(certificate, objectives=judge(certificate, options.objectives))
 
     def _confirm(self, ending: Ending) -> None:
         """Wait for the reports of what was handed over; the client ends this itself (message.timeout.ms)."""
@@ -163,6 +185,8 @@ class _Run:
             return
         self._shown_ns = now
         self._tally.settle(force=True)
+        if self._probe is not None:
+            self._probe.hear()
         self._progress(self._status())
 
     def _status(self) -> Status:
@@ -258,7 +282,11 @@ class _Run:
             ack_lateness=tally.ack_lateness.distribution(),
             round_trip=tally.round_trip.distribution(),
             end_drift_ns=tally.last_lateness_ns if straight and options.pace is not None else None,
-            inversions=Inversions(partition=tally.order.partition_inversions, key=tally.order.key_inversions),
+            inversions=Inversions(
+                partition=tally.order.partition_inversions,
+                key=tally.order.key_inversions,
+                timeline=tally.rhythm.inversions if options.pace is not None else None,
+            ),
             clamped=survey.clamped,
             wild=survey.wild,
             collapsed_gaps=survey.collapsed_gaps,
@@ -272,4 +300,7 @@ class _Run:
             course=course(
                 choices(options, survey), self._clock, player, tally, 0 if self._caps is None else self._caps.waits
             ),
+            rhythm=tally.rhythm.rhythm(),
+            floor=self._floor,
+            probed=None if self._probe is None else self._probe.probed(),
         )

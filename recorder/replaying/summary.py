@@ -10,14 +10,13 @@ import msgspec
 
 from recorder.replaying.certificate import Certificate
 from recorder.replaying.course import Course
-from recorder.replaying.histogram import Distribution
+from recorder.replaying.figures import Rows
+from recorder.replaying.objectives import Judgement, show
 from recorder.replaying.plan import Plan
 from recorder.replaying.preflight import Finding
 from recorder.window import format_duration, format_time
 
 STARVED_NS = 20_000_000  # what a slow disk may cost without a word about it
-
-Rows = tuple[Sequence[str], list[list[Any]]]
 
 
 def certificate_facts(certificate: Certificate) -> dict[str, str]:
@@ -35,9 +34,12 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
     if certificate.end_drift_ns is not None:
         facts["end drift"] = f"{certificate.end_drift_ns / 1e6:+.3f} ms (the last record, against the plan)"
     inversions = certificate.inversions
+    timeline = "" if inversions.timeline is None else f"; {inversions.timeline:,} on the timeline (by hand-over)"
     facts["order"] = (
-        f"{inversions.partition:,} inversions in partitions, {inversions.key:,} in keys (by {inversions.source})"
+        f"{inversions.partition:,} inversions in partitions, {inversions.key:,} in keys "
+        f"(by {inversions.source}){timeline}"
     )
+    facts |= _measured(certificate)
     facts["timestamps"] = _timestamps(certificate)
     odd = {
         "behind their partition's time": certificate.clamped,
@@ -65,19 +67,6 @@ def reading_advice(certificate: Certificate) -> str | None:
         f"records were due {format_duration(certificate.starved_ns / 1e6)} before they were read: "
         f"give --read-ahead {larger}MB"
     )
-
-
-def timing_rows(certificate: Certificate) -> Rows:
-    """Percentiles in milliseconds, one row a measure."""
-    measures: list[tuple[str, Distribution | None]] = [
-        ("dispatch lateness", certificate.dispatch_lateness),
-        ("ack lateness", certificate.ack_lateness),
-        ("round trip", certificate.round_trip),
-    ]
-    rows = [
-        [name, *(ns / 1e6 for ns in (d.p50_ns, d.p90_ns, d.p99_ns, d.p999_ns, d.max_ns))] for name, d in measures if d
-    ]
-    return ("ms", "p50", "p90", "p99", "p99.9", "max"), rows
 
 
 def failure_rows(certificate: Certificate) -> Rows:
@@ -147,6 +136,34 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 def finding_rows(findings: Sequence[Finding]) -> Rows:
     ordered = sorted(findings, key=lambda finding: finding.severity)
     return ("severity", "topic", "what", "fix"), [[f.severity, f.topic, f.what, f.fix] for f in ordered]
+
+
+def _measured(certificate: Certificate) -> dict[str, str]:
+    """Rates, the probe, the floor and the objectives, where there are any."""
+    facts = {}
+    if certificate.rhythm is not None:
+        rates = certificate.rhythm.rates
+        facts["rate error"] = (
+            f"{rates.error_share:.2%} ({rates.mean_error:,.1f}/s in the mean second, {rates.max_error:,.0f}/s in the "
+            "worst)"
+        )
+    if certificate.probed is not None:
+        probed = certificate.probed
+        known = ", append times unknown" if certificate.rate is not None and probed.append_lateness is None else ""
+        ended = f", until it ended: {probed.error}" if probed.error else ""
+        facts["probe"] = f"{probed.matched:,} records seen to arrive, {probed.missing:,} not{known}{ended}"
+    if certificate.floor is not None:
+        floor = certificate.floor
+        by = f"small produces to {floor.ack_topic}" if floor.ack_topic else "metadata requests, nothing was written"
+        facts["floor"] = f"measured just before, in {format_duration(floor.took_ns / 1e6)}; the broker by {by}"
+    if certificate.objectives:
+        facts["objectives"] = ", ".join(map(_judged, certificate.objectives))
+    return facts
+
+
+def _judged(one: Judgement) -> str:
+    measured = "not measured" if one.measured is None else show(one.measured, one.unit)
+    return f"{one.name} {'met' if one.met else 'MISSED'} ({measured} of {show(one.limit, one.unit)})"
 
 
 def _course(course: Course) -> dict[str, str]:

@@ -20,6 +20,8 @@ from recorder.capture.manifest import Topic
 from recorder.kafka.producer import MOST_IN_FLIGHT, KafkaError, Message, Report, describe
 from recorder.replaying.histogram import Histogram
 from recorder.replaying.order import OrderWatch
+from recorder.replaying.probe import Matcher
+from recorder.replaying.rhythm import RhythmWatch
 from recorder.replaying.timeline import Piece
 
 NAMED_FAILURES = 1_000
@@ -42,12 +44,20 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tally:
-    """Accounts of one replay. `paced` says whether deadlines mean anything."""
+    """Accounts of one replay. `paced` says whether deadlines mean anything; `matcher` hears of what was confirmed."""
 
     def __init__(
-        self, topics: tuple[Topic, ...], lanes: int, *, paced: bool, now: Callable[[], int], size: int = MOST_IN_FLIGHT
+        self,
+        topics: tuple[Topic, ...],
+        lanes: int,
+        *,
+        paced: bool,
+        now: Callable[[], int],
+        size: int = MOST_IN_FLIGHT,
+        matcher: Matcher | None = None,
     ) -> None:
         self._topics, self._paced, self._now = topics, paced, now
+        self._matcher = matcher
         self._size = size
         self._admitted = self._dispatched = self._watched = 0  # sequence numbers; slot = number modulo size
         self._due, self._sent_at = np.zeros(size, np.int64), np.zeros(size, np.int64)
@@ -60,6 +70,7 @@ class Tally:
         self._acks = (array("q"), array("q"), array("q"))  # slot, target offset, when
         self._errors: list[tuple[int, str]] = []
         self._order = OrderWatch(lanes)
+        self.rhythm = RhythmWatch()
         self.dispatch_lateness, self.ack_lateness, self.round_trip = Histogram(), Histogram(), Histogram()
         self.acked = 0
         self.acked_by_topic = np.zeros(len(topics), np.int64)
@@ -124,6 +135,7 @@ class Tally:
         for slot in slots[: max(0, NAMED_FAILURES - len(self.drops))].tolist():
             late_ms = (now_ns - int(self._due[slot])) / 1e6
             self.drops.append(self._failure(slot, f"{late_ms:.0f} ms late"))
+        self.rhythm.dropped(self._due[slots])
         self.dropped += records
         self._dispatched += records
 
@@ -177,9 +189,11 @@ class Tally:
         if self._paced:
             planned = self._planned(slots)
             self.unplanned += len(slots) - len(at[planned])
-            lateness = at[planned] - self._due[slots[planned]]
+            due = self._due[slots[planned]]
+            lateness = at[planned] - due
             if len(lateness):
                 self.dispatch_lateness.record(lateness)
+                self.rhythm.sent(due, at[planned])
                 self.last_lateness_ns = int(lateness[-1])
 
     def _settle_acks(self) -> None:
@@ -192,6 +206,8 @@ class Tally:
         self.acked += len(slots)
         self.acked_by_topic += np.bincount(self._topic[slots], minlength=len(self._topics))
         self.round_trip.record(times - self._sent_at[slots])
+        if self._matcher is not None:
+            self._matcher.confirmed(self._lane[slots], offsets, self._due[slots], self._sent_at[slots])
         if self._paced:
             planned = self._planned(slots)
             self.ack_lateness.record(times[planned] - self._due[slots[planned]])

@@ -14,20 +14,16 @@ from recorder.cli.output import Format
 from recorder.errors import UsageError
 from recorder.replaying.certificate import (
     Certificate,
-    Inversions,
-    TopicCount,
     check_writable,
     default_path,
     read_certificate,
     write_certificate,
 )
 from recorder.replaying.course import Choices, Course
-from recorder.replaying.histogram import Distribution
-from recorder.replaying.preflight import Finding
-from recorder.replaying.summary import certificate_facts, timing_rows
-from recorder.replaying.tally import Failure
+from recorder.replaying.figures import timing_rows
+from recorder.replaying.summary import certificate_facts
 from tests.builders import T0, make_capture
-from tests.replaying.stage import MS, Pieces, number, play
+from tests.replaying.certificates import a_certificate
 
 
 @pytest.fixture
@@ -37,18 +33,18 @@ def capture(tmp_path: Path) -> Capture:
 
 def test_it_comes_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "c.json"
-    write_certificate(_certificate(), path)
-    assert read_certificate(path) == _certificate()
+    write_certificate(a_certificate(), path)
+    assert read_certificate(path) == a_certificate()
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_its_figures_are_those_of_the_run() -> None:
-    columns, rows = timing_rows(_certificate())
+    columns, rows = timing_rows(a_certificate())
     assert columns == ("ms", "p50", "p90", "p99", "p99.9", "max")
     figures = dict(zip(columns, rows[0], strict=True))
     assert figures["ms"] == "dispatch lateness"
     assert figures["max"] == 200.0
-    facts = certificate_facts(_certificate())
+    facts = certificate_facts(a_certificate())
     assert facts["records"] == "999 confirmed of 1,000 planned, 1 failed"
     assert facts["end drift"].startswith("+0.000 ms")
     assert "3 behind their partition's time" in facts["schedule"]
@@ -97,88 +93,54 @@ def test_one_from_the_future_asks_for_an_upgrade(tmp_path: Path) -> None:
         read_certificate(tmp_path / "none.json")
 
 
+def test_one_from_before_rhythm_floor_and_probe_is_still_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "c.json"
+    document = msgspec.to_builtins(a_certificate())
+    for later in ("rhythm", "floor", "probed", "objectives", "percentile_error", "course", "further_captures"):
+        del document[later]
+    del document["inversions"]["timeline"]
+    path.write_text(json.dumps(document))
+    assert read_certificate(path).rhythm is None
+    timing.timing(path)
+    assert "dispatch lateness" in capsys.readouterr().out
+    timing.timing(path, html=tmp_path / "c.html")
+    assert "<svg" in (tmp_path / "c.html").read_text()
+
+
 def test_timing_shows_it_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "c.json"
-    write_certificate(_certificate(), path)
+    write_certificate(a_certificate(), path)
     timing.timing(path)
     shown = capsys.readouterr().out
     assert "dispatch lateness" in shown
     assert "orders" in shown
     assert "MSG_SIZE_TOO_LARGE" in shown
-    timing.timing(path, Format.JSON)
-    assert msgspec.convert(json.loads(capsys.readouterr().out), Certificate) == _certificate()
-
-
-def _certificate() -> Certificate:
-    played = play(
-        Pieces(range(1_000)), failing=[number(5)], stall=lambda value: 200 * MS if value == number(100) else 0
-    )
-    tally = played.tally
-    dispatch = tally.dispatch_lateness.distribution()
-    assert isinstance(dispatch, Distribution)
-    return Certificate(
-        replay_id="r" * 32,
-        capture_id="c" * 32,
-        capture="incident",
-        tool="kafka-blackbox 0",
-        source_cluster_id="prod",
-        target_cluster_id="ci",
-        started_at_ms=T0,
-        finished_at_ms=T0 + 1_000,
-        ended_by=played.ending,
-        error=None,
-        rate=1.0,
-        timestamps="original",
-        shifted_by_ms=0,
-        max_gap_ms=5_000,
-        remap={"orders": "orders2"},
-        topics=(TopicCount(topic="orders", target="orders2", planned=1_000, acked=999),),
-        planned=1_000,
-        sent=tally.sent,
-        acked=tally.acked,
-        failed=tally.failed,
-        failures=(Failure(topic="orders", partition=0, offset=5, error="MSG_SIZE_TOO_LARGE: Broker: no"),),
-        errors={"MSG_SIZE_TOO_LARGE: Broker: no": 1},
-        planned_ns=999 * MS,
-        sending_ns=999 * MS,
-        dispatch_lateness=dispatch,
-        ack_lateness=tally.ack_lateness.distribution(),
-        round_trip=tally.round_trip.distribution(),
-        end_drift_ns=tally.last_lateness_ns,
-        inversions=Inversions(partition=0, key=0),
-        clamped=3,
-        wild=0,
-        collapsed_gaps=0,
-        collapsed_ms=0,
-        timestamp_0_sent_as_1=0,
-        queue_full=0,
-        retries=0,
-        starved_ns=0,
-        created_topics=(),
-        findings=(Finding(severity="warning", topic="orders", what="Odd", fix="Look."),),
-    )
+    timing.timing(path, form=Format.JSON)
+    assert msgspec.convert(json.loads(capsys.readouterr().out), Certificate) == a_certificate()
 
 
 def test_a_certificate_from_before_time_could_be_steered_is_still_read(tmp_path: Path) -> None:
-    kept = msgspec.to_builtins(_certificate())
+    kept = msgspec.to_builtins(a_certificate())
     del kept["course"], kept["further_captures"]
     (tmp_path / "old.json").write_bytes(msgspec.json.encode(kept))
     read = read_certificate(tmp_path / "old.json")
     assert (read.course.passes, read.course.anchors, read.losses) == (
         1,
         (),
-        _certificate().planned - _certificate().acked,
+        a_certificate().planned - a_certificate().acked,
     )
 
 
 def test_what_a_seek_left_out_is_no_loss_and_what_came_again_makes_up_for_none() -> None:
     course = Course(skipped=10, repeated=5, dropped=2)
-    certificate = msgspec.structs.replace(_certificate(), planned=100, acked=93, course=course)
+    certificate = msgspec.structs.replace(a_certificate(), planned=100, acked=93, course=course)
     assert certificate.losses == 2
 
 
 def test_reading_that_starves_the_schedule_is_told_with_the_number_to_set() -> None:
     course = Course(choices=Choices(read_ahead_bytes=32_000_000))
-    starved = msgspec.structs.replace(_certificate(), rate=1.0, starved_ns=2_500_000_000, course=course)
+    starved = msgspec.structs.replace(a_certificate(), rate=1.0, starved_ns=2_500_000_000, course=course)
     assert "give --read-ahead 64MB" in certificate_facts(starved)["reading"]
     assert "reading" not in certificate_facts(msgspec.structs.replace(starved, starved_ns=1_000_000))
