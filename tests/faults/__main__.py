@@ -46,7 +46,7 @@ def main() -> None:
         shutil.rmtree(work, ignore_errors=True)
     wrong = [row for row in rows if not row.tally.exact]
     print(f"{len(rows)} recordings, {len(wrong)} of them not exact; {time.monotonic() - began:,.0f} s")
-    sys.exit(bool(wrong))
+    sys.exit(bool(wrong or writers.failed))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +30,10 @@ _SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A record that the brokers confirmed: where it is, and when we knew (ms)."""
+    """A record that the brokers confirmed: where it is, and when we knew (ms).
+
+    The offset is −1 where a broker, asked again, confirms what it had without saying where.
+    """
 
     topic: str
     partition: int
@@ -134,20 +138,17 @@ def writing(
 ) -> Iterator[Writers]:
     """Write to both topics while the block runs; `rate` is that of the plain one, the other gets a quarter."""
     writers = Writers()
-    threads = [
-        threading.Thread(target=writers.plain, args=(bootstrap, plain, partitions, rate, size), daemon=True),
-        threading.Thread(
-            target=writers.transactions, args=(bootstrap, transactional, partitions, rate / 4, size), daemon=True
-        ),
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield writers
-    finally:
-        writers._stop.set()
-        for thread in threads:
-            thread.join(180)
+    with ThreadPoolExecutor(2, "writer") as threads:
+        running = [
+            threads.submit(writers.plain, bootstrap, plain, partitions, rate, size),
+            threads.submit(writers.transactions, bootstrap, transactional, partitions, rate / 4, size),
+        ]
+        try:
+            yield writers
+        finally:
+            writers._stop.set()
+    for one in running:
+        one.result()  # a writer that ended early makes every figure a wrong one
 
 
 def _value(number: int, size: int) -> bytes:
@@ -156,8 +157,10 @@ def _value(number: int, size: int) -> bytes:
 
 def _written(message: Message) -> Written:
     topic, partition, offset, value = message.topic(), message.partition(), message.offset(), message.value()
-    assert topic is not None and partition is not None and offset is not None and value is not None
-    return Written(topic, partition, offset, value, message.timestamp()[1], time.time_ns() // 1_000_000)
+    assert topic is not None and partition is not None and value is not None
+    return Written(
+        topic, partition, -1 if offset is None else offset, value, message.timestamp()[1], time.time_ns() // 1_000_000
+    )
 
 
 def silent() -> logging.Logger:
