@@ -78,7 +78,10 @@ def test_json_keeps_its_spelling_on_one_line(capsys: pytest.CaptureFixture[str],
     assert '"value":{   "n": 1.10,    "n": 2},' in first
 
 
-def test_every_form_tells_the_same(capsys: pytest.CaptureFixture[str], capture: Capture) -> None:
+def test_every_form_tells_the_same(
+    capsys: pytest.CaptureFixture[str], capture: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     lines = run(capsys, "cat", capture.root, "--format", "ndjson").out
     assert json.loads(run(capsys, "cat", capture.root, "--format", "json").out) == objects(lines)
     cells = list(csv.DictReader(io.StringIO(run(capsys, "cat", capture.root, "--format", "csv").out, newline="")))

@@ -145,7 +145,7 @@ def test_a_topic_that_is_not_there_is_not_created(
         ("PEM", {"security_protocol": None}, "closed at once. It may be no Kafka, or want another security.protocol"),
         ("PLAIN", {"security_protocol": "SASL_PLAINTEXT"}, "closed at once. It may be no Kafka, or want another"),
         ("PLAIN", {"security_protocol": "SSL"}, "closed at once. It may be no Kafka, or want another"),
-        ("PLAIN", {"bootstrap_servers": "plain"}, "The broker speaks no TLS there"),
+        ("PLAIN", {"bootstrap_servers": "plain"}, "The broker speaks no TLS there | Check security.protocol"),
         ("PLAIN", {"bootstrap_servers": "no-such-host.invalid:9092"}, "Failed to resolve 'no-such-host.invalid:9092'"),
     ],
     ids=["password", "scram-password", "mechanism", "untrusted-broker", "untrusted-client", "no-certificate",
@@ -172,7 +172,7 @@ def test_what_keeps_us_out_is_one_sentence_within_seconds(
     assert time.monotonic() - began < SECONDS
     assert done.code == ExitCode.FAILED
     assert done.sentence().startswith("Can't reach a broker at ")
-    assert says in done.sentence()
+    assert any(one in done.sentence() for one in says.split(" | "))
     assert "hunter2" not in done.err
     assert not (tmp_path / "c").exists()
 

@@ -77,7 +77,7 @@ def test_the_command_says_which_capture_it_will_be(kafka: LocalKafka, topic: str
 
     nobody = trigger("oncall")
     assert nobody.returncode == ExitCode.FAILED
-    assert "is 'blackbox watch' running?" in nobody.stderr
+    assert "is 'blackbox watch' running as this user?" in nobody.stderr
     with watching(kafka, tmp_path, config(topic, "oncall: command\n  pager: signal")) as running:
         shown = json.loads(trigger("oncall", "--format", "json").stdout)
         assert shown["capture"].startswith(str(tmp_path / "captures" / "oncall-"))
