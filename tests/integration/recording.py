@@ -15,8 +15,15 @@ from recorder.kafka.local import LocalKafka
 from recorder.recording.record import record
 from recorder.recording.request import Request
 from recorder.window import Window
+from tests.builders import T0
+from tests.integration.producing import New
 
 EVERYTHING = Window(None, None)
+MINUTE = 60_000
+WINDOW = Window(T0, T0 + 10 * MINUTE)
+"""Ten minutes, for records that `at` places."""
+ANY_TIME = {"message.timestamp.after.max.ms": str(2**63 - 1)}
+"""A topic's setting: brokers take records from the future."""
 
 
 def recorded(kafka: LocalKafka, root: Path, *names: str, window: Window = EVERYTHING, **options: Any) -> Capture:
@@ -51,3 +58,13 @@ def reasons(gaps: Sequence[Gap]) -> dict[str, int]:
 
 def notes(manifest: Manifest, level: str) -> list[str]:
     return [note.sentence() for note in manifest.notes if note.level == level]
+
+
+def at(*minutes: float, value: bytes = b"v") -> list[New]:
+    """Records at so many minutes after the start of `WINDOW`."""
+    return [New(value, timestamp_ms=T0 + round(minute * MINUTE)) for minute in minutes]
+
+
+def values(root: Path, topic: str) -> list[float]:
+    """The minutes (after the start of `WINDOW`) of what was recorded, in offset order."""
+    return [(row.timestamp_ms - T0) / MINUTE for row in rows(open_capture(root), topic)]

@@ -30,7 +30,6 @@ from recorder.recording.record import Progress, record
 from recorder.recording.request import Request
 from recorder.recording.resume import resume
 from recorder.window import Window
-from tests.builders import T0
 from tests.conftest import create_topic, wait_until
 from tests.integration.producing import (
     New,
@@ -39,24 +38,20 @@ from tests.integration.producing import (
     send,
     transaction,
 )
-from tests.integration.recording import EVERYTHING, notes, partition_of, reasons, recorded, rows
+from tests.integration.recording import (
+    EVERYTHING,
+    WINDOW,
+    at,
+    notes,
+    partition_of,
+    reasons,
+    recorded,
+    rows,
+)
 
 pytestmark = pytest.mark.integration
 
 MakeTopic = Callable[..., str]
-MINUTE = 60_000
-WINDOW = Window(T0, T0 + 10 * MINUTE)
-ANY_TIME = {"message.timestamp.after.max.ms": str(2**63 - 1)}
-
-
-def at(*minutes: float, value: bytes = b"v") -> list[New]:
-    """Records at so many minutes after the window's start."""
-    return [New(value, timestamp_ms=T0 + round(minute * MINUTE)) for minute in minutes]
-
-
-def values(manifest_root: Path, topic: str) -> list[float]:
-    """The minutes (after the window's start) of what was recorded, in offset order."""
-    return [(row.timestamp_ms - T0) / MINUTE for row in rows(open_capture(manifest_root), topic)]
 
 
 def test_trap_6_a_topic_recreated_meanwhile_is_a_loss(kafka: LocalKafka, topic: str, tmp_path: Path) -> None:

@@ -29,24 +29,23 @@ from tests.integration.producing import (
     send,
     transaction,
 )
-from tests.integration.recording import EVERYTHING, notes, partition_of, reasons, recorded, rows
+from tests.integration.recording import (
+    ANY_TIME,
+    EVERYTHING,
+    MINUTE,
+    WINDOW,
+    at,
+    notes,
+    partition_of,
+    reasons,
+    recorded,
+    rows,
+    values,
+)
 
 pytestmark = pytest.mark.integration
 
 MakeTopic = Callable[..., str]
-MINUTE = 60_000
-WINDOW = Window(T0, T0 + 10 * MINUTE)
-ANY_TIME = {"message.timestamp.after.max.ms": str(2**63 - 1)}
-
-
-def at(*minutes: float, value: bytes = b"v") -> list[New]:
-    """Records at so many minutes after the window's start."""
-    return [New(value, timestamp_ms=T0 + round(minute * MINUTE)) for minute in minutes]
-
-
-def values(manifest_root: Path, topic: str) -> list[float]:
-    """The minutes (after the window's start) of what was recorded, in offset order."""
-    return [(row.timestamp_ms - T0) / MINUTE for row in rows(open_capture(manifest_root), topic)]
 
 
 def test_trap_1_late_records_are_found_within_the_slack_and_reported(
