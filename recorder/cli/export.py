@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from recorder.cli.interrupt import end_as_by_ctrl_c
 from recorder.cli.options import (
     CapturePath,
     Excludes,
@@ -67,8 +67,7 @@ def export(
     from recorder.query import Session
     from recorder.query.export import Wanted, export_capture, form_of
 
-    # A DuckDB at work does not hear a signal, Python does: ended by SIGTERM, it still tidies up, as by Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_as_by_ctrl_c()
     opened = open_capture(capture)
     selection = typed_selection(
         opened.manifest,

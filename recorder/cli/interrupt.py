@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request to end well: seal what is there, then exit."""
+"""Ctrl-C and SIGTERM as a request to end well: seal or tidy up what is there, then exit."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def stopping() -> Iterator[threading.Event]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def end_as_by_ctrl_c() -> None:
+    """Let SIGTERM do what Ctrl-C does: a DuckDB at work does not hear a signal, Python does, and still tidies up."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -25,6 +26,7 @@ from recorder.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from recorder.capture.locations import Location
     from recorder.capture.manifest import Manifest
+    from recorder.cli.output import Progress as Bar
     from recorder.kafka.connection import Connection
     from recorder.payloads.registry import Registry
     from recorder.recording.record import Progress
@@ -210,11 +212,7 @@ def record(
         _follow(connection, request, directory, rotate, keep, form)
         return
     with stopping() as stop, progress("record", None) as bar:
-
-        def show(now: recording.Progress) -> None:
-            bar.show(completed=now.offsets, total=now.total, note=now.words)
-            _tell_load(now)
-
+        show = partial(_show, bar)
         if isinstance(place, Path):
             manifest = recording.record(connection, request, place, progress=show, stop=stop)
         else:
@@ -235,11 +233,7 @@ def _resume(
     if is_finished(place):
         say(f"{place} is finished: nothing is left to resume.")
     with stopping() as stop, progress("resume", None) as bar:
-
-        def show(now: Progress) -> None:
-            bar.show(completed=now.offsets, total=now.total, note=now.words)
-            _tell_load(now)
-
+        show = partial(_show, bar)
         command = ("blackbox", *sys.argv[1:])
         if isinstance(place, Path):
             manifest = resume(connection, place, registry=registry, command=command, progress=show, stop=stop)
@@ -257,17 +251,18 @@ def _resume(
     _report(manifest, place, form)
 
 
+def _show(bar: Bar, now: Progress) -> None:
+    bar.show(completed=now.offsets, total=now.total, note=now.words)
+    if VERBOSITY.verbose and now.load.fetches:
+        say(f"The brokers sent {now.load}")
+
+
 def _only_connection_flags(context: typer.Context) -> None:
     allowed = {"bootstrap_server", "properties", "command_config", "schema_registry", "resume", "staging", "form"}
     for name in context.params:
         source = context.get_parameter_source(name)
         if name not in allowed and source is not None and source.name == "COMMANDLINE":
             raise UsageError("--resume goes on with what was asked for then: give only connection flags with it.")
-
-
-def _tell_load(now: Progress) -> None:
-    if VERBOSITY.verbose and now.load.fetches:
-        say(f"The brokers sent {now.load}")
 
 
 def _report(manifest: Manifest, place: Location, form: Format) -> None:

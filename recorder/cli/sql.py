@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recorder.cli.interrupt import end_as_by_ctrl_c
 from recorder.cli.options import OutputFormat
 from recorder.cli.output import Format, complain, emit, emit_lines, emit_text, progress, say
 from recorder.errors import UsageError
@@ -78,8 +78,7 @@ def sql(
 
         say(f"{clear():,} bytes of decoded records removed.")
         return
-    # A DuckDB at work does not hear a signal, Python does: ended by SIGTERM, it still tidies up, as by Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_as_by_ctrl_c()
     places, rest = _places(words or [])
     if listing:
         _list(places, rest, form)
