@@ -5,12 +5,11 @@ Structs are frozen: a manifest describes sealed files, and what is sealed does n
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 import msgspec
@@ -346,30 +345,6 @@ def decode(raw: bytes, *, where: str) -> Manifest:
     if isinstance(manifest.schemas, SchemaFile) and not _SCHEMA_FILE.fullmatch(manifest.schemas.path):
         raise _outside(manifest.schemas.path, where)
     return manifest
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside `path`, flush to disk, rename over it, flush the directory. Raises OSError."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make a rename inside `directory` durable."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def segment_path(topic: str, partition: int, first_offset: int, folder: Folder = "records") -> str:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from recorder.capture.durable import sync_directory, write_atomically
 from recorder.capture.ledger import Ledger
 from recorder.capture.manifest import (
     CHECKPOINT_NAME,
@@ -30,8 +31,6 @@ from recorder.capture.manifest import (
     Segment,
     encode,
     segment_path,
-    sync_directory,
-    write_atomically,
 )
 from recorder.capture.object_stores import is_uri
 from recorder.capture.schema import (

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from recorder.capture.durable import write_atomically
 from recorder.capture.locations import Location
-from recorder.capture.manifest import Manifest, SchemaFile, write_atomically
+from recorder.capture.manifest import Manifest, SchemaFile
 from recorder.capture.reader import Capture, open_capture
 from recorder.capture.writer import reporting_write_errors
 from recorder.errors import CaptureError

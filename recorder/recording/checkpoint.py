@@ -7,7 +7,8 @@ from typing import Self
 
 import msgspec
 
-from recorder.capture.manifest import CHECKPOINT_NAME, Note, Prologue, write_atomically
+from recorder.capture.durable import write_atomically
+from recorder.capture.manifest import CHECKPOINT_NAME, Note, Prologue
 from recorder.capture.schema import FORMAT_VERSION
 from recorder.capture.writer import reporting_write_errors
 from recorder.errors import CaptureError

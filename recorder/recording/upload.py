@@ -20,6 +20,7 @@ from typing import Self
 
 import msgspec
 
+from recorder.capture.durable import write_atomically
 from recorder.capture.locations import Location, ObjectPath
 from recorder.capture.manifest import (
     CHECKPOINT_NAME,
@@ -29,7 +30,6 @@ from recorder.capture.manifest import (
     Manifest,
     Segment,
     encode,
-    write_atomically,
 )
 from recorder.capture.push import holds
 from recorder.capture.sending import StoppedError, patiently, refuse_existing, send_bytes, send_manifest, send_segment

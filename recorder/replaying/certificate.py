@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from recorder.capture.durable import write_atomically
 from recorder.capture.locations import Location, inside
-from recorder.capture.manifest import write_atomically
 from recorder.errors import UsageError
 from recorder.replaying.calibration import Floor
 from recorder.replaying.conduct import Ending

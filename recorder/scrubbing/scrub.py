@@ -23,8 +23,9 @@ from desensitizers.proof import originals, uniqueness
 from desensitizers.proof.needles import Thresholds
 from desensitizers.proof.spill import BUCKETS, Spill
 from desensitizers.sink import Problem
+from recorder.capture.durable import sync_directory
 from recorder.capture.lineage import tool_version
-from recorder.capture.manifest import CleanStamp, Manifest, sync_directory
+from recorder.capture.manifest import CleanStamp, Manifest
 from recorder.capture.reader import Capture
 from recorder.capture.writer import finish, reporting_write_errors
 from recorder.errors import UsageError

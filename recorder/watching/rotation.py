@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from recorder.capture.manifest import MANIFEST_NAME, Manifest, sync_directory
+from recorder.capture.durable import sync_directory
+from recorder.capture.manifest import MANIFEST_NAME, Manifest
 from recorder.capture.reader import open_capture
 from recorder.capture.writer import reporting_write_errors
 from recorder.errors import UsageError

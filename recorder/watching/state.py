@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from recorder.capture.manifest import write_atomically
+from recorder.capture.durable import write_atomically
 from recorder.capture.writer import reporting_write_errors
 from recorder.errors import CaptureError, UsageError
 
