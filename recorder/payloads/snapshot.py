@@ -14,11 +14,14 @@ import msgspec
 
 from recorder.capture.durable import write_atomically
 from recorder.capture.locations import Location
-from recorder.capture.manifest import Manifest, SchemaFile
+from recorder.capture.manifest import MANIFEST_NAME, Manifest, SchemaFile, encode
 from recorder.capture.reader import Capture, open_capture
 from recorder.capture.writer import reporting_write_errors
 from recorder.errors import CaptureError
 from recorder.payloads.schemas import Schema, SchemaBook
+
+UNRESOLVED_NOTE = "schemas are missing"
+"""How a note begins that names schemas which could not be fetched; it goes when they are."""
 
 
 def write_schemas(
@@ -98,14 +101,9 @@ def replace_schemas(capture: Capture, schemas: Iterable[Schema], unresolved: Ite
     entry = write_schemas(root, schemas, unresolved)
     notes = tuple(note for note in before.notes if not note.text.startswith(UNRESOLVED_NOTE))
     manifest = msgspec.structs.replace(before, schemas=entry, notes=notes)
-    from recorder.capture.manifest import MANIFEST_NAME, encode
-
     with reporting_write_errors(root / MANIFEST_NAME):
         write_atomically(root / MANIFEST_NAME, encode(manifest))
         old = before.schemas
         if isinstance(old, SchemaFile) and isinstance(entry, SchemaFile) and old.path != entry.path:
             (root / old.path).unlink(missing_ok=True)
     return open_capture(root)
-
-
-UNRESOLVED_NOTE = "schemas are missing"
