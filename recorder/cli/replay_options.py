@@ -213,6 +213,14 @@ Timestamps = Annotated[
         rich_help_panel=_TARGET,
     ),
 ]
+Provenance = Annotated[
+    bool,
+    typer.Option(
+        "--provenance",
+        help="Tell in a last header of every record, blackbox-replay-id, which replay sent it.",
+        rich_help_panel=_TARGET,
+    ),
+]
 CreateTopics = Annotated[
     bool,
     typer.Option("--create-topics", help="Create missing topics as they were recorded.", rich_help_panel=_TARGET),

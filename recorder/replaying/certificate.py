@@ -14,6 +14,7 @@ from recorder.capture.durable import write_atomically
 from recorder.capture.locations import Location, inside
 from recorder.errors import UsageError
 from recorder.replaying.calibration import Floor
+from recorder.replaying.changes import ChangeCounts
 from recorder.replaying.conduct import Ending
 from recorder.replaying.course import Course
 from recorder.replaying.histogram import RELATIVE_ERROR, Distribution
@@ -119,6 +120,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """What machine and broker could do just before; None when nobody wanted to know."""
     probed: Probed | None = None
     """None without a probe."""
+    changes: ChangeCounts = ChangeCounts()
+    """What was done to records on their way."""
     objectives: tuple[Judgement, ...] = ()
     """What was demanded of this replay, and whether it was so."""
     percentile_error: float = RELATIVE_ERROR
@@ -126,8 +129,11 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def losses(self) -> int:
-        """Planned records that are not known to have arrived, those aside that a seek jumped over."""
-        return self.planned + self.course.repeated - self.course.skipped - self.acked
+        """Planned records that are not known to have arrived, those aside that a seek jumped over or that were left
+        out on their way, as was asked for."""
+        changes = self.changes
+        due = self.planned + self.course.repeated - self.course.skipped
+        return due + changes.added - sum(changes.left_out.values()) - self.acked
 
 
 def default_path(capture: Location, started_at_ms: int) -> Path:

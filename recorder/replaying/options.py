@@ -104,6 +104,8 @@ class Options:
     """Read the target meanwhile and tell when records arrive."""
     objectives: Sequence[Objective] = ()
     """What is demanded of the replay."""
+    provenance: bool = False
+    """Tell in a header of every record which replay sent it."""
     create_topics: bool = False
     """Create topics that the target lacks, like the recorded ones."""
     allow_source_cluster: bool = False

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from recorder.errors import UsageError
 from recorder.kafka.producer import Refusal, Report
+from recorder.replaying.changes import ChangeWatch
 from recorder.replaying.clock import PlayerClock
 from recorder.replaying.conduct import Conduct, Ending, Publisher, Source
 from recorder.replaying.control import (
@@ -78,6 +79,7 @@ class Player:
         self.at_ms: int | None = None
         """And its time."""
         self.coverage = Coverage()
+        self.changes = ChangeWatch()
         self.error: str | None = None
         """Why the replay ended early, when not because somebody stopped it."""
         self.queue_full = 0
@@ -107,7 +109,7 @@ class Player:
             piece, self._following = self._following or self._source.take(), None
             if piece is None and self._source.finished:
                 return None
-        if piece is not None and not self._clock.paused:
+        if piece is not None and len(piece) and not self._clock.paused:
             now = self._clock.now()
             self.starved_ns += max(0, min(now - since, now - int(self._clock.due(piece.positions_ns[:1])[0])))
         return piece
@@ -116,6 +118,9 @@ class Player:
         self._left = False
         if piece.lap != self.lap:
             self._turn(piece)
+        if not len(piece):
+            self._account(piece, 0)
+            return
         while not self._tally.has_room(len(piece)):
             if not self._attend():
                 return
@@ -137,7 +142,13 @@ class Player:
             tally.withdraw()
         if at:
             self._reached(piece, at)
-        self.coverage.add(piece.first, piece.first + at)
+        self._account(piece, at)
+
+    def _account(self, piece: Piece, at: int) -> None:
+        reached = piece.reached(at)
+        self.coverage.add(piece.first, reached)
+        if piece.changed is not None:
+            self.changes.sent(piece.changed, at, reached)
 
     def _pace(self, piece: Piece, reports: Sequence[Report], deadlines: list[int], at: int) -> int:
         """Send by the plan, until the piece is over or something else is to be done; answers how far that was."""
@@ -226,6 +237,8 @@ class Player:
         self._finish_lap(whole=True)
         self.lap = piece.lap
         clock = self._clock
+        if not len(piece):
+            return
         if clock.paused or clock.rate is None:
             end_ns = clock.now()
         else:
@@ -293,7 +306,7 @@ class Player:
         while (piece := self._source.take()) is None and not self._source.finished and not self._stopped():
             self._breathe()
         self._following = piece
-        if piece is None or piece.lap != self.lap:  # nothing is left of this pass
+        if piece is None or piece.lap != self.lap or not len(piece):  # nothing is left of this pass
             self.at_position_ns = clock.position()
             return
         ahead_ms = int(piece.times_ms[0]) - to_ms

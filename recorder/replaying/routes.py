@@ -19,36 +19,45 @@ Ints = npt.NDArray[np.int64]
 
 
 class Routes:
-    """The chosen topics and where each goes; partitions keep their numbers.
+    """The chosen topics and where each goes; partitions keep their numbers unless a change on the way says otherwise.
 
-    A *lane* is a target partition; lanes are numbered through all target topics.
+    Target topics are numbered. A *lane* is a target partition; lanes are numbered through all target topics.
     """
 
-    def __init__(self, gathered: Sequence[Gathered], remap: Mapping[str, str]) -> None:
-        self.gathered = tuple(gathered)
+    def __init__(
+        self, gathered: Sequence[Gathered], remap: Mapping[str, str], sizes: Mapping[str, int] | None = None
+    ) -> None:
+        self.gathered, self._remap = tuple(gathered), remap
         self.topics: tuple[Topic, ...] = tuple(one.topic for one in gathered)
         self.target_of = {one.topic.name: remap.get(one.topic.name, remap.get(one.name, one.name)) for one in gathered}
         self.partitions: dict[str, int] = {}
-        """Target topic to how many partitions it needs at least."""
+        """Target topic to how many partitions it needs at least, for recorded partitions to keep their numbers."""
         for topic in self.topics:
             target = self.target_of[topic.name]
             needed = max((partition.partition for partition in topic.partitions), default=-1) + 1
             self.partitions[target] = max(self.partitions.get(target, 0), needed)
-        starts, self.lanes = {}, 0
-        for target, needed in self.partitions.items():
-            starts[target] = self.lanes
-            self.lanes += needed
-        self._first_lane = np.array([starts[self.target_of[topic.name]] for topic in self.topics], np.int64)
-        self.targets = [self.target_of[topic.name] for topic in self.topics]
-        """Target topics in the order of `topics`, to be looked up by topic numbers."""
+        self.sizes = {target: (sizes or {}).get(target, needed) for target, needed in self.partitions.items()}
+        """Target topic to how many partitions of it are written to."""
+        self.target_names = list(self.partitions)
+        """Target topics, to be looked up by their numbers."""
+        self._first_lane = np.cumsum([0, *self.sizes.values()])
+        self.lanes = int(self._first_lane[-1])
+        numbers = {target: number for number, target in enumerate(self.target_names)}
+        self.target_numbers = np.array([numbers[self.target_of[topic.name]] for topic in self.topics], np.int64)
+        """Numbers of target topics in the order of `topics`."""
 
-    def lanes_of(self, topic_numbers: Ints, partitions: Ints) -> Ints:
-        lanes: Ints = self._first_lane[topic_numbers] + partitions
+    def resized(self, sizes: Mapping[str, int]) -> Routes:
+        """The same with so many partitions in each target topic."""
+        return Routes(self.gathered, self._remap, sizes)
+
+    def lanes_of(self, targets: Ints, partitions: Ints) -> Ints:
+        """Lanes by the numbers of target topics and their partitions."""
+        lanes: Ints = self._first_lane[targets] + partitions
         return lanes
 
     def places(self) -> list[tuple[str, int]]:
         """Target topics and partitions in the order of their lanes."""
-        return [(target, partition) for target, needed in self.partitions.items() for partition in range(needed)]
+        return [(target, partition) for target, size in self.sizes.items() for partition in range(size)]
 
     def sources(self, target: str) -> list[Topic]:
         """The recorded topics that go to a target topic."""

@@ -21,6 +21,7 @@ from recorder.kafka.target import create_topics
 from recorder.replaying.calibration import Floor, calibrate_for
 from recorder.replaying.caps import Caps
 from recorder.replaying.certificate import Certificate, Inversions, TopicCount
+from recorder.replaying.chain import chain
 from recorder.replaying.clock import PlayerClock
 from recorder.replaying.conduct import Conduct, Ending
 from recorder.replaying.control import Control, Status
@@ -108,7 +109,9 @@ class _Run:
         )
         self._producer = RecordProducer(plan.cluster.connection, limits=plan.limits, paced=paced)
         piece_records = _PACED_PIECE if paced else _TOP_SPEED_PIECE
-        self._timeline = Timeline(plan.streams, plan.routes, plan.survey, piece_records=piece_records)
+        self._timeline = Timeline(
+            plan.streams, plan.routes, plan.survey, piece_records=piece_records, changes=chain(plan, replay_id)
+        )
         capped = options.records_per_second or options.megabits_per_second
         self._caps = Caps(options.records_per_second, options.bytes_per_second) if capped else None
         self._player = Player(
@@ -301,6 +304,7 @@ class _Run:
                 choices(options, survey), self._clock, player, tally, 0 if self._caps is None else self._caps.waits
             ),
             rhythm=tally.rhythm.rhythm(),
+            changes=player.changes.counts(),
             floor=self._floor,
             probed=None if self._probe is None else self._probe.probed(),
         )

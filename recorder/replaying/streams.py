@@ -75,7 +75,6 @@ class Streams:
         self.streams = tuple(_streams(routes, options))
         self.topic_numbers = np.array([stream.topic for stream in self.streams], np.int64)
         self.partitions = np.array([stream.partition for stream in self.streams], np.int64)
-        self.lanes = routes.lanes_of(self.topic_numbers, self.partitions)
         placing = [self._placing(stream) for stream in self.streams]
         self.earliest = np.array([low for low, _ in placing], np.int64)
         self.latest = np.array([high for _, high in placing], np.int64)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from recorder.replaying.certificate import Certificate
+from recorder.replaying.changes import ChangeCounts
 from recorder.replaying.course import Course
 from recorder.replaying.figures import Rows
 from recorder.replaying.objectives import Judgement, show
@@ -41,6 +42,7 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
     )
     facts |= _measured(certificate)
     facts["timestamps"] = _timestamps(certificate)
+    facts |= _changes(certificate.changes)
     odd = {
         "behind their partition's time": certificate.clamped,
         "without a usable time": certificate.wild,
@@ -164,6 +166,14 @@ def _measured(certificate: Certificate) -> dict[str, str]:
 def _judged(one: Judgement) -> str:
     measured = "not measured" if one.measured is None else show(one.measured, one.unit)
     return f"{one.name} {'met' if one.met else 'MISSED'} ({measured} of {show(one.limit, one.unit)})"
+
+
+def _changes(changes: ChangeCounts) -> dict[str, str]:
+    """What was done to records on their way."""
+    done = [f"{what}: {count:,}" for what, count in changes.marked.items()]
+    done += [f"left out, {why}: {count:,}" for why, count in changes.left_out.items()]
+    done += [f"added: {changes.added:,}"] if changes.added else []
+    return {"changed": ", ".join(done)} if done else {}
 
 
 def _course(course: Course) -> dict[str, str]:

@@ -7,7 +7,7 @@ takes them, in time that would be slept away.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from types import TracebackType
@@ -20,6 +20,7 @@ import pyarrow as pa
 from recorder.capture.merge import EFFECTIVE
 from recorder.capture.schema import record_sizes
 from recorder.kafka.producer import Columns, Headers
+from recorder.replaying.changes import Change, Changed, Outgoing, changed
 from recorder.replaying.read_ahead import ReadAhead
 from recorder.replaying.routes import Routes
 from recorder.replaying.schedule import whole_milliseconds
@@ -52,37 +53,41 @@ class Piece:
     """The number of its first record in the timeline."""
     lap: int = 0
     """Which pass over the timeline it belongs to, from 0."""
+    changed: Changed | None = None
+    """What happened to its records on their way; None: nothing, they are numbered from `first` on."""
 
     def __len__(self) -> int:
         return len(self.positions_ns)
 
-
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """Records as they were read."""
-
-    batch: pa.RecordBatch
-    positions_ns: Ints
-    first: int
-    lap: int
-
-    @property
-    def nbytes(self) -> int:
-        return int(self.batch.nbytes) + self.positions_ns.nbytes
+    def reached(self, rows: int) -> int:
+        """The number that the timeline has come to when its first `rows` have had their turn."""
+        if self.changed is None:
+            return self.first + rows
+        if rows == len(self):
+            return self.changed.stop
+        return int(self.changed.numbers[rows - 1]) + 1 if rows else self.first
 
 
 class Timeline:
     """Hands out pieces. A context manager, for its reading threads."""
 
-    def __init__(self, streams: Streams, routes: Routes, survey: Survey, *, piece_records: int = 256) -> None:
+    def __init__(
+        self,
+        streams: Streams,
+        routes: Routes,
+        survey: Survey,
+        *,
+        piece_records: int = 256,
+        changes: Sequence[Change] = (),
+    ) -> None:
         self._streams, self._routes, self._survey = streams, routes, survey
         self._options = streams.options
-        self._piece_records = piece_records
+        self._piece_records, self._changes = piece_records, tuple(changes)
         self.shift_ms = 0
         """What `timestamps="shift"` adds to each; set it before the first `take`."""
         self._cut: Iterator[Piece] = iter(())
         self._ahead = self._reading(0, survey.start_ms)
-        self._left: list[ReadAhead[_Stretch]] = []
+        self._left: list[ReadAhead[Outgoing]] = []
         self.raised_to_1 = 0
         """Records with timestamp 0, which the client would take for "now": sent with 1 ms instead."""
 
@@ -124,17 +129,17 @@ class Timeline:
         self._ahead = self._reading(lap, max(to_ms, self._survey.start_ms or to_ms))
         self._ahead.__enter__()
 
-    def _reading(self, lap: int, from_ms: int | None) -> ReadAhead[_Stretch]:
+    def _reading(self, lap: int, from_ms: int | None) -> ReadAhead[Outgoing]:
         return ReadAhead(self._laps(lap, from_ms), self._options.read_ahead_bytes)
 
-    def _laps(self, first: int, from_ms: int | None) -> Iterator[_Stretch]:
+    def _laps(self, first: int, from_ms: int | None) -> Iterator[Outgoing]:
         for lap in count(first):
-            yield from self._lap(lap, from_ms)
+            yield from changed(self._lap(lap, from_ms), self._changes)
             if lap + 1 == self._options.loop or not self._survey.records:
                 return
             from_ms = self._survey.start_ms
 
-    def _lap(self, lap: int, from_ms: int | None) -> Iterator[_Stretch]:
+    def _lap(self, lap: int, from_ms: int | None) -> Iterator[Outgoing]:
         """One pass, or the rest of it."""
         survey, spread = self._survey, self._options.intra_ms == "spread"
         begin = survey.checkpoints.before(from_ms)
@@ -150,30 +155,44 @@ class Timeline:
             )
             positions = schedule.positions(times[low:high])
             if wanted < high:
-                yield _Stretch(batch.slice(wanted, high - wanted), positions[wanted - low :], number + wanted, lap)
+                yield self._outgoing(
+                    batch.slice(wanted, high - wanted), positions[wanted - low :], number + wanted, lap
+                )
             if high < len(times):
                 return
             number += len(times)
 
-    def _pieces(self, stretch: _Stretch) -> Iterator[Piece]:
+    def _outgoing(self, batch: pa.RecordBatch, positions: Ints, first: int, lap: int) -> Outgoing:
+        """Records as they were read, on their way to where they would go by themselves."""
+        stop = first + batch.num_rows
+        return Outgoing(
+            batch=batch,
+            positions_ns=positions,
+            targets=self._routes.target_numbers[self._streams.topic_numbers[_numbers(batch, STREAM)]],
+            partitions=_numbers(batch, "partition"),
+            numbers=np.arange(first, stop),
+            added=np.zeros(batch.num_rows, np.bool_),
+            first=first,
+            stop=stop,
+            lap=lap,
+        )
+
+    def _pieces(self, stretch: Outgoing) -> Iterator[Piece]:
         batch, positions = stretch.batch, stretch.positions_ns
         sent, zero = self._stamps(_numbers(batch, "timestamp_ms"))
-        numbers = _numbers(batch, STREAM)
-        topic_numbers, lanes = self._streams.topic_numbers[numbers], self._streams.lanes[numbers]
-        partitions, offsets, times = (_numbers(batch, name) for name in ("partition", "offset", EFFECTIVE))
+        topic_numbers = self._streams.topic_numbers[_numbers(batch, STREAM)]
+        targets, partitions = stretch.targets, stretch.partitions
+        lanes = self._routes.lanes_of(targets, partitions)
+        recorded, offsets, times = (_numbers(batch, name) for name in ("partition", "offset", EFFECTIVE))
         sizes = record_sizes(batch)
-        filled = np.cumsum(sizes)
-        start = 0
-        while start < batch.num_rows:
-            before = filled[start - 1] if start else 0
-            fitting = int(np.searchsorted(filled, before + _PIECE_BYTES, side="right"))
-            stop = min(batch.num_rows, start + self._piece_records, max(fitting, start + 1))
+        start, first = 0, stretch.first
+        for stop in _cuts(sizes, self._piece_records):
             rows = batch.slice(start, stop - start)
             keys: list[bytes | None] = rows.column("key").to_pylist()
             self.raised_to_1 += int(np.count_nonzero(zero[start:stop]))
-            yield Piece(
+            piece = Piece(
                 columns=Columns(
-                    topics=list(map(self._routes.targets.__getitem__, topic_numbers[start:stop].tolist())),
+                    topics=list(map(self._routes.target_names.__getitem__, targets[start:stop].tolist())),
                     partitions=partitions[start:stop].tolist(),
                     keys=keys,
                     values=rows.column("value").to_pylist(),
@@ -184,15 +203,17 @@ class Timeline:
                 times_ms=times[start:stop],
                 sizes=sizes[start:stop],
                 topic_numbers=topic_numbers[start:stop],
-                source_partitions=partitions[start:stop],
+                source_partitions=recorded[start:stop],
                 offsets=offsets[start:stop],
                 lanes=lanes[start:stop],
                 key_hashes=np.fromiter(map(hash, keys), np.int64, len(keys)),
                 keyed=rows.column("key").is_valid().to_numpy(zero_copy_only=False),
-                first=stretch.first + start,
+                first=first,
                 lap=stretch.lap,
+                changed=stretch.piece(first, start, stop),
             )
-            start = stop
+            yield piece
+            start, first = stop, piece.reached(len(piece))
 
     def _stamps(self, raw: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
         """The timestamps to send, and which of them were 0: that means "now" to librdkafka, and is used for it only."""
@@ -205,6 +226,18 @@ class Timeline:
             stamps = np.where(raw == -1, raw, np.clip(raw, low, high) + self.shift_ms)
         zero = stamps == 0
         return np.where(zero, 1, stamps), zero
+
+
+def _cuts(sizes: Ints, most: int) -> Iterator[int]:
+    """Where pieces of so many records and bytes end; one piece at least, be it of nothing."""
+    filled, start = np.cumsum(sizes), 0
+    while True:
+        before = filled[start - 1] if start else 0
+        fitting = int(np.searchsorted(filled, before + _PIECE_BYTES, side="right"))
+        start = min(len(sizes), start + most, max(fitting, start + 1))
+        yield start
+        if start == len(sizes):
+            return
 
 
 def _numbers(batch: pa.RecordBatch, column: str) -> Ints:
