@@ -75,7 +75,7 @@ def _fetch(opened: Capture, registry: Registry, uses: Uses) -> Capture:
 
     before = list(book_of(opened))
     fetched = registry.fetch(uses.keys(), have=before, named_by=uses.topics_of)
-    if fetched.why:
-        complain(fetched.why)
+    for why in dict.fromkeys(fetched.unresolved.values()):
+        complain(why)
     say(f"Fetched {len(fetched.schemas) - len(before)} schemas.")
     return replace_schemas(opened, fetched.schemas, fetched.unresolved)

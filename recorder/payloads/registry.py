@@ -1,4 +1,7 @@
-"""Asking a schema registry that speaks Confluent's API for schemas: only reads, and stops asking one that is down."""
+"""Asking a schema registry that speaks Confluent's API for schemas: only reads, and stops asking one that is down.
+
+What it answers is not trusted: anything but a schema costs that schema, with a reason, and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,17 @@ from typing import Any
 
 from recorder.errors import BlackboxError, UsageError
 from recorder.kafka.properties import Property, hide_secrets
+from recorder.payloads import asking
 from recorder.payloads.protobuf_schema import with_descriptor
 from recorder.payloads.reasons import PayloadError, Side
 from recorder.payloads.schemas import REFERENCES_LIMIT, Reference, Schema, SchemaBook, SchemaKind, SubjectVersion
 
-ANSWER_SECONDS = 10
+READ_SECONDS = 10
+"""For one read of an answer."""
+ANSWER_SECONDS = 25
+"""For a whole answer, a second try included."""
+ODD_IN_A_ROW = 3
+"""So many refused or senseless answers one after the other, and the rest is not asked for."""
 _KINDS: dict[str, SchemaKind] = {"AVRO": "avro", "PROTOBUF": "protobuf", "JSON": "json"}
 _NOT_HERE = {404, 422}
 _NO_SUCH_QUESTION = {404, 405, 501}
@@ -23,10 +32,16 @@ _OWN_PREFIX = "schema.registry."
 _RENAMED = {"ssl.truststore.location": "ssl.ca.location", "ssl.keystore.location": "ssl.certificate.location"}
 _DROPPED = {"basic.auth.credentials.source", "ssl.truststore.type", "ssl.keystore.type", "ssl.truststore.password"}
 _STORES = (".jks", ".p12", ".pfx")
+_WITHOUT_USER = re.compile(r"//[^/@\s]*@")
+_CREDENTIALS = "Check the credentials (basic.auth.user.info, bearer.auth.token)."
 
 
 class RegistryError(BlackboxError):
     """The registry does not answer, or does not let us ask."""
+
+
+class OddAnswerError(RegistryError):
+    """It answers, and not with this schema: it may have others."""
 
 
 class _NotThereError(Exception):
@@ -35,12 +50,11 @@ class _NotThereError(Exception):
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a registry gave. `unknown`: it has no such schema; `unresolved`: it could not be asked, for `why`."""
+    """What a registry gave. `unknown`: it has no such schema; `unresolved`: it did not give these, and why."""
 
     schemas: tuple[Schema, ...] = ()
     unknown: tuple[int | str, ...] = ()
-    unresolved: tuple[int | str, ...] = ()
-    why: str = ""
+    unresolved: Mapping[int | str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -57,55 +71,70 @@ class Registry:
         *,
         have: Sequence[Schema] = (),
         named_by: Callable[[int | str], Iterable[tuple[str, Side]]] = lambda key: (),
+        too_slow: Callable[[], bool] = lambda: False,
     ) -> Fetched:
         """Schemas by id or GUID, with all that they refer to; those that we `have` are not asked for again.
 
         `named_by` says which topics and sides name a schema, for registries that don't tell a schema's subjects.
-        Doesn't raise for a registry that is down: see `Fetched.unresolved`.
+        Once `too_slow`, no more are asked for. Doesn't raise for a registry that is down: see `Fetched.unresolved`.
         """
         book = SchemaBook(have)
         unknown: list[int | str] = []
+        unresolved: dict[int | str, str] = {}
         waiting = [key for key in sorted(set(wanted), key=str) if book.find(key) is None]
+        odd = 0
         while waiting:
             key = waiting[0]
             try:
+                if too_slow():
+                    raise RegistryError(f"The schema registry {self._place} is too slow to be asked for all of them.")
                 schema = self._schema(key, named_by(key))
                 self._add_references(schema, book, 0)
                 book.add(schema)
+                odd = 0
             except _NotThereError:
                 unknown.append(key)
+                odd = 0
             except RegistryError as error:
-                return Fetched(self._compiled(book), tuple(unknown), tuple(waiting), str(error))
+                odd += 1
+                if not isinstance(error, OddAnswerError) or odd == ODD_IN_A_ROW:
+                    unresolved |= dict.fromkeys(waiting, str(error))
+                    break
+                unresolved[key] = str(error)
             waiting.pop(0)
-        return Fetched(self._compiled(book), tuple(unknown))
+        return Fetched(self._compiled(book), tuple(unknown), unresolved)
 
     def _schema(self, key: int | str, named_by: Iterable[tuple[str, Side]]) -> Schema:
         if isinstance(key, str):
             found = self._ask("get_schema_by_guid", key)
-            return _schema(found, guid=key)
+            return self._read(found, guid=key, subjects=tuple(sorted(self._usual_subjects(key, named_by))))
         found = self._ask("get_schema", key)
-        return _schema(found, id=key, subjects=self._subjects(key, named_by))
+        return self._read(found, id=key, subjects=self._subjects(key, named_by))
 
     def _subjects(self, key: int, named_by: Iterable[tuple[str, Side]]) -> tuple[SubjectVersion, ...]:
-        """All subjects and versions of an id; where that can't be asked, those of the topics' usual subjects."""
+        """All subjects and versions of an id; where that can't be asked, those of the topics' usual subjects.
+
+        A schema without them is better than none: what goes wrong here costs nothing else.
+        """
         try:
             versions = self._ask("get_schema_versions", key)
-            found = [SubjectVersion(entry.subject, entry.version) for entry in versions]
-            if all(entry.subject and entry.version for entry in found):
-                return tuple(sorted(set(found)))
-        except _NotThereError:
+            found = [(entry.subject, entry.version) for entry in versions]
+            if found and all(isinstance(subject, str) and isinstance(version, int) for subject, version in found):
+                return tuple(sorted({SubjectVersion(*entry) for entry in found}))
+        except (_NotThereError, OddAnswerError):
             pass
         return tuple(sorted(self._usual_subjects(key, named_by)))
 
-    def _usual_subjects(self, key: int, named_by: Iterable[tuple[str, Side]]) -> set[SubjectVersion]:
+    def _usual_subjects(self, key: int | str, named_by: Iterable[tuple[str, Side]]) -> set[SubjectVersion]:
+        """Versions of the topics' usual subjects that are this schema."""
         found = set()
         for subject in {f"{topic}-{side}" for topic, side in named_by}:
             try:
                 for version in self._ask("get_versions", subject):
                     entry = self._ask("get_version", subject, version)
-                    if entry.schema_id == key:
-                        found.add(SubjectVersion(subject, version))
-            except _NotThereError:
+                    if key in (entry.schema_id, entry.guid):
+                        found.add(SubjectVersion(subject, int(version)))
+            except (_NotThereError, OddAnswerError, TypeError, ValueError):
                 continue
         return found
 
@@ -116,10 +145,10 @@ class Registry:
             if len(book) > REFERENCES_LIMIT or depth > 50:
                 return  # decoding will say which reference is missing
             try:
-                entry = self._ask("get_version", reference.subject, reference.version)
+                entry = self._ask("get_version", reference.subject, reference.version, True)  # deleted ones too
             except _NotThereError:
                 continue
-            needed = _schema(
+            needed = self._read(
                 entry.schema,
                 id=entry.schema_id,
                 subjects=(SubjectVersion(reference.subject, reference.version),),
@@ -144,46 +173,61 @@ class Registry:
         import httpx2
         from confluent_kafka.schema_registry.error import SchemaRegistryError
 
+        client = self._connected()
+        asked = " version ".join(map(str, what[:2]))
         try:
-            return getattr(self._connected(), question)(*what)
+            return asking.within(ANSWER_SECONDS, lambda: getattr(client, question)(*what))
         except SchemaRegistryError as error:
-            if error.http_status_code in _NOT_HERE | _NO_SUCH_QUESTION:
+            code = error.http_status_code
+            if code == 404 and question == "get_schema" and not (error.error_code or -1) > 0:
+                raise self._odd(f"answers 404 for schema {asked}, and not as a schema registry does") from None
+            if code in _NOT_HERE | _NO_SUCH_QUESTION:
                 raise _NotThereError from None
-            refused = error.http_status_code in {401, 403}
-            advice = " Check the credentials (basic.auth.user.info, bearer.auth.token)." if refused else ""
-            asked = " version ".join(map(str, what))
-            raise RegistryError(
-                f"The schema registry {self._place} answers {error.http_status_code} for schema {asked}.{advice}"
-            ) from None
-        except httpx2.TimeoutException:
-            raise RegistryError(f"The schema registry {self._place} gave no answer in {ANSWER_SECONDS} s.") from None
+            said = f"The schema registry {self._place} answers {code} for schema {asked}."
+            if code == 401:
+                raise RegistryError(f"{said} {_CREDENTIALS}") from None
+            raise OddAnswerError(said + (f" {_CREDENTIALS}" if code == 403 else "")) from None
+        except (httpx2.TimeoutException, asking.TooLateError):
+            self._client = None
+            raise RegistryError(f"The schema registry {self._place} gave no answer in time.") from None
+        except asking.TooLargeError:
+            raise self._odd(f"gives more than {asking.ANSWER_BYTES >> 20} MiB for schema {asked}") from None
         except (httpx2.HTTPError, OSError) as error:
-            why = hide_secrets(str(error) or type(error).__name__, dict(self.settings))
+            why = self._hidden(str(error) or type(error).__name__)
             raise RegistryError(f"The schema registry {self._place} can't be reached: {why}.") from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            why = hide_secrets(f"{error!s:.200}", dict(self.settings))
-            raise RegistryError(
-                f"{self._place} does not answer as a schema registry does ({why}): is the URL right?"
-            ) from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise self._odd(f"does not answer as a schema registry does ({self._hidden(f'{error!s:.200}')})") from None
+
+    def _read(self, found: Any, **known: Any) -> Schema:
+        """A schema of the client's as one of ours. Raises OddAnswerError."""
+        try:
+            return _schema(found, **known)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise self._odd(f"gives what is no schema ({self._hidden(f'{error!s:.200}')})") from None
+
+    def _odd(self, what: str) -> OddAnswerError:
+        return OddAnswerError(f"{self._place} {what}: is the URL right?")
+
+    def _hidden(self, text: str) -> str:
+        return _WITHOUT_USER.sub("//", hide_secrets(text, dict(self.settings)))
 
     def _connected(self) -> Any:
         if self._client is None:
             from confluent_kafka.schema_registry import SchemaRegistryClient
 
             # A registry that is down must not hold up a recording: one more try, and soon.
-            patience = {"timeout": ANSWER_SECONDS, "max.retries": 1, "retries.wait.ms": 200}
+            patience = {"timeout": READ_SECONDS, "max.retries": 1, "retries.wait.ms": 200}
             try:
                 self._client = SchemaRegistryClient({"url": self.url, **patience, **self.settings})
             except (ValueError, TypeError, OSError) as error:
-                raise UsageError(
-                    f"The schema registry's settings can't be used: {hide_secrets(str(error), dict(self.settings))}."
-                ) from None
+                raise UsageError(f"The schema registry's settings can't be used: {self._hidden(str(error))}.") from None
+            asking.bound(self._client._rest_client.session)
         return self._client
 
     @property
     def _place(self) -> str:
         """The URL without credentials."""
-        return re.sub(r"//[^/@]*@", "//", self.url)
+        return _WITHOUT_USER.sub("//", self.url)
 
 
 def connect_registry(url: str | None, properties: Sequence[Property] = ()) -> Registry | None:
@@ -231,6 +275,12 @@ def _settings(given: Mapping[str, Property]) -> dict[str, str]:
 def _schema(found: Any, **known: Any) -> Schema:
     kind = _KINDS.get(found.schema_type or "AVRO")
     if kind is None or not isinstance(found.schema_str, str):
-        raise ValueError(f"a schema of type {found.schema_type}")
+        raise ValueError(f"type {found.schema_type!r:.60}, text of type {type(found.schema_str).__name__}")
+    found.schema_str.encode()  # half a surrogate pair can't be kept
     references = tuple(Reference(entry.name, entry.subject, entry.version) for entry in found.references or ())
+    if not all(
+        isinstance(one.name, str) and isinstance(one.subject, str) and isinstance(one.version, int)
+        for one in references
+    ):
+        raise ValueError("references without name, subject or version")
     return Schema(kind, found.schema_str, references=references, **known)

@@ -7,14 +7,14 @@ it later writes another file and then the manifest, and at no time does the mani
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from recorder.capture.durable import write_atomically
 from recorder.capture.locations import Location
-from recorder.capture.manifest import MANIFEST_NAME, Manifest, SchemaFile, encode
+from recorder.capture.manifest import MANIFEST_NAME, Manifest, Note, SchemaFile, encode
 from recorder.capture.reader import Capture, open_capture
 from recorder.capture.writer import reporting_write_errors
 from recorder.errors import CaptureError
@@ -22,6 +22,21 @@ from recorder.payloads.schemas import Schema, SchemaBook
 
 UNRESOLVED_NOTE = "schemas are missing"
 """How a note begins that names schemas which could not be fetched; it goes when they are."""
+_NAMED = 10
+
+
+def notes_of(directory: Location, unresolved: Mapping[int | str, str]) -> Iterator[Note]:
+    """A note of loss for each reason why schemas are missing."""
+    for why in dict.fromkeys(unresolved.values()):
+        keys = some([key for key, reason in unresolved.items() if reason == why])
+        fetch = f"blackbox schemas {directory} --fetch --schema-registry URL"
+        yield Note(level="loss", text=f"{UNRESOLVED_NOTE} ({keys}): {why} Fetch them later: {fetch}")
+
+
+def some(keys: Iterable[int | str]) -> str:
+    """The first few of many ids or GUIDs."""
+    shown = sorted(map(str, keys), key=lambda text: (len(text), text))
+    return "id " + ", ".join(shown[:_NAMED]) + (f" and {len(shown) - _NAMED} more" if len(shown) > _NAMED else "")
 
 
 def write_schemas(
@@ -88,8 +103,10 @@ def carry_schemas(parents: Sequence[Capture], root: Path) -> SchemaFile | msgspe
     return write_schemas(root, [*found.values(), *nameless], unresolved - found.keys())
 
 
-def replace_schemas(capture: Capture, schemas: Iterable[Schema], unresolved: Iterable[int | str]) -> Capture:
+def replace_schemas(capture: Capture, schemas: Iterable[Schema], unresolved: Mapping[int | str, str]) -> Capture:
     """Complete a capture's schemas: the new file, then the manifest that names it, then the old file goes.
+
+    `unresolved` are those that are still missing, and why.
 
     Raises CaptureError, also for a capture whose stamp covers the manifest.
     """
@@ -99,8 +116,8 @@ def replace_schemas(capture: Capture, schemas: Iterable[Schema], unresolved: Ite
     if before.clean is not None:
         raise CaptureError(f"{root} is clean, and its stamp says exactly what is in it: complete the raw capture.")
     entry = write_schemas(root, schemas, unresolved)
-    notes = tuple(note for note in before.notes if not note.text.startswith(UNRESOLVED_NOTE))
-    manifest = msgspec.structs.replace(before, schemas=entry, notes=notes)
+    kept = [note for note in before.notes if not note.text.startswith(UNRESOLVED_NOTE)]
+    manifest = msgspec.structs.replace(before, schemas=entry, notes=(*kept, *notes_of(root, unresolved)))
     with reporting_write_errors(root / MANIFEST_NAME):
         write_atomically(root / MANIFEST_NAME, encode(manifest))
         old = before.schemas

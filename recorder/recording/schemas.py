@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,12 +12,13 @@ import msgspec
 
 from recorder.capture.manifest import Note, SchemaFile
 from recorder.payloads.registry import Fetched, Registry
-from recorder.payloads.snapshot import UNRESOLVED_NOTE, write_schemas
-from recorder.payloads.used import Key, Uses
+from recorder.payloads.snapshot import notes_of, some, write_schemas
+from recorder.payloads.used import Uses
 
 _LOOK_SECONDS = 0.5
-_NAMED = 10
-_INTERRUPTED = "the recording was interrupted before the registry had answered."
+AT_MOST_SECONDS = 60.0
+"""For all that is still to be asked when the last record was read."""
+_OVER = "the recording ended before the registry had answered."
 
 
 class SchemaKeeper:
@@ -26,6 +28,7 @@ class SchemaKeeper:
         self._registry, self.uses = registry, uses
         self._fetched = Fetched()
         self._over = threading.Event()
+        self._until = float("inf")
         self._thread = threading.Thread(target=self._run, name="schemas", daemon=True)
 
     def __enter__(self) -> Self:
@@ -42,24 +45,22 @@ class SchemaKeeper:
     ) -> tuple[SchemaFile | msgspec.UnsetType, list[Note]]:
         """Write what was found beside the records; call it after all records were seen.
 
-        Waits for the registry's answers, at most `within_seconds`. Schemas that it could not be asked for are named
-        in the file's entry and in a note of loss.
+        Waits for the registry's answers, at most `within_seconds` (None: `AT_MOST_SECONDS`). Schemas that it did not
+        give are named in the file's entry, and with the reason in notes of loss.
         """
+        seconds = AT_MOST_SECONDS if within_seconds is None else within_seconds
+        self._until = time.monotonic() + 0.8 * seconds  # the last question takes its time too
         self._over.set()
-        self._thread.join(within_seconds)
+        self._thread.join(seconds)
         fetched = self._fetched
         known = {key for schema in fetched.schemas for key in (schema.id, schema.guid)}
         wanted = self.uses.keys()
         unresolved = wanted - known - set(fetched.unknown)
-        notes = []
-        if unresolved:
-            why = fetched.why or _INTERRUPTED
-            notes.append(
-                Note(level="loss", text=f"{UNRESOLVED_NOTE} ({_some(unresolved)}): {why} Fetch them later: "
-                     f"blackbox schemas {directory} --fetch --schema-registry URL")
-            )  # fmt: skip
+        notes = list(
+            notes_of(directory, {key: fetched.unresolved.get(key, _OVER) for key in sorted(unresolved, key=str)})
+        )
         if unknown := wanted.intersection(fetched.unknown):
-            text = f"records seem to name schemas that the registry does not have: {_some(unknown)}"
+            text = f"records seem to name schemas that the registry does not have: {some(unknown)}"
             notes.append(Note(level="warning", text=text))
         return write_schemas(directory, fetched.schemas, unresolved), notes
 
@@ -72,14 +73,12 @@ class SchemaKeeper:
         before = self._fetched
         asked = {key for schema in before.schemas for key in (schema.id, schema.guid)}.union(before.unknown)
         wanted = self.uses.keys() - asked
-        # One that is down is asked again at the end, not twice a second.
-        if not wanted or (before.why and not self._over.is_set()):
+        if not self._over.is_set():  # what was not given is asked for once more, at the end
+            wanted -= before.unresolved.keys()
+        if not wanted:
             return
-        found = self._registry.fetch(wanted, have=before.schemas, named_by=self.uses.topics_of)
-        unknown = (*before.unknown, *found.unknown)
-        self._fetched = Fetched(found.schemas or before.schemas, unknown, found.unresolved, found.why)
-
-
-def _some(keys: set[Key]) -> str:
-    shown = sorted(map(str, keys), key=lambda text: (len(text), text))
-    return "id " + ", ".join(shown[:_NAMED]) + (f" and {len(shown) - _NAMED} more" if len(shown) > _NAMED else "")
+        found = self._registry.fetch(
+            wanted, have=before.schemas, named_by=self.uses.topics_of, too_slow=lambda: time.monotonic() > self._until
+        )
+        unresolved = {**before.unresolved, **found.unresolved}
+        self._fetched = Fetched(found.schemas, (*before.unknown, *found.unknown), unresolved)

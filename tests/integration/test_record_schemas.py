@@ -20,10 +20,12 @@ from recorder.cli.main import main
 from recorder.kafka.connection import connect
 from recorder.kafka.local import LocalKafka
 from recorder.kafka.local_registry import LocalRegistry
+from recorder.payloads import registry as registries
 from recorder.payloads.decoder import Codecs, Decoder
 from recorder.payloads.snapshot import book_of
 from tests.conftest import MakeTopic
 from tests.integration.recording import rows
+from tests.odd_registry import odd_registry, said
 
 pytestmark = pytest.mark.integration
 
@@ -108,6 +110,36 @@ def test_a_registry_that_is_down_costs_schemas_and_no_records(
     assert not failed(verify(capture))
     assert open_capture(capture).manifest.losses == ()
     assert _run("schemas", str(capture)) == 0
+
+
+def test_a_registry_that_hangs_or_refuses_costs_no_record_and_little_time_and_is_asked_later(
+    kafka: LocalKafka, registry: LocalRegistry, paid: tuple[str, str, Written], tmp_path: Path,
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    avro, plain, written = paid
+    capture, settings = tmp_path / "c", tmp_path / "client.properties"
+    settings.write_text("basic.auth.credentials.source=USER_INFO\nbasic.auth.user.info=someone:s3cr3t-word\n")
+    monkeypatch.setattr(registries, "ANSWER_SECONDS", 1)
+    with odd_registry({}) as odd:
+        odd.answers["/"] = lambda request: (odd.over.wait(60), None)[1]
+        assert _record(kafka, capture, avro, plain, "--schema-registry", odd.url, f"--command-config={settings}") == 3
+        opened = open_capture(capture)
+        assert opened.manifest.records == len(written)
+        assert [loss.text.partition(":")[2] for loss in opened.manifest.losses if "schemas" in loss.text] == [
+            f" The schema registry {odd.url} gave no answer in time. Fetch them later: "
+            f"blackbox schemas {capture} --fetch --schema-registry URL"
+        ]
+        odd.answers["/"] = said(401, {"error_code": 40101, "message": "s3cr3t-word"})
+        fetch = ("schemas", str(capture), "--fetch", f"--command-config={settings}", "--schema-registry")
+        assert _run(*fetch, odd.url) == 3
+        assert "answers 401" in open_capture(capture).manifest.losses[0].text
+        assert not failed(verify(capture))
+    assert _run(*fetch, registry.url) == 0
+    assert open_capture(capture).manifest.losses == ()
+    said_all = "".join(capfd.readouterr())
+    assert "s3cr3t-word" not in said_all
+    kept = b"".join(path.read_bytes() for path in capture.rglob("*") if path.is_file())
+    assert b"s3cr3t-word" not in kept
 
 
 def test_credentials_of_a_registry_are_kept_nowhere(
