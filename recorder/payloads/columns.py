@@ -18,6 +18,7 @@ from recorder.payloads.choices import Choice
 from recorder.payloads.codec import NEED_SCHEMA, Codec, Format
 from recorder.payloads.decoder import Decoder
 from recorder.payloads.json_column import json_text
+from recorder.payloads.json_text import JsonCodec
 from recorder.payloads.reasons import DOUBTS, PayloadError, Reason, Side
 from recorder.payloads.rows import combined
 from recorder.payloads.schemas import Schema
@@ -161,10 +162,14 @@ def _group(
 ) -> Group:
     try:
         codec = decoder.codecs.of(schema, indexes)
-        if schema.kind == "json" and not typed:
-            codec = decoder.codecs.plain("json")
     except PayloadError as error:
-        return _unreadable(rows, schema, error.reason)
+        if schema.kind != "json":
+            return _unreadable(rows, schema, error.reason)
+        text = decoder.codecs.plain("json")
+        values, reasons = text.column(bodies)  # it needs no schema to be read
+        return Group(rows, schema, text, values, reasons.fill_null(str(error.reason)))
+    if isinstance(codec, JsonCodec) and not typed:
+        return Group(rows, schema, decoder.codecs.plain("json"), *codec.text_column(bodies))
     return Group(rows, schema, codec, *codec.column(bodies))
 
 

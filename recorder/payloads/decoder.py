@@ -118,7 +118,12 @@ class Decoder:
                     format, None, payload, frame=frame, schema=schema, reason=error.reason, detail=error.detail
                 )
         start = Decoded(format, None, payload, body, frame, schema)
-        return self._with(lambda: self.codecs.of(schema, indexes), start)
+        decoded = self._with(lambda: self.codecs.of(schema, indexes), start)
+        if format == "json-schema" and not decoded.readable:
+            plain = self._with(lambda: self.codecs.plain("json"), start)
+            if plain.readable:  # it needs no schema to be read
+                return replace(plain, reason=plain.reason or decoded.reason, detail=plain.detail or decoded.detail)
+        return decoded
 
     def unframed(self, payload: bytes) -> Decoded:
         """A payload without frame, headers or choice: JSON, text or bytes."""

@@ -1,6 +1,6 @@
 """JSON with a JSON Schema: the schema gives the columns their types; the payload stays the JSON text that it is.
 
-Nothing is validated: what does not fit its column is null there, named in the reasons, and whole in the JSON text.
+What violates the schema is in doubt, and readable; what does not fit its column is null there, and whole in the text.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from recorder.payloads import fields, json_text
 from recorder.payloads.codec import Column, Format
+from recorder.payloads.json_validation import follow, validator
 from recorder.payloads.reasons import PayloadError, Reason
 from recorder.payloads.rows import to_array
 from recorder.payloads.schemas import TEXT_LIMIT, Schema
@@ -35,7 +36,9 @@ class JsonSchemaCodec(json_text.JsonCodec):
 
     def __init__(self, schema: Schema, referenced: Mapping[str, Schema]) -> None:
         """Raises PayloadError when the schema does not parse."""
-        self._field = field_of(schema, referenced)
+        root, documents = _documents(schema, referenced)
+        self._field = _field_of(schema, root, documents)
+        self.fits = validator(root, documents)
         self._plain = _is_plain(self._field)
         self._checked = _checked(self._field)
 
@@ -51,25 +54,35 @@ class JsonSchemaCodec(json_text.JsonCodec):
             value, reason = None, None
             if body is not None:
                 try:
-                    value, reason = json_text.read(body)
+                    value, reason = self.decode(body)
                     value = msgspec.convert(value, self._checked)
                 except PayloadError as error:
                     reason = error.reason
                 except (msgspec.ValidationError, RecursionError):
-                    value, reason = _trimmed(value, self._field), Reason.MISMATCH
+                    value, reason = _trimmed(value, self._field), reason or Reason.MISMATCH
                 value = value if self._plain else _shaped(value, self._field)
             values.append(value)
             reasons.append(reason)
         return Column(*to_array(values, reasons, self._field.type))
 
 
-def field_of(schema: Schema, referenced: Mapping[str, Schema]) -> pa.Field:
-    """The field of a JSON Schema; what has no one type is JSON text. Raises PayloadError."""
+def _documents(schema: Schema, referenced: Mapping[str, Schema]) -> tuple[Any, dict[str, Any]]:
+    """(the schema, all that it refers to by name), parsed. Raises PayloadError."""
     try:
         documents = {name: _load(other.text) for name, other in referenced.items()}
         root = _load(schema.text)
-        if not isinstance(root, dict | bool):
-            raise ValueError("neither an object nor a boolean")
+    except RecursionError as error:
+        raise PayloadError(Reason.TOO_DEEP, f"{schema.title}: schema") from error
+    except ValueError as error:
+        raise PayloadError(Reason.BAD_SCHEMA, f"{schema.title}: {error!s:.200}") from error
+    if not isinstance(root, dict | bool):
+        raise PayloadError(Reason.BAD_SCHEMA, f"{schema.title}: neither an object nor a boolean")
+    return root, documents
+
+
+def _field_of(schema: Schema, root: Any, documents: dict[str, Any]) -> pa.Field:
+    """The field of a JSON Schema; what has no one type is JSON text. Raises PayloadError."""
+    try:
         return _Builder(documents).field("value", root, root, ())
     except RecursionError as error:
         raise PayloadError(Reason.TOO_DEEP, f"{schema.title}: schema") from error
@@ -125,14 +138,7 @@ class _Builder:
             target = schema.get("$ref") if isinstance(schema, dict) else None
             if not isinstance(target, str):
                 return schema, root
-            document, _, path = target.partition("#")
-            if document and document not in self._documents:
-                return None, root
-            root = self._documents[document] if document else root
-            schema = root
-            for part in filter(None, path.split("/")):
-                key = part.replace("~1", "/").replace("~0", "~")
-                schema = schema.get(key) if isinstance(schema, dict) else None
+            schema, root = follow(target, root, self._documents)
         return None, root
 
 

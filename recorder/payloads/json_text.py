@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ SIZE_LIMIT = 128 << 20
 _BITS_64 = 1 << 64
 _HALF = 1 << 63
 _ESCAPED = (b"\\u0022", b"\\u003a", b"\\u003A")
+_SPELT_ALIKE = (None, Reason.DUPLICATE_KEYS, Reason.MISMATCH)
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
@@ -32,10 +34,15 @@ class JsonCodec:
 
     format: Format = "json"
     exact = False
+    fits: Callable[[Any], bool] | None = None
+    """What a schema says of a parsed value."""
 
     def decode(self, body: bytes) -> Read:
         value, doubt = read(body)
-        return Read(value, doubt)
+        return Read(value, doubt or self._misfit(value))
+
+    def _misfit(self, value: Any) -> Reason | None:
+        return Reason.MISMATCH if self.fits is not None and not self.fits(value) else None
 
     def encode(self, value: Value, like: bytes | None = None) -> bytes:
         """Compact; indented or spaced after separators when `like` is."""
@@ -55,17 +62,22 @@ class JsonCodec:
         return fields.json_field("value")
 
     def column(self, bodies: pa.Array) -> Column:
-        decode, encode = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
+        return self.text_column(bodies)
+
+    def text_column(self, bodies: pa.Array) -> Column:
+        """JSON text, whatever `field` says."""
+        decode, encode, fits = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode, self.fits
         careful = spread.bools(pc.match_substring_regex(bodies, "[0-9]{19}").fill_null(True))
         for row, body in enumerate(bodies.to_pylist()):
             if not careful[row]:
                 try:
-                    again = encode(decode(body))
-                    careful[row] = again != body and not _whole(body, again)
+                    value = decode(body)
+                    again = encode(value)
+                    careful[row] = (again != body and not _whole(body, again)) or not (fits is None or fits(value))
                 except (ValueError, RecursionError):
                     careful[row] = True
         odd = pa.array(careful)
-        found = [(None, None) if body is None else as_text(body) for body in bodies.filter(odd).to_pylist()]
+        found = [(None, None) if body is None else self.as_text(body) for body in bodies.filter(odd).to_pylist()]
         plain = bodies.filter(pa.array(~careful)).cast(pa.string())
         texts, reasons = zip(*found, strict=True) if found else ((), ())
         return Column(
@@ -73,14 +85,13 @@ class JsonCodec:
             spread.scatter(pa.array(reasons, pa.string()), careful),
         )
 
-
-def as_text(body: bytes) -> tuple[str | None, Reason | None]:
-    """(JSON text, reason): the text as it was sent, except where only another spelling is JSON (NaN)."""
-    try:
-        value, doubt = read(body)
-    except PayloadError as error:
-        return None, error.reason
-    return (body.decode() if doubt in (None, Reason.DUPLICATE_KEYS) else to_json(value)), doubt
+    def as_text(self, body: bytes) -> tuple[str | None, Reason | None]:
+        """(JSON text, reason): the text as it was sent, except where only another spelling is JSON (NaN)."""
+        try:
+            value, doubt = self.decode(body)
+        except PayloadError as error:
+            return None, error.reason
+        return (body.decode() if doubt in _SPELT_ALIKE else to_json(value)), doubt
 
 
 def read(body: bytes) -> tuple[Any, Reason | None]:

@@ -54,6 +54,8 @@ DOUBTS = frozenset(
         Reason.OUT_OF_RANGE,
         Reason.INVALID_UTF8,
         Reason.MISMATCH,
+        Reason.BAD_SCHEMA,  # JSON can be read without its schema
+        Reason.MISSING_REFERENCE,
     }
 )
 """What can be decoded all the same: then the value stands beside the reason."""

@@ -11,7 +11,8 @@ import pytest
 from recorder.payloads.columns import decode, decode_json
 from recorder.payloads.decoder import Codecs, Decoder
 from recorder.payloads.json_schema import JsonSchemaCodec
-from recorder.payloads.reasons import PayloadError
+from recorder.payloads.json_validation import validator
+from recorder.payloads.reasons import PayloadError, Reason, Tally
 from recorder.payloads.schemas import Reference, Schema, SchemaBook, SubjectVersion
 
 
@@ -93,7 +94,85 @@ def test_the_json_text_is_the_payloads_own() -> None:
     assert (decoded.format, decoded.encode({"n": 8})) == ("json-schema", b'\0\0\0\0\2{"n": 8}')
 
 
-@pytest.mark.parametrize("text", ["", "7", "[1]", "{", '"x"', "null"])
+STRICT = {
+    "type": "object",
+    "properties": {"id": {"type": "string", "pattern": "^p-"}, "cents": {"type": "integer", "minimum": 0}},
+    "required": ["id"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"id": "p-1", "cents": 1}', None),
+        ('{"cents": 1}', Reason.MISMATCH),
+        ('{"id": "q-1"}', Reason.MISMATCH),
+        ('{"id": "p-1", "cents": -1}', Reason.MISMATCH),
+        ('{"id": "p-1", "more": 1}', Reason.MISMATCH),
+        ('{"id": "p-1", "cents": 18446744073709551616}', Reason.BEYOND_64_BITS),
+        ('["p-1"]', Reason.MISMATCH),
+        ('{"id": "p-1"', Reason.MALFORMED),
+    ],
+)
+def test_a_record_that_violates_its_schema_is_a_named_doubt_and_readable(body: str, reason: Reason | None) -> None:
+    decoder = Decoder(Codecs(SchemaBook([Schema("json", json.dumps(STRICT), 2)])), "t", "value", tally=Tally())
+    payload = b"\0\0\0\0\2" + body.encode()
+    decoded = decoder.decode(payload)
+    assert (decoded.reason, decoded.readable) == (reason, reason is not Reason.MALFORMED)
+    found = decode_json(decoder, pa.array([payload]))
+    assert found.reasons.to_pylist() == [reason]
+    assert [text and json.loads(text) for text in found.json.to_pylist()] == [decoded.value]
+    (group,) = decode(decoder, pa.array([payload]))
+    assert group.reasons.to_pylist() == [reason]
+    assert list(decoder.tally or ()) == ([("t", "value", reason, 3)] if reason else [])
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "fits"),
+    [
+        ({"items": [{"type": "integer"}]}, ["x"], False),  # draft 7 where nothing is said
+        ({"$schema": "https://json-schema.org/draft/2020-12/schema", "prefixItems": [False]}, ["x"], False),
+        ({"$schema": "http://json-schema.org/draft-04/schema#", "maximum": 5, "exclusiveMaximum": True}, 5, False),
+        ({"$schema": "http://example.com/own", "maximum": 5}, 6, False),
+        ({"format": "date"}, "no date", True),
+        ({"$ref": "http://127.0.0.1:1/x.json"}, 1, True),
+        ({"$ref": "file:///etc/hostname"}, 1, True),
+        ({"$id": "http://e.x/a/b.json", "$ref": "c.json"}, "no integer", False),
+        ({"$ref": "c.json#/definitions/d"}, "no integer", False),
+        ({"$ref": "#"}, 1, True),
+        ({"type": "string", "pattern": "^(?=a)(a+)+$"}, "a" * 50 + "b", False),
+        (True, 1, True),
+        (False, 1, False),
+    ],
+)  # fmt: skip
+def test_all_drafts_are_checked_and_nothing_is_fetched(schema: Any, value: Any, fits: bool) -> None:
+    other = {"type": "integer", "definitions": {"d": {"type": "integer"}}}
+    assert validator(schema, {"c.json": other})(value) is fits
+
+
+def test_a_schema_that_bombs_is_refused_and_recursion_is_not() -> None:
+    steps = {f"d{n}": {"allOf": [{"$ref": f"#/definitions/d{n + 1}"}] * 2} for n in range(40)}
+    with pytest.raises(PayloadError, match="expand to more than"):
+        validator({"definitions": {**steps, "d40": {"type": "integer"}}, "$ref": "#/definitions/d0"}, {})
+    deep: Any = {}
+    for _ in range(900):
+        deep = {"a": deep}
+    assert validator({"allOf": [{"properties": {"a": {"$ref": "#"}}}] * 2}, {})(deep)
+
+
+@pytest.mark.parametrize("text", ["{", "7", '{"type": "strng"}', '{"$ref": "#/definitions/none"}'])
+def test_json_can_be_read_without_a_schema_that_is_broken(text: str) -> None:
+    decoder = Decoder(Codecs(SchemaBook([Schema("json", text, 2)])), "t", "value")
+    decoded = decoder.decode(b'\0\0\0\0\2{"a": 1}')
+    assert (decoded.value, decoded.reason) == ({"a": 1}, Reason.BAD_SCHEMA)
+    assert decoded.exact
+    found = decode_json(decoder, pa.array([b'\0\0\0\0\2{"a": 1}', b"\0\0\0\0\2{"]))
+    assert found.json.to_pylist() == ['{"a": 1}', None]
+    assert found.reasons.to_pylist() == [Reason.BAD_SCHEMA, Reason.MALFORMED]
+
+
+@pytest.mark.parametrize("text", ["", "7", "[1]", "{", '"x"', "null", '{"type": "strng"}'])
 def test_what_is_no_schema_is_refused(text: str) -> None:
     with pytest.raises(PayloadError, match="schema does not parse"):
         JsonSchemaCodec(Schema("json", text), {})

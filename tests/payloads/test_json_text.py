@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.payloads.json_text import JsonCodec, as_text
+from recorder.payloads.json_text import JsonCodec
 from recorder.payloads.reasons import Reason
 
 CODEC = JsonCodec()
@@ -37,7 +37,7 @@ def test_compact_json_comes_back_exactly(tree: Any) -> None:
 def test_any_spelling_reads_the_same_and_keeps_its_text(tree: Any, indent: int | None) -> None:
     body = json.dumps(tree, indent=indent).encode()
     assert CODEC.decode(body).value == tree
-    assert as_text(body) == (body.decode(), None)
+    assert CODEC.as_text(body) == (body.decode(), None)
 
 
 @pytest.mark.parametrize(
@@ -62,17 +62,17 @@ def test_any_spelling_reads_the_same_and_keeps_its_text(tree: Any, indent: int |
     ],
 )
 def test_doubts_and_failures_are_named(body: bytes, text: str | None, reason: Reason | None) -> None:
-    assert as_text(body) == (text, reason)
+    assert CODEC.as_text(body) == (text, reason)
 
 
 def test_ten_megabytes_are_read() -> None:
     body = json.dumps({"a": "x" * 10_000_000, "b": [1.5] * 1000}).encode()
-    assert as_text(body) == (body.decode(), None)
+    assert CODEC.as_text(body) == (body.decode(), None)
 
 
 @given(st.binary(max_size=40))
 def test_no_bytes_break_it(body: bytes) -> None:
-    text, reason = as_text(body)
+    text, reason = CODEC.as_text(body)
     assert (text is None) <= (reason is not None)
     if text is not None:
         json.loads(text)
@@ -87,10 +87,10 @@ def test_no_double_key_is_missed(items: list[tuple[str, Any]], ascii: bool, spac
     pairs = (json.dumps(name, ensure_ascii=ascii) + ":" + " " * spaced + json.dumps(item) for name, item in items)
     body = ("{" + ",".join(pairs) + ',"x":1.50}').encode() if items else b"{}"
     reason = Reason.DUPLICATE_KEYS if len({name for name, _ in items}) < len(items) else None
-    assert as_text(body) == (body.decode(), reason)
+    assert CODEC.as_text(body) == (body.decode(), reason)
     assert CODEC.column(pa.array([body, body])).reasons.to_pylist() == [reason, reason]
 
 
 def test_a_double_key_beside_numbered_escapes_is_not_missed() -> None:
-    assert as_text(b'{"a":1,"a":2,"s":"\\u0022:"}')[1] is Reason.DUPLICATE_KEYS
-    assert as_text(b'{"a":1,"a":2,"s":"\\"\\u003A"}')[1] is Reason.DUPLICATE_KEYS
+    assert CODEC.as_text(b'{"a":1,"a":2,"s":"\\u0022:"}')[1] is Reason.DUPLICATE_KEYS
+    assert CODEC.as_text(b'{"a":1,"a":2,"s":"\\"\\u003A"}')[1] is Reason.DUPLICATE_KEYS

@@ -29,4 +29,4 @@ def framed(schema: Schema, value: Any) -> bytes:
 def with_schemas(capture: Capture, *schemas: Schema) -> Capture:
     """The same capture with schemas in it."""
     assert isinstance(capture.root, Path)
-    return replace_schemas(capture, schemas, ())
+    return replace_schemas(capture, schemas, {})
