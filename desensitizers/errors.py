@@ -37,6 +37,20 @@ class UnfitError(DesensitizerError):
     """One value that its rule can't take (wrong type, wrong form). The message must not contain the value."""
 
 
+class Refusal(Exception):  # noqa: N818  (it is an answer to one record, not a failure of the run)
+    """This payload may not pass: the path and the reason, without the value."""
+
+    def __init__(self, path: str, reason: str, *, undecodable: bool = False) -> None:
+        super().__init__(reason)
+        self.path = path
+        self.reason = reason
+        self.undecodable = undecodable
+
+    def again(self) -> Refusal:
+        """The same for the next payload; raised twice, one exception would gather the tracebacks of both."""
+        return Refusal(self.path, self.reason, undecodable=self.undecodable)
+
+
 class LeakError(DesensitizerError):
     """The proof failed: something that had to go is still there, or two values became one."""
 

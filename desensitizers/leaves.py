@@ -7,8 +7,10 @@ bytes of the leaf; only a value not met before is decoded, canonicalised, keyed 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from desensitizers import rules
 from desensitizers.domains import Domain
@@ -17,6 +19,9 @@ from desensitizers.json.document import quote, unquote
 from desensitizers.rules.base import Action, Context, Scalar
 from desensitizers.sink import PROOF_ONLY, Findings
 from desensitizers.spec import ExtractSpec, Leaf, RuleSpec
+
+if TYPE_CHECKING:
+    from desensitizers.types import Schemas
 
 REMEMBERED = 200_000
 """Answers that all rules of a plan keep together, at least; at most twice as many, which is about 70 MB."""
@@ -75,10 +80,21 @@ class Memo(dict[bytes, bytes]):
 class LeafRules:
     """Makes the rules of a plan and shares equal ones, so that what one place met the other knows.
 
-    `learning` rules change nothing: they only tell the originals, and the texts that may quote them.
+    `learning` rules change nothing: they only tell the originals, and the texts that may quote them. `schemas` read
+    framed payloads; `file` is the policy's, for errors.
     """
 
-    def __init__(self, context: Context, findings: Findings, *, learning: bool = False) -> None:
+    def __init__(
+        self,
+        context: Context,
+        findings: Findings,
+        *,
+        learning: bool = False,
+        schemas: Schemas | None = None,
+        file: str = "",
+    ) -> None:
+        self.schemas = schemas
+        self.file = file
         self.context = context
         self.findings = findings
         self.learning = learning
@@ -136,6 +152,7 @@ class LeafRule:
             self.merges = self.effect != "keep" and (self._action is None or self._action.uniqueness == "merges")
             text = self._rewrite_text
         self.text = text
+        self.memo = budget.memo
         self.json_string = budget.memo(self._json_string)
         self.json_number = budget.memo(self._json_number)
         self.bytes_text = budget.memo(lambda data: text(data.decode()).encode())
@@ -183,6 +200,24 @@ class LeafRule:
             space = f"{self._domain.name if self._domain else 'default'}/{self.name}"
             self._findings.pair(space, before, str(result))
         return result
+
+    def note(self, text: str) -> None:
+        """Tell of an original that goes without being rewritten."""
+        if self.learns and text:
+            self._learn(text)
+
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """What the rule is asked within tells nobody, and is done even by a rule that only looks."""
+        findings, learning = self._findings, self._learning
+        before = findings.originals, findings.pairs, findings.texts
+        findings.originals, findings.pairs, findings.texts = set(), {}, None
+        self._learning = False
+        try:
+            yield
+        finally:
+            findings.originals, findings.pairs, findings.texts = before
+            self._learning = learning
 
     def _learn(self, text: str) -> None:
         self._findings.original(text, self._domain.name if self._domain else "")

@@ -11,7 +11,7 @@ from desensitizers.domains import DomainSpec
 from desensitizers.errors import PolicyError, did_you_mean
 from desensitizers.paths import compile_name, compile_path
 from desensitizers.rules.base import OptionValue, Rule
-from desensitizers.spec import FORMATS, ExtractSpec, Leaf, PayloadSpec, PolicySpec, RuleSpec, TopicSpec
+from desensitizers.spec import FORMATS, WITH_FIELDS, ExtractSpec, Leaf, PayloadSpec, PolicySpec, RuleSpec, TopicSpec
 from desensitizers.surrogates.kinds import KINDS
 from desensitizers.yamltree import Tree, parse
 
@@ -21,7 +21,7 @@ _LATER = {
     "when": "conditions (when:)",
     "quarantine": "quarantine",
 }
-_JSON_TYPES = ("string", "number", "boolean")
+_LEAF_TYPES = ("string", "number", "boolean", "bytes")
 _COMMON = ("rule", "domain", "type", "learn")
 _NEEDS_CANONICAL = {"digits": "digits", "card": "digits", "phone": "phone"}
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -164,20 +164,23 @@ class _TopicParser:
             line=tree.line,
             key=self.payload(fields["key"], "string") if "key" in fields else None,
             headers=tuple((name, self.payload(body, "string")) for name, _key, body in headers),
-            value=self.payload(fields["value"], "json") if "value" in fields else None,
+            value=self.payload(fields["value"], "auto") if "value" in fields else None,
             unknown_field=unknown,  # type: ignore[arg-type]
             undecodable=undecodable,  # type: ignore[arg-type]
         )
 
     def payload(self, tree: Tree, usual: str) -> PayloadSpec:
-        """A scalar rule, or paths into a JSON document."""
+        """A scalar rule, or paths into a document."""
         if tree.is_scalar:
             return PayloadSpec("string", tree.line, self.leaf(tree))
         items = tree.items("a payload")
         formats = [v for k, _, v in items if k == "format" and v.is_scalar and v.text("format") in FORMATS]
         form = formats[0].text("format") if formats else ""
         rest = [(k, key, v) for k, key, v in items if not (form and k == "format")]
-        if form != "json" and (form or usual != "json" or self._is_rule(rest)):
+        fields = form in WITH_FIELDS
+        if fields and self._is_rule(rest):
+            return PayloadSpec(form, tree.line, paths=(("$", self.leaf(tree, skip=("format",))),))  # type: ignore[arg-type]
+        if not fields and (form or usual != "auto" or self._is_rule(rest)):
             leaf = self.leaf(tree, skip=("format",) if form else ())
             self._check_format(tree, form or "string", leaf)
             return PayloadSpec(form or "string", tree.line, leaf)  # type: ignore[arg-type]
@@ -188,7 +191,7 @@ class _TopicParser:
             except PolicyError as error:
                 key.fail(str(error))
             paths.append((path, self.leaf(body)))
-        return PayloadSpec("json", tree.line, paths=tuple(paths))
+        return PayloadSpec(form or "auto", tree.line, paths=tuple(paths))  # type: ignore[arg-type]
 
     def _is_rule(self, items: list[tuple[str, Tree, Tree]]) -> bool:
         """Whether a mapping under `value` speaks of the whole value rather than of its fields."""
@@ -245,7 +248,7 @@ class _TopicParser:
                 at.fail(f"rule '{name}' needs '{option}'.")
         types = None
         if "type" in fields:
-            types = frozenset({fields["type"].choice("type", _JSON_TYPES)})
+            types = frozenset({fields["type"].choice("type", _LEAF_TYPES)})
             self._check_type(fields["type"], rule, types)
         learn = None
         if "learn" in fields:
@@ -255,6 +258,8 @@ class _TopicParser:
 
     def _check_type(self, tree: Tree, rule: Rule, types: frozenset[str]) -> None:
         able = rule.types | ({"number"} if "integer" in rule.types else set())
+        if "bytes" in types and rule.name in ("hash", "token", "replace"):
+            return
         if rule.effect == "rewrite" and not types & able:
             tree.fail(f"rule '{rule.name}' can't work on a {next(iter(types))}: use replace, null or drop.")
 

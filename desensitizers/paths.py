@@ -14,6 +14,8 @@ from desensitizers.errors import PolicyError
 
 EACH = "\x1e"
 """The step into an element of an array, whatever its index."""
+MAP_KEY = "@key"
+"""The step from a map to its keys: ``balances.@key``."""
 _SEP = "\x1f"
 _REMEMBERED = 50_000
 _TOKEN = re.compile(
@@ -30,11 +32,16 @@ def show(steps: Steps) -> str:
     for step in steps:
         if step == EACH:
             text += "[*]"
-        elif re.fullmatch(r"[^.\[\]{}*,'\s]+", step):
+        elif step == "*" or re.fullmatch(r"[^.\[\]{}*,'\s]+", step):
             text += ("." if text else "") + step
         else:
             text += f"['{step}']"
     return text or "$"
+
+
+def is_wild(text: str) -> bool:
+    """Whether a pattern names no key, but any: a ``*`` anywhere beside ``[*]``."""
+    return "*" in text.replace("[*]", "")
 
 
 def compile_path(text: str) -> re.Pattern[str]:

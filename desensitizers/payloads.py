@@ -8,11 +8,10 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Iterable, Sequence
 
-from desensitizers.errors import PolicyError, UnfitError
-from desensitizers.json.planner import PathRules
-from desensitizers.json.rewriter import JsonRewriter
-from desensitizers.json.shape import Refusal
+from desensitizers.documents import Documents
+from desensitizers.errors import PolicyError, Refusal, UnfitError
 from desensitizers.leaves import Budget, LeafRule, LeafRules
+from desensitizers.pathrules import PathRules
 from desensitizers.sink import Sink
 from desensitizers.spec import PayloadSpec, RuleSpec, TopicSpec
 
@@ -25,34 +24,45 @@ class PayloadRule:
     """Rewrites the payloads of one place by its spec."""
 
     def __init__(self, place: str, spec: PayloadSpec, topic: TopicSpec, rules: LeafRules, sink: Sink) -> None:
+        """`rules.schemas` read framed payloads. Raises nothing: `check_payload` does."""
         self.place = place
         self._sink = sink
         self._replace_undecodable = topic.undecodable == "replace"
         self._marker_key = rules.context.keyring.derive("default", "undecodable", 1)
         self._rewrite: Callable[[bytes], bytes]
-        self._json: JsonRewriter | None = None
+        self.documents: Documents | None = None
+        """For formats with fields."""
         self.leaves: list[tuple[str, LeafRule]] = []
         self._what = "text"
-        if spec.format == "json":
+        if spec.has_fields:
             self.leaves = [(path, rules.make(leaf, path)) for path, leaf in spec.paths]
             unknown = None
             if topic.unknown_field != "fail":
                 rule = RuleSpec(topic.unknown_field, topic.line, learn=False)
                 unknown = rules.make(rule, "*")
             hint = f"under {place} of topic '{topic.match}'"
-            self._json = JsonRewriter(place, PathRules(self.leaves, unknown, hint, learning=rules.learning), sink)
-            self._rewrite = self._json.rewrite
+            by_path = PathRules(self.leaves, unknown, hint, learning=rules.learning, file=rules.file)
+            self.documents = Documents(place, spec.format, by_path, sink, rules.schemas)
+            self._rewrite = self.documents.rewrite
         else:
             assert spec.leaf is not None  # the parser gives every scalar format one
             leaf = rules.make(spec.leaf, place)
             self.leaves = [("$", leaf)]
             self._rewrite = _scalar(spec.format, leaf)
             self._what = leaf.name
-        self.drops = self.leaves[0][1].effect == "drop" if self.leaves and self._json is None else False
-        self.empties = self.leaves[0][1].effect == "null" if self.leaves and self._json is None else False
+        self.drops = self.leaves[0][1].effect == "drop" if self.documents is None else False
+        self.empties = self.leaves[0][1].effect == "null" if self.documents is None else False
 
-    def column(self, payloads: Iterable[bytes | None], rows: Sequence[int] | None = None) -> list[bytes | None]:
-        """The clean payloads. `rows` are their rows in the batch, for problems; a payload with one becomes null."""
+    def column(
+        self,
+        payloads: Iterable[bytes | None],
+        rows: Sequence[int] | None = None,
+        named: Sequence[bytes | None] | None = None,
+    ) -> list[bytes | None]:
+        """The clean payloads. `rows` are their rows in the batch, for problems; a payload with one becomes null.
+
+        `named` are the headers that say with which schema each payload was written, where they do.
+        """
         rewrite = self._rewrite
         out: list[bytes | None] = []
         done = 0
@@ -62,22 +72,26 @@ class PayloadRule:
                 continue
             done += 1
             try:
-                out.append(rewrite(payload))
+                header = named[number] if named else None
+                if header is not None and self.documents is not None:
+                    out.append(self.documents.rewrite_named(payload, header))
+                else:
+                    out.append(rewrite(payload))
             except Refusal as refusal:
                 out.append(self._refused(payload, refusal, rows[number] if rows else number))
             except UnicodeDecodeError:
                 not_text = Refusal("", "is not valid UTF-8", undecodable=True)
                 out.append(self._refused(payload, not_text, rows[number] if rows else number))
-            except UnfitError as error:
+            except (UnfitError, PolicyError) as error:
                 self._sink.problem(rows[number] if rows else number, self.place, "", str(error))
                 out.append(None)
-        if self._json is None:
+        if self.documents is None:
             self._sink.counts[self.place, "$", self._what] += done
         return out
 
     def flush_counts(self) -> None:
-        if self._json is not None:
-            self._json.flush_counts()
+        if self.documents is not None:
+            self.documents.flush_counts()
 
     def _refused(self, payload: bytes, refusal: Refusal, row: int) -> bytes | None:
         if refusal.undecodable and self._replace_undecodable:
@@ -133,10 +147,10 @@ def check_payload(rule: PayloadRule, spec: PayloadSpec, topic: TopicSpec, file: 
                 file=file,
                 line=line,
             )
-    if rule.place == "key" and spec.format == "json" and topic.unknown_field != "fail":
+    if rule.place == "key" and spec.has_fields and topic.unknown_field != "fail":
         raise PolicyError(
             f"unknown_field: {topic.unknown_field} can turn two keys into one: "
-            "write unknown_field: fail for a topic with JSON keys.",
+            "write unknown_field: fail for a topic whose keys have fields.",
             file=file,
             line=spec.line,
         )

@@ -19,8 +19,11 @@ from desensitizers.payloads import PayloadRule, check_payload
 from desensitizers.rules.base import Context
 from desensitizers.sink import Findings, Problem, Sink
 from desensitizers.spec import PayloadSpec, PolicySpec, RuleSpec, TopicSpec
+from desensitizers.types import Schemas
 
 _REMEMBERED_KEYS = 20_000
+_SCHEMA_HEADERS = {"key": "__key_schema_id", "value": "__value_schema_id"}
+"""Where serializers name a schema outside of the payload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,13 @@ class Plan:
     """Finds the plan of a topic by name."""
 
     def __init__(
-        self, spec: PolicySpec, keyring: Keyring, domains: Mapping[str, Domain], *, learning: bool = False
+        self,
+        spec: PolicySpec,
+        keyring: Keyring,
+        domains: Mapping[str, Domain],
+        *,
+        learning: bool = False,
+        schemas: Schemas | None = None,
     ) -> None:
         self.spec = spec
         self.findings = Findings()
@@ -45,7 +54,7 @@ class Plan:
         context = Context(keyring, domains, find_learned=self._find_learned, found=self.findings.original)
         for domain in domains.values():
             domain.tell = self.findings.pair
-        self._rules = LeafRules(context, self.findings, learning=learning)
+        self._rules = LeafRules(context, self.findings, learning=learning, schemas=schemas, file=spec.file)
         self._matches = [(compile_name(topic.match), topic) for topic in spec.topics]
 
     def covers(self, topic: str) -> bool:
@@ -98,10 +107,11 @@ class TopicPlan:
         Rows, order, types and all other columns stay. A batch with a problem yields none of its records.
         """
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        columns["key"] = self._keys_column(columns["key"], pa)
-        columns["value"] = self._values_column(columns["value"], pa)
+        columns["key"] = self._keys_column(columns["key"], _naming(columns["headers"], "key", pc), pa)
+        columns["value"] = self._values_column(columns["value"], _naming(columns["headers"], "value", pc), pa)
         columns["headers"] = self._headers_column(columns["headers"], pa)
         problems = self._problems(batch)
         if problems:
@@ -119,8 +129,10 @@ class TopicPlan:
     def _payload(self, place: str, spec: PayloadSpec | None) -> PayloadRule | None:
         return PayloadRule(place, spec, self.spec, self._rules, self.sink) if spec else None
 
-    def _keys_column(self, column: Any, pa: Any) -> Any:
+    def _keys_column(self, column: Any, named: list[bytes | None] | None, pa: Any) -> Any:
         keys = column.to_pylist()
+        if named is not None and self.key is not None:
+            return self._named_keys(column, keys, named, pa)
         known = self._keys
         new = {key: row for row, key in reversed(list(enumerate(keys))) if key not in known}
         if new:
@@ -136,11 +148,20 @@ class TopicPlan:
                     self._rules.findings.pair(f"key of {self.topic}", key, clean)
         return pa.array([known[key] for key in keys], column.type)
 
-    def _values_column(self, column: Any, pa: Any) -> Any:
+    def _named_keys(self, column: Any, keys: list[bytes | None], named: list[bytes | None], pa: Any) -> Any:
+        """Keys whose schema a header names: the same bytes may be another key under another schema."""
+        assert self.key is not None
+        clean = self.key.column(keys, named=named)
+        for before, after in zip(keys, clean, strict=True):
+            if before and after is not None:
+                self._rules.findings.pair(f"key of {self.topic}", before, after)
+        return pa.array(clean, column.type)
+
+    def _values_column(self, column: Any, named: list[bytes | None] | None, pa: Any) -> Any:
         if self.value is None:
             self._unnamed("value", [row for row, value in enumerate(column.to_pylist()) if value is not None])
             return column
-        return pa.array(self.value.column(column.to_pylist()), column.type)
+        return pa.array(self.value.column(column.to_pylist(), named=named), column.type)
 
     def _unnamed(self, place: str, rows: list[int]) -> None:
         for row in rows:
@@ -229,6 +250,18 @@ class TopicPlan:
         )
         self.sink.problems.clear()
         return found
+
+
+def _naming(headers: Any, side: str, pc: Any) -> list[bytes | None] | None:
+    """For each row the header that names its key's or value's schema; None when no row has one."""
+    flat = headers.flatten()
+    if not len(flat) or not pc.any(pc.equal(flat.field("key"), _SCHEMA_HEADERS[side])).as_py():
+        return None
+    found: list[bytes | None] = []
+    for row in headers.to_pylist():
+        values = [one["value"] for one in row or () if one["key"] == _SCHEMA_HEADERS[side] and one["value"] is not None]
+        found.append(values[-1] if values else None)
+    return found
 
 
 def check_plan(plan: Plan, spec: PolicySpec) -> None:

@@ -19,6 +19,7 @@ from desensitizers.parsing import parse_policy
 from desensitizers.plan import Plan, check_plan
 from desensitizers.spec import PolicySpec
 from desensitizers.surrogates.kinds import KINDS
+from desensitizers.types import Schemas
 
 
 class Policy:
@@ -64,9 +65,12 @@ class Policy:
         """Domains whose surrogates look like originals of the same domain, but for the digits."""
         return frozenset(spec.name for spec in self.spec.domains if KINDS[spec.surrogate].keeps_form)
 
-    def plan(self, *, learning: bool = False) -> Plan:
-        """The compiled policy, with its own memory. A `learning` one changes nothing and only fills `findings`."""
-        return Plan(self.spec, self.keyring, self.domains(), learning=learning)
+    def plan(self, *, learning: bool = False, schemas: Schemas | None = None) -> Plan:
+        """The compiled policy, with its own memory. A `learning` one changes nothing and only fills `findings`.
+
+        `schemas` read framed payloads (Avro, Protobuf, JSON Schema); without them there is only JSON.
+        """
+        return Plan(self.spec, self.keyring, self.domains(), learning=learning, schemas=schemas)
 
     def __repr__(self) -> str:
         return f"Policy({self.spec.file!r}, secret hidden)"

@@ -11,8 +11,10 @@ from desensitizers.rules.base import OptionValue
 
 UnknownField = Literal["fail", "drop", "mask"]
 Undecodable = Literal["fail", "replace"]
-Format = Literal["json", "string", "int32", "int64", "bytes"]
-FORMATS: tuple[Format, ...] = ("json", "string", "int32", "int64", "bytes")
+Format = Literal["auto", "json", "avro", "protobuf", "json-schema", "string", "int32", "int64", "bytes"]
+FORMATS: tuple[Format, ...] = ("json", "avro", "protobuf", "json-schema", "string", "int32", "int64", "bytes")
+"""What a policy may write; `auto` is what it gets where it names paths and no format."""
+WITH_FIELDS: frozenset[Format] = frozenset({"auto", "json", "avro", "protobuf", "json-schema"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,11 @@ class PayloadSpec:
     leaf: Leaf | None = None
     """For the scalar formats."""
     paths: tuple[tuple[str, Leaf], ...] = ()
-    """For JSON: pattern and rule, in policy order."""
+    """For formats with fields: pattern and rule, in policy order."""
+
+    @property
+    def has_fields(self) -> bool:
+        return self.format in WITH_FIELDS
 
 
 @dataclass(frozen=True, slots=True)

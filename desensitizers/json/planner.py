@@ -4,56 +4,12 @@ constant into constants, so that nothing of this is left to do for the next docu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from desensitizers.errors import UnfitError
+from desensitizers.errors import Refusal, UnfitError
 from desensitizers.json.document import Document, Node, ambiguous, parse
-from desensitizers.json.shape import Refusal, Shape, number_patterns, tuple_getter
+from desensitizers.json.shape import Shape, number_patterns, tuple_getter
 from desensitizers.leaves import LeafRule, Memo
-from desensitizers.paths import EACH, Matcher, show
-
-_STEP_MARKS = (EACH, "\x1f")
-
-
-class PathRules:
-    """The rules of one payload by path, and what happens to leaves that no path names."""
-
-    def __init__(
-        self, rules: Iterable[tuple[str, LeafRule]], unknown: LeafRule | None, hint: str, *, learning: bool = False
-    ) -> None:
-        """`unknown` None refuses what no path names, with `hint` as the end of the cure.
-
-        `learning` rules only look: the documents stay as they are.
-        """
-        self.learning = learning
-        rules = list(rules)
-        self._paths = [path for path, _rule in rules]
-        self._rules = [rule for _path, rule in rules]
-        self._matcher = Matcher(self._paths)
-        self.unknown = unknown
-        self._hint = hint
-
-    def find(self, node: Node, kind: str) -> int | None:
-        """The first rule in policy order that covers exactly this place and takes this kind of leaf."""
-        if any(mark in step and step != EACH for step in node.steps for mark in _STEP_MARKS):
-            return None
-        return next((index for index in self._matcher.all(node.steps) if self._rules[index].accepts(kind)), None)
-
-    def rule(self, index: int | None, node: Node, kind: str) -> tuple[str, LeafRule]:
-        """(policy path, rule) for a leaf of a JSON kind (string, number, boolean, null). Raises Refusal."""
-        if index is not None:
-            return self._paths[index], self._rules[index]
-        if self.unknown is not None:
-            return "(unknown)", self.unknown
-        path = show(node.steps)
-        raise Refusal(path, f'{kind} is not named by the policy; add "{path}: drop" (or keep, mask …) {self._hint}')
-
-    def takes_whole(self, index: int | None) -> bool:
-        """Whether the rule, standing at an object or array, speaks for all that is in it."""
-        return index is not None and self._rules[index].effect in ("drop", "null")
-
-    def effect(self, index: int) -> str:
-        return self._rules[index].effect
+from desensitizers.pathrules import PathRules, least
+from desensitizers.paths import show
 
 
 def plan(rules: PathRules, parts: list[bytes], bones: bytes) -> Shape:
@@ -99,11 +55,11 @@ class _Planner:
         for node in self._nodes:
             above = covering.get(id(node.parent)) if node.parent else None
             if node.kind in ("object", "array"):
-                own = self._rules.find(node, node.kind)
-                covering[id(node)] = _least(above, own if self._rules.takes_whole(own) else None)
+                own = self._rules.find(node.steps, node.kind)
+                covering[id(node)] = least(above, own if self._rules.takes_whole(own) else None)
             else:
                 kind = "boolean" if node.kind in ("true", "false") else node.kind
-                index = _least(above, self._rules.find(node, kind))
+                index = least(above, self._rules.find(node.steps, kind))
                 uniform[id(node)] = self._leaf(node, kind, index)
         for node in reversed(self._nodes):
             if node.kind in ("object", "array"):
@@ -114,7 +70,7 @@ class _Planner:
                     self._remove(node, self._rules.effect(index))
 
     def _leaf(self, node: Node, kind: str, index: int | None) -> int | None:
-        path, rule = self._rules.rule(index, node, kind)
+        path, rule = self._rules.rule(index, node.steps, kind)
         self._counts.append((path, rule.name if kind != "null" or rule.effect == "drop" else "null stays"))
         if rule.effect in ("drop", "null"):
             if rule.learns and kind in ("string", "number"):
@@ -182,8 +138,3 @@ class _Planner:
             else:
                 out.append(piece.replace(b"%", b"%%"))
         return b"".join(out), slots
-
-
-def _least(*indexes: int | None) -> int | None:
-    known = [index for index in indexes if index is not None]
-    return min(known) if known else None

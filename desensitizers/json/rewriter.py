@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from desensitizers.errors import UnfitError
+from desensitizers.errors import Refusal, UnfitError
 from desensitizers.json.document import NotJsonError, key_places, skeleton, split
-from desensitizers.json.planner import PathRules, plan
-from desensitizers.json.shape import Refusal, Shape, getter
+from desensitizers.json.planner import plan
+from desensitizers.json.shape import Shape, getter
+from desensitizers.pathrules import PathRules
 from desensitizers.sink import Sink
 
 SHAPES = 4_096

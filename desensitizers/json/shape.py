@@ -9,24 +9,11 @@ from dataclasses import dataclass
 from operator import itemgetter
 from re import Pattern, compile, escape
 
+from desensitizers.errors import Refusal
 from desensitizers.leaves import Memo
 
 _NUMBER = rb"(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
 _NUMBER_RX = compile(_NUMBER)
-
-
-class Refusal(Exception):  # noqa: N818  (it is an answer to one record, not a failure of the run)
-    """This document may not pass: the path and the reason."""
-
-    def __init__(self, path: str, reason: str, *, undecodable: bool = False) -> None:
-        super().__init__(reason)
-        self.path = path
-        self.reason = reason
-        self.undecodable = undecodable
-
-    def again(self) -> Refusal:
-        """The same for the next document; raised twice, one exception would gather the tracebacks of both."""
-        return Refusal(self.path, self.reason, undecodable=self.undecodable)
 
 
 @dataclass(slots=True)

@@ -44,6 +44,9 @@ class Node:
     fields: list[tuple[str, Node]] = field(default_factory=list)
     items: Node | None = None
     branches: list[tuple[str, Node]] = field(default_factory=list)
+    tags: tuple[str, ...] = ()
+    """What people marked the type with (``confluent:tags``); `field_tags` are those of a record's fields."""
+    field_tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def simple(self) -> bool:
@@ -111,6 +114,8 @@ class _Builder:
         if kind in ("record", "error"):
             node = self._known[schema["name"]] = Node("record", schema["name"])
             node.fields = [(item["name"], self.build(item["type"])) for item in schema["fields"]]
+            node.tags = tags_of(schema)
+            node.field_tags = {item["name"]: tags for item in schema["fields"] if (tags := tags_of(item))}
             return node
         if kind in ("enum", "fixed"):
             node = self._known[schema["name"]] = Node(kind, schema["name"])
@@ -128,6 +133,15 @@ class _Builder:
         if kind in PRIMITIVES:
             _logical(node, schema)
         return node
+
+
+def tags_of(properties: Mapping[str, Any]) -> tuple[str, ...]:
+    """The tags in a schema's custom properties: ``"confluent:tags": ["PII"]``, or a property ``tags`` or ``tag``."""
+    found: list[str] = []
+    for name in ("confluent:tags", "tags", "tag"):
+        value = properties.get(name)
+        found += [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return tuple(dict.fromkeys(tag for tag in found if isinstance(tag, str)))
 
 
 def _logical(node: Node, schema: dict[str, Any]) -> None:

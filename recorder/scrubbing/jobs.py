@@ -26,6 +26,8 @@ from recorder.capture.manifest import Folder, Segment
 from recorder.capture.reader import reading
 from recorder.capture.schema import RECORD_SCHEMA
 from recorder.capture.writer import PartitionWriter
+from recorder.payloads.schemas import Schema
+from recorder.scrubbing.schemas import CaptureSchemas
 
 _MOST_ROWS = 8_192
 _BATCH_BYTES = 1 << 19
@@ -41,6 +43,7 @@ class Run:
     policy: Policy
     spill: Spill
     learns: bool
+    schemas: tuple[Schema, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,7 @@ def _plan(run: Run, *, learning: bool = False) -> Plan:
     """This process's plan of the run; a process works for one pass of one run at a time."""
     if (run.name, learning) not in _plans:
         forget_plans()
-        _plans[run.name, learning] = run.policy.plan(learning=learning)
+        _plans[run.name, learning] = run.policy.plan(learning=learning, schemas=CaptureSchemas(run.schemas))
     return _plans[run.name, learning]
 
 

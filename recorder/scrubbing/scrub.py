@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from desensitizers.errors import PolicyError, Refusal
 from desensitizers.policy import Policy
 from desensitizers.proof import originals, uniqueness
 from desensitizers.proof.needles import Thresholds
@@ -29,12 +30,14 @@ from recorder.capture.manifest import CleanStamp, Manifest
 from recorder.capture.reader import Capture
 from recorder.capture.writer import finish, reporting_write_errors
 from recorder.errors import UsageError
+from recorder.payloads.schemas import Schema
 from recorder.payloads.snapshot import carry_schemas, read_schemas
 from recorder.scrubbing.clean_manifest import clean_manifest
 from recorder.scrubbing.errors import ScrubError
 from recorder.scrubbing.jobs import Place, Rewritten, Run, forget, learn, rewrite
 from recorder.scrubbing.prove import missed_canaries, prove, prove_manifest
 from recorder.scrubbing.refuse import leak_sentence, refuse, refuse_leaks, refuse_unnamed_topics
+from recorder.scrubbing.schemas import CaptureSchemas
 from recorder.scrubbing.stamp import HITS, sealed
 
 _T = TypeVar("_T")
@@ -109,12 +112,14 @@ class _Scrub:
         self._progress = progress or (lambda _stage, _bytes: None)
         self._places = places(capture)
         learns = _learns(policy, capture.manifest)
-        self._run = Run(secrets.token_hex(8), policy, Spill(work / "originals"), learns)
+        self._schemas = read_schemas(capture.root, capture.manifest)
+        self._run = Run(secrets.token_hex(8), policy, Spill(work / "originals"), learns, self._schemas)
         self._checks: dict[str, str] = {}
         self._detectors = policy.spec.proof_detectors
 
     def run(self, out: Path) -> Scrubbed:
         refuse_unnamed_topics(self._policy.plan(), self._capture.manifest)
+        check_schemas(self._policy, self._capture.manifest, self._schemas)
         self._copy.mkdir()
         if self._run.learns:
             learn_all(self._run, self._places, self._map, self._progress)
@@ -217,6 +222,25 @@ class _Scrub:
             counts=dict(sorted(counts.items())),
             checks=self._checks,
         )
+
+
+def check_schemas(policy: Policy, manifest: Manifest, schemas: Sequence[Schema]) -> None:
+    """UsageError when a rule can't work on a type of a schema that is registered for its topic."""
+    known = CaptureSchemas(schemas)
+    plan = policy.plan(schemas=known)
+    for topic in manifest.topics:
+        if not plan.covers(topic.name):
+            continue
+        made = plan.for_topic(topic.name)
+        for side, rule in (("key", made.key), ("value", made.value)):
+            for framed in known.of_topic(topic.name, side):
+                try:
+                    if rule is not None and rule.documents is not None:
+                        rule.documents.prepare(framed)
+                except PolicyError as error:
+                    raise UsageError(f"{error} (topic {topic.name})") from None
+                except Refusal:
+                    continue  # what can't be read is refused when a record is written with it
 
 
 def learn_all(run: Run, places: Sequence[Place], run_all: Any, progress: Progress) -> None:
