@@ -66,6 +66,7 @@ def replay(
     read_ahead: options.ReadAhead = "32MB",
     remap: options.Remap = None,
     timestamps: options.Timestamps = options.TimestampsChoice.ORIGINAL,
+    partitions: options.PartitionRule = "auto",
     provenance: options.Provenance = False,
     create_topics: options.CreateTopics = False,
     dry_run: options.DryRun = False,
@@ -83,7 +84,8 @@ def replay(
 ) -> None:
     """Publish captures into a cluster with order and relative timing kept, and certify how exact it was.
 
-    Partitions, keys, values and headers stay as recorded; every record is confirmed by the target. Target and
+    Partitions, keys, values and headers stay as recorded (where the target has another number of partitions, keys go
+    where Java's producer would put them); every record is confirmed by the target. Target and
     captures are checked before the first record. While it runs: space pauses, + and - change the rate, n sends the next
     record, g goes to a time; or 'blackbox ctl'. Exit 3: some records failed (named); 5: too late, or --slo
     missed; 7: refused.
@@ -101,9 +103,11 @@ def replay(
     from recorder.replaying.gathering import together
     from recorder.replaying.objectives import parse_objectives
     from recorder.replaying.options import parse_point, parse_remap, parse_size, parse_start_offsets
+    from recorder.replaying.partition_map import parse_partitions
     from recorder.replaying.summary import reading_advice
     from recorder.window import parse_duration
 
+    rule, partition_map = parse_partitions(partitions)
     opened = [open_capture(path) for path in captures]
     chosen = Options(
         selection=typed_selection(
@@ -142,6 +146,8 @@ def replay(
         calibrate_topic=calibrate_topic,
         probe=probe,
         objectives=() if slo is None else parse_objectives(slo),
+        partitions=rule,
+        partition_map=partition_map,
         provenance=provenance,
         create_topics=create_topics,
         allow_source_cluster=allow_source_cluster,

@@ -213,6 +213,17 @@ Timestamps = Annotated[
         rich_help_panel=_TARGET,
     ),
 ]
+PartitionRule = Annotated[
+    str,
+    typer.Option(
+        "--partitions",
+        metavar="RULE",
+        help="keep: the recorded partition; hash: where Java's producer puts the key (without a key: recorded "
+        "partition modulo their number); map:FILE: lines 'topic/partition -> partition', others keep theirs; "
+        "auto: keep where there are as many partitions as were recorded, hash elsewhere.",
+        rich_help_panel=_TARGET,
+    ),
+]
 Provenance = Annotated[
     bool,
     typer.Option(

@@ -20,6 +20,7 @@ from recorder.replaying.course import Course
 from recorder.replaying.histogram import RELATIVE_ERROR, Distribution
 from recorder.replaying.objectives import Judgement
 from recorder.replaying.options import Timestamps
+from recorder.replaying.partitions import Placement
 from recorder.replaying.preflight import Finding
 from recorder.replaying.probe import Probed
 from recorder.replaying.rhythm import Rhythm
@@ -120,6 +121,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """What machine and broker could do just before; None when nobody wanted to know."""
     probed: Probed | None = None
     """None without a probe."""
+    placements: tuple[Placement, ...] = ()
+    """How records found their partitions, by recorded topic."""
     changes: ChangeCounts = ChangeCounts()
     """What was done to records on their way."""
     objectives: tuple[Judgement, ...] = ()

@@ -6,6 +6,7 @@ import numpy as np
 
 from recorder.replaying.changes import Change, Outgoing, each
 from recorder.replaying.headers import with_header
+from recorder.replaying.partitions import choose_partitions
 from recorder.replaying.plan import Plan
 
 PROVENANCE_HEADER = "blackbox-replay-id"
@@ -13,7 +14,7 @@ PROVENANCE_HEADER = "blackbox-replay-id"
 
 def chain(plan: Plan, replay_id: str) -> list[Change]:
     """The changes that the plan's options ask for, the first to be made first."""
-    changes: list[Change] = []
+    changes = choose_partitions(plan.placements, plan.options, plan.streams)
     if plan.options.provenance:
         changes.append(provenance(replay_id))
     return changes

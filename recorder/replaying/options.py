@@ -15,6 +15,7 @@ from recorder.window import parse_duration, parse_time
 Timestamps = Literal["original", "shift", "now"]
 TimeBasis = Literal["create", "append", "offset"]
 IntraMs = Literal["burst", "spread"]
+Partitions = Literal["auto", "keep", "hash", "map"]
 Late = Literal["catchup", "slow", "drop", "fail"]
 DEFAULT_READ_AHEAD = 32 << 20
 BYTES_PER_MEGABIT = 125_000
@@ -104,6 +105,12 @@ class Options:
     """Read the target meanwhile and tell when records arrive."""
     objectives: Sequence[Objective] = ()
     """What is demanded of the replay."""
+    partitions: Partitions = "auto"
+    """Where in the target topic a record goes. `keep`: its recorded partition. `hash`: where Java's producer puts its
+    key; without a key, the recorded partition modulo their number. `map`: as `partition_map` says. `auto`: `keep` for
+    topics that have as many partitions as were recorded, `hash` for others."""
+    partition_map: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """Recorded topic and partition to target partition, for `map`; others keep theirs."""
     provenance: bool = False
     """Tell in a header of every record which replay sent it."""
     create_topics: bool = False

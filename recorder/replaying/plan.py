@@ -16,6 +16,7 @@ from recorder.replaying.calibration import check_topic
 from recorder.replaying.creation import BATCH_OVERHEAD, plan_topic
 from recorder.replaying.gathering import capture_names
 from recorder.replaying.options import Options
+from recorder.replaying.partitions import Placement, placements
 from recorder.replaying.preflight import Finding, check_captures, check_topics, combine
 from recorder.replaying.routes import Routes, plan_routes
 from recorder.replaying.streams import Streams
@@ -30,6 +31,7 @@ class Plan:
     cluster: Cluster
     options: Options
     routes: Routes
+    placements: tuple[Placement, ...]
     streams: Streams
     survey: Survey
     findings: tuple[Finding, ...]
@@ -118,6 +120,7 @@ def prepare(
         for target in routes.partitions
         if options.create_topics and target not in existing
     }
+    counts = {name: topic.partitions for name, topic in (existing | to_create).items()}
     findings = (
         *check_captures(captures, cluster.cluster_id, options),
         *check_topics(routes, seen, options, existing, to_create, defaults),
@@ -133,7 +136,8 @@ def prepare(
         captures=captures,
         cluster=cluster,
         options=options,
-        routes=routes,
+        routes=routes.resized(counts),
+        placements=placements(routes, options, counts),
         streams=streams,
         survey=seen,
         findings=findings,

@@ -16,6 +16,7 @@ from recorder.kafka.target import NewTopicPlan, TargetTopic
 from recorder.replaying.creation import BATCH_OVERHEAD
 from recorder.replaying.gathering import capture_names
 from recorder.replaying.options import Options
+from recorder.replaying.partitions import Placement, placements
 from recorder.replaying.routes import Routes
 from recorder.replaying.survey import Survey, TopicSurvey
 from recorder.window import format_duration
@@ -85,15 +86,20 @@ def check_topics(
     """Would every topic take its records? `created` are checked as they will be."""
     if not survey.records:
         yield _warning(None, "The selection holds no records: nothing will be sent", "Widen -t, --from and --to.")
-    for target, needed in routes.partitions.items():
+    counts = {name: topic.partitions for name, topic in existing.items()}
+    counts |= {name: topic.partitions for name, topic in created.items()}
+    placed = placements(routes, options, counts)
+    for target in routes.partitions:
         found = combine(survey, routes, target)
+        if target in counts:
+            here = [one for one in placed if one.target == target]
+            yield from _check_partitions(target, counts[target], here, found, options)
         if target in created:
             settings: Mapping[str, str] | None = {**defaults, **created[target].config}
         elif target not in existing:
             yield _missing(target, found)
             continue
         else:
-            yield from _check_partitions(existing[target], needed, found)
             yield from _check_rights(existing[target])
             settings = existing[target].settings
         if settings is None:
@@ -125,21 +131,44 @@ def _missing(target: str, found: TopicSurvey) -> Finding:
     )
 
 
-def _check_partitions(topic: TargetTopic, needed: int, found: TopicSurvey) -> Iterator[Finding]:
-    if topic.partitions < needed:
-        what = f"It has {_count(topic.partitions, 'partition')}, the recorded one has {needed}"
-        fix = (
-            f"Add some (kafka-topics.sh --alter --topic {topic.name} --partitions {needed}), "
-            "or map it with -m to a new topic and give --create-topics."
-        )
-        yield (_error if found.records else _warning)(topic.name, what, fix)
-    elif topic.partitions > needed:
-        yield _warning(
-            topic.name,
-            f"It has {_count(topic.partitions, 'partition')}, the recorded one has {needed}: records keep their "
-            "recorded partition, producers that hash keys would choose another",
-            "Use a topic with as many partitions if that matters.",
-        )
+def _check_partitions(
+    target: str, present: int, placed: Sequence[Placement], found: TopicSurvey, options: Options
+) -> Iterator[Finding]:
+    """Has the topic the partitions that records go to, and will they lie where they lay?"""
+    has = f"It has {_count(present, 'partition')}"
+    more = f"kafka-topics.sh --alter --topic {target} --partitions"
+    for one in placed:
+        recorded = f"the recorded one has {one.recorded}"
+        if one.by == "map":
+            ours = {place: goes for place, goes in options.partition_map.items() if place[0] == one.topic}
+            beyond = [f"{topic}/{number} -> {goes}" for (topic, number), goes in ours.items() if goes >= present]
+            kept = [number for number in range(present, one.recorded) if (one.topic, number) not in ours]
+            if beyond:
+                yield _error(target, f"{has}, and --partitions maps {', '.join(beyond)}", "Correct the map.")
+            if kept:
+                what = f"{has}, {recorded}, and --partitions does not map {', '.join(map(str, kept))}"
+                yield _error(target, what, "Map them as well.")
+        elif one.by == "hash" and present != one.recorded:
+            yield _warning(
+                target,
+                f"{has}, {recorded}: keys go where Java's hash puts them, records without a key to their recorded "
+                f"partition modulo {present}; keys that shared a partition may change their order among each other",
+                "Use a topic with as many partitions if that matters"
+                + (", or give --partitions keep." if present > one.recorded else "."),
+            )
+        elif one.by == "keep" and present < one.recorded:
+            yield (_error if found.records else _warning)(
+                target,
+                f"{has}, {recorded}, and --partitions keep leaves the others nowhere to go",
+                f"Leave it out to have keys hashed, add some ({more} {one.recorded}), or give --partitions map:FILE.",
+            )
+        elif one.by == "keep" and present > one.recorded:
+            yield _warning(
+                target,
+                f"{has}, {recorded}: records keep their recorded partition, producers that hash keys would choose "
+                "another",
+                "Leave --partitions keep out if that matters.",
+            )
 
 
 def _check_rights(topic: TargetTopic) -> Iterator[Finding]:

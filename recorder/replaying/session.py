@@ -304,6 +304,7 @@ class _Run:
                 choices(options, survey), self._clock, player, tally, 0 if self._caps is None else self._caps.waits
             ),
             rhythm=tally.rhythm.rhythm(),
+            placements=plan.placements,
             changes=player.changes.counts(),
             floor=self._floor,
             probed=None if self._probe is None else self._probe.probed(),

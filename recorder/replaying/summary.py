@@ -13,6 +13,7 @@ from recorder.replaying.changes import ChangeCounts
 from recorder.replaying.course import Course
 from recorder.replaying.figures import Rows
 from recorder.replaying.objectives import Judgement, show
+from recorder.replaying.partitions import Placement
 from recorder.replaying.plan import Plan
 from recorder.replaying.preflight import Finding
 from recorder.window import format_duration, format_time
@@ -42,6 +43,7 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
     )
     facts |= _measured(certificate)
     facts["timestamps"] = _timestamps(certificate)
+    facts |= _placed(certificate.placements)
     facts |= _changes(certificate.changes)
     odd = {
         "behind their partition's time": certificate.clamped,
@@ -131,6 +133,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "collapsed_ms": plan.survey.collapsed_ms,
         "topics": [dict(zip(columns, row, strict=True)) for row in rows],
         "to_create": [asdict(new) for new in plan.to_create],
+        "placements": [msgspec.to_builtins(placement) for placement in plan.placements],
         "findings": [msgspec.to_builtins(finding) for finding in plan.findings],
     }
 
@@ -166,6 +169,18 @@ def _measured(certificate: Certificate) -> dict[str, str]:
 def _judged(one: Judgement) -> str:
     measured = "not measured" if one.measured is None else show(one.measured, one.unit)
     return f"{one.name} {'met' if one.met else 'MISSED'} ({measured} of {show(one.limit, one.unit)})"
+
+
+def _placed(placements: Sequence[Placement]) -> dict[str, str]:
+    """How records found their partitions, where that is not as they were recorded."""
+    told = []
+    for one in placements:
+        if one.by == "hash":
+            order = "" if one.recorded == one.partitions else ", order kept within each key, not between keys"
+            told.append(f"{one.topic} by Java's hash ({one.recorded} recorded, {one.partitions} now{order})")
+        elif one.by == "map":
+            told.append(f"{one.topic} by map")
+    return {"partitions": "; ".join(told)} if told else {}
 
 
 def _changes(changes: ChangeCounts) -> dict[str, str]:

@@ -33,7 +33,9 @@ def test_a_topic_that_suits_gives_no_findings(capture: Capture) -> None:
 
 
 def test_trap_22_all_findings_come_at_once(capture: Capture) -> None:
-    found = _check(capture, partitions=1, may_write=False, **{"max.message.bytes": "1000", "retention.ms": "60000"})
+    keep = Options(partitions="keep")
+    settings = {"max.message.bytes": "1000", "retention.ms": "60000"}
+    found = _check(capture, keep, partitions=1, may_write=False, **settings)
     assert [finding.severity for finding in found] == ["error", "error", "error", "warning"]
     assert all(finding.topic == "orders" and finding.fix for finding in found)
 
@@ -70,11 +72,23 @@ def test_replaced_timestamps_are_not_judged(capture: Capture) -> None:
     assert [finding.severity for finding in _check(capture, **settings)] == ["warning"]
 
 
-def test_fewer_partitions_are_an_error_and_more_a_warning(capture: Capture) -> None:
-    fewer, more = _check(capture, partitions=1), _check(capture, partitions=5)
-    assert [finding.severity for finding in fewer] == ["error"]
-    assert "--partitions 2" in fewer[0].fix
-    assert [finding.severity for finding in more] == ["warning"]
+def test_trap_18_other_partition_counts_are_told_by_what_they_do_to_the_records(capture: Capture) -> None:
+    for present in (1, 5):
+        (hashed,) = _check(capture, partitions=present)
+        assert hashed.severity == "warning" and "Java's hash" in hashed.what
+    keep = Options(partitions="keep")
+    (fewer,), (more,) = _check(capture, keep, partitions=1), _check(capture, keep, partitions=5)
+    assert (fewer.severity, more.severity) == ("error", "warning")
+    assert "--partitions 2" in fewer.fix
+    assert _check(capture, keep, partitions=2) == _check(capture, Options(partitions="hash"), partitions=2) == []
+
+
+def test_a_map_that_leads_nowhere_is_an_error(capture: Capture) -> None:
+    mapped = Options(partitions="map", partition_map={("orders", 0): 1})
+    assert _check(capture, mapped, partitions=2) == []
+    beyond, unmapped = _check(capture, mapped, partitions=1)
+    assert "orders/0 -> 1" in beyond.what and "does not map 1" in unmapped.what
+    assert {beyond.severity, unmapped.severity} == {"error"}
 
 
 def test_a_missing_topic_is_an_error_only_when_it_would_get_records(tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""Other partition counts: keys lie where Kafka's own Java producer puts them, and their order is kept."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from pathlib import Path
+
+import pytest
+
+from recorder.kafka.connection import connect
+from recorder.kafka.local import LocalKafka
+from recorder.replaying import Options, replay
+from tests.builders import make_capture, record
+from tests.conftest import create_topic
+from tests.integration.java_client import produce_lines
+from tests.integration.test_replay import NOW, read_all
+
+pytestmark = pytest.mark.integration
+
+_ALPHABET = "abcXYZ019 -_/äß€漢🎉\u0001\u007f"
+
+
+def test_trap_18_every_key_lies_where_kafkas_java_producer_puts_it(target_kafka: LocalKafka, tmp_path: Path) -> None:
+    chance = random.Random(18)
+    keys = ["", *("".join(chance.choices(_ALPHABET, k=chance.randint(1, 40))) for _ in range(1_999))]
+    unique = uuid.uuid4().hex[:8]
+    by_java, by_us = f"java-{unique}", f"replayed-{unique}"
+    for topic in (by_java, by_us):
+        create_topic(target_kafka.bootstrap, topic, partitions=7)
+    produce_lines(target_kafka.bootstrap, by_java, [(key, f"{i}") for i, key in enumerate(keys)])
+    rows = [record(by_us, i % 3, NOW + i, key, f"{i}") for i, key in enumerate(keys * 2)]
+    target = connect(target_kafka.bootstrap)
+    certificate = replay(
+        make_capture(tmp_path / "c", rows, clean=True, created_at_ms=NOW + 60_000), target, Options(top_speed=True)
+    )
+    assert (certificate.acked, certificate.losses) == (4_000, 0)
+    assert [(one.by, one.recorded, one.partitions) for one in certificate.placements] == [("hash", 3, 7)]
+    for partition in range(7):
+        theirs = {key for key, *_ in read_all(target, by_java, partition)}
+        ours = read_all(target, by_us, partition)
+        assert {key for key, *_ in ours} == theirs
+        # The recorded order of all keys, as one recorded moment came after the other.
+        assert [int(value or b"") for _, value, *_ in ours] == sorted(int(value or b"") for _, value, *_ in ours)
