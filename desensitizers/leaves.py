@@ -17,6 +17,7 @@ from desensitizers.domains import Domain
 from desensitizers.errors import UnfitError
 from desensitizers.json.document import quote, unquote
 from desensitizers.rules.base import Action, Context, Scalar
+from desensitizers.rules.contract import held
 from desensitizers.sink import PROOF_ONLY, Findings
 from desensitizers.spec import ExtractSpec, Leaf, RuleSpec
 
@@ -27,6 +28,8 @@ REMEMBERED = 200_000
 """Answers that all rules of a plan keep together, at least; at most twice as many, which is about 70 MB."""
 _REMEMBERED_TEXTS = 1_000
 _INTEGER = re.compile(rb"-?\d+")
+BESIDE = b"\0"
+"""Between a leaf's bytes and the text of the field that its rule's `by` names."""
 
 BytesFunction = Callable[[bytes], bytes]
 
@@ -131,6 +134,11 @@ class LeafRule:
         self.spec = spec
         self._learning = made_by.learning
         self.merges: bool
+        self.by = ""
+        """The path of the field that the rule also needs; its text goes into the ``…_beside`` functions."""
+        self._by = ""
+        self.least: Decimal | int | None = None
+        self.greatest: Decimal | int | None = None
         self._findings = made_by.findings
         if isinstance(spec, ExtractSpec):
             self._groups = {name: made_by.make(group, name) for name, group in spec.groups}
@@ -142,13 +150,14 @@ class LeafRule:
         else:
             rule = rules.rule(spec.rule)
             self.name, self.effect = rule.name, rule.effect
-            self.learns = spec.learns(path) and spec.rule != "scan"
+            self.learns = spec.learns(path) and spec.rule != "scan" and (rule.searched or spec.learn is True)
+            self.by = str(spec.options.get("by", ""))
             self._domain: Domain | None = context.domains.get(spec.domain) if spec.domain else None
             self._action: Action | None = None
             self.types = rule.types
             if rule.build is not None:
-                self._action = rule.build(spec.options, self._domain, context)
-                self.types = self._action.types
+                action = self._action = held(rule, rule.build(spec.options, self._domain, context))
+                self.types, self.least, self.greatest = action.types, action.least, action.greatest
             self.merges = self.effect != "keep" and (self._action is None or self._action.uniqueness == "merges")
             text = self._rewrite_text
         self.text = text
@@ -160,6 +169,9 @@ class LeafRule:
         self.note_string = budget.memo(self._note_string)
         self.note_number = budget.memo(self._note_number)
         self.note_bytes = budget.memo(self._note_bytes)
+        self.json_string_beside = budget.memo(self._beside(self._json_string))
+        self.json_number_beside = budget.memo(self._beside(self._json_number))
+        self.text_beside = budget.memo(self._beside(lambda data: text(data.decode()).encode()))
 
     @property
     def wants_learned(self) -> bool:
@@ -188,7 +200,10 @@ class LeafRule:
         if self._learning:
             return value
         try:
-            result = self._action.rewrite([value])[0]
+            if self._action.rewrite_by is not None:
+                result = self._action.rewrite_by([value], [self._by])[0]
+            else:
+                result = self._action.rewrite([value])[0]
         except UnfitError:
             raise
         except Exception as error:  # noqa: BLE001 - a rule that fails must not release a value, nor name it
@@ -219,8 +234,22 @@ class LeafRule:
             findings.originals, findings.pairs, findings.texts = before
             self._learning = learning
 
+    def _beside(self, function: BytesFunction) -> BytesFunction:
+        """The function for a leaf's bytes, `BESIDE` and the UTF-8 text of the field that `by` names ("" is none)."""
+
+        def with_other(joined: bytes) -> bytes:
+            data, _, other = joined.rpartition(BESIDE)
+            self._by = other.decode()
+            try:
+                return function(data)
+            finally:
+                self._by = ""
+
+        return with_other
+
     def _learn(self, text: str) -> None:
-        self._findings.original(text, self._domain.name if self._domain else "")
+        noted = self._action.noted_as if self._action else ""
+        self._findings.original(text, noted or (self._domain.name if self._domain else ""))
 
     def _rewrite_text(self, text: str) -> str:
         if not text or self._action is None:

@@ -10,7 +10,9 @@ from desensitizers.canonical import FUNCTIONS
 from desensitizers.domains import DomainSpec
 from desensitizers.errors import PolicyError, did_you_mean
 from desensitizers.paths import compile_name, compile_path
-from desensitizers.rules.base import OptionValue, Rule
+from desensitizers.plugins import PluginError
+from desensitizers.rules import options as rule_options
+from desensitizers.rules.base import Rule
 from desensitizers.spec import FORMATS, WITH_FIELDS, ExtractSpec, Leaf, PayloadSpec, PolicySpec, RuleSpec, TopicSpec
 from desensitizers.surrogates.kinds import KINDS
 from desensitizers.yamltree import Tree, parse
@@ -104,7 +106,7 @@ def _setting(tree: Tree, name: str, choices: tuple[str, ...]) -> str:
 def _domains(tree: Tree) -> tuple[DomainSpec, ...]:
     out = []
     for name, key, body in tree.items("domains"):
-        if name in rules.NAMES or not re.fullmatch(r"[\w.-]+", name):
+        if name in rules.names() or not re.fullmatch(r"[\w.-]+", name):
             key.fail(f"a domain can't be called '{name}': use letters and digits, and no rule's name.")
         head = body.fields(f"domain '{name}'", _domain_names(body))
         surrogate = head["surrogate"].choice("surrogate", KINDS) if "surrogate" in head else "hex"
@@ -197,9 +199,9 @@ class _TopicParser:
         """Whether a mapping under `value` speaks of the whole value rather than of its fields."""
         found = {name: value for name, _key, value in items}
         if "extract" in found:
-            return found["extract"].is_scalar and found["extract"].text("extract") not in rules.NAMES
+            return found["extract"].is_scalar and found["extract"].text("extract") not in rules.names()
         if "rule" in found:
-            return found["rule"].is_scalar and found["rule"].text("rule") in rules.NAMES
+            return found["rule"].is_scalar and found["rule"].text("rule") in rules.names()
         return "domain" in found and found["domain"].is_scalar and found["domain"].text("domain") in self._domains
 
     def _check_format(self, tree: Tree, form: str, leaf: Leaf) -> None:
@@ -235,9 +237,9 @@ class _TopicParser:
         return self._rule(fields.get("rule", tree), name, fields, tree)
 
     def _rule(self, at: Tree, name: str, fields: dict[str, Tree], body: Tree | None = None) -> RuleSpec:
-        if name not in rules.NAMES:
-            at.fail(f"unknown rule '{name}'.{did_you_mean(name, rules.NAMES)}")
-        rule = rules.rule(name)
+        if name not in rules.names():
+            at.fail(f"unknown rule '{name}'.{did_you_mean(name, rules.names())}")
+        rule = self._loaded(at, name)
         if body is not None:
             for key, key_tree, _value in body.items("a rule"):
                 if key in fields and key not in (*_COMMON, *rule.options):
@@ -253,8 +255,20 @@ class _TopicParser:
         learn = None
         if "learn" in fields:
             learn = bool(_typed(fields["learn"], "learn", bool))
-        options = {option: self._option(fields[option], option, rule) for option in rule.options if option in fields}
+        options = {
+            option: rule_options.read(fields[option], option, declared)
+            for option, declared in rule.options.items()
+            if option in fields
+        }
+        if rule.check is not None and (wrong := rule.check(options)):
+            (body or at).fail(wrong)
         return RuleSpec(name, at.line, self._domain(at, rule, fields), options, types, learn)
+
+    def _loaded(self, at: Tree, name: str) -> Rule:
+        try:
+            return rules.rule(name)
+        except PluginError as error:
+            at.fail(str(error))
 
     def _check_type(self, tree: Tree, rule: Rule, types: frozenset[str]) -> None:
         able = rule.types | ({"number"} if "integer" in rule.types else set())
@@ -271,17 +285,6 @@ class _TopicParser:
         if rule.domain == "none":
             fields["domain"].fail(f"rule '{rule.name}' takes no domain.")
         return fields["domain"].choice("domain", self._domains)
-
-    def _option(self, tree: Tree, name: str, rule: Rule) -> OptionValue:
-        wanted = rule.options[name]
-        if wanted is tuple:
-            return tuple(item.choice("detector", (*detectors.NAMES, detectors.LEARNED)) for item in tree.elements(name))
-        if wanted is object:
-            return tree.scalar(name)
-        value = _typed(tree, name, wanted)
-        if isinstance(value, int) and value < 0:
-            tree.fail(f"'{name}' can't be negative.")
-        return value
 
     def _extract(self, tree: Tree, fields: dict[str, Tree]) -> ExtractSpec:
         pattern = fields["extract"].text("extract")

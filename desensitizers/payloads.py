@@ -16,6 +16,7 @@ from desensitizers.sink import Sink
 from desensitizers.spec import PayloadSpec, RuleSpec, TopicSpec
 
 _INTEGERS = 20_000
+_WIDTHS = {"int32": 31, "int64": 63}
 MARKER = b"undecodable:"
 """Starts what replaces an undecodable payload; 32 hex digits of a keyed hash follow, so that equal ones stay equal."""
 
@@ -141,6 +142,17 @@ def check_payload(rule: PayloadRule, spec: PayloadSpec, topic: TopicSpec, file: 
                 file=file,
                 line=line,
             )
+        for bound in (leaf.least, leaf.greatest):
+            if (
+                spec.format in _WIDTHS
+                and bound is not None
+                and not -(1 << _WIDTHS[spec.format]) <= bound < (1 << _WIDTHS[spec.format])
+            ):
+                raise PolicyError(
+                    f"rule '{leaf.name}' can give {bound}, which doesn't fit {spec.format}.", file=file, line=line
+                )
+        if leaf.by and not spec.has_fields:
+            raise PolicyError(f"'by' names another field, but a {spec.format} has none.", file=file, line=line)
         if rule.place == "key" and leaf.merges:
             raise PolicyError(
                 f"rule '{leaf.name}' can turn two keys into one: use a domain, hash or token on a key.",

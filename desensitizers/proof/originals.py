@@ -13,6 +13,7 @@ from desensitizers.learned import Learned, normal, searchable
 from desensitizers.proof.needles import Thresholds, needles
 from desensitizers.proof.search import BLOCK_BYTES, Haystack, Needles
 from desensitizers.proof.spill import Spill, SpillWriter
+from desensitizers.rules.base import KEEPS_FORM
 from desensitizers.sink import PROOF_ONLY
 
 ORIGINALS, DISTINCT, WORDS, NEEDLES = "originals", "distinct", "words", "needles"
@@ -57,7 +58,10 @@ def sharpen(spill: Spill, bucket: int, thresholds: Thresholds, keeping_form: fro
     for block in spill.blocks(DISTINCT, bucket):
         for item in block:
             data, _, owners = item.rpartition(_MARK)
-            like = any(owner == _PROOF_ONLY.decode() or owner in keeping_form for owner in owners.decode().split(","))
+            like = any(
+                owner == _PROOF_ONLY.decode() or owner in keeping_form or owner.startswith(KEEPS_FORM)
+                for owner in owners.decode().split(",")
+            )
             text = data.decode("utf-8", "surrogatepass").partition("\0")[0]
             forms = list(needles(text, thresholds, keeps_form=like))
             writer.extend(forms)

@@ -16,12 +16,28 @@ from desensitizers.keys import Keyring
 from desensitizers.surrogates.kinds import Uniqueness
 
 Scalar = str | int | Decimal | bool
-OptionValue = str | int | float | bool | tuple[str, ...] | None
+OptionValue = str | int | Decimal | float | bool | tuple[object, ...] | None
+Options = Mapping[str, OptionValue]
 Effect = Literal["keep", "drop", "null", "rewrite"]
 Rewrite = Callable[[Sequence[Scalar]], list[Scalar]]
+RewriteBy = Callable[[Sequence[Scalar], Sequence[str]], list[Scalar]]
 
 TEXT = frozenset({"string"})
+NUMBERS = frozenset({"integer", "number"})
 ANY = frozenset({"string", "integer", "number", "boolean"})
+KEEPS_FORM = "form:"
+"""Begins `Action.noted_as` of a rule whose results look like other originals of the same place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of a rule: how it is written, and what it does."""
+
+    kind: Literal["text", "count", "number", "flag", "scalar", "words", "numbers", "map", "file", "path"]
+    """text; count: a whole number from 0 on; number: from 0 on; scalar: text, number or true/false; words: a list;
+    numbers: a rising list; map: name to scalar; file: a CSV of two columns beside the policy; path: another field."""
+    summary: str
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,14 @@ class Action:
     types: frozenset[str]
     same_each_time: bool = True
     """False when equal originals may become different values, so that nothing may be remembered."""
+    rewrite_by: RewriteBy | None = None
+    """For a rule with the option ``by``: originals, and beside each the text of the field that ``by`` names."""
+    least: Decimal | int | None = None
+    """The least and the greatest number it gives; None when its numbers need no more room than what they replace:
+    what fits 32 or 64 bits stays within."""
+    greatest: Decimal | int | None = None
+    noted_as: str = ""
+    """The domain that its originals are noted under, when that is not the rule's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +82,18 @@ class Rule:
     deterministic: bool = True
     uniqueness: Uniqueness = "merges"
     types: frozenset[str] = ANY
-    options: Mapping[str, type] = field(default_factory=dict)
+    options: Mapping[str, Option] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
     domain: Literal["none", "optional", "required"] = "none"
-    build: Callable[[Mapping[str, OptionValue], Domain | None, Context], Action] | None = None
+    build: Callable[[Options, Domain | None, Context], Action] | None = None
+    check: Callable[[Options], str] | None = None
+    """What is wrong with options that are right one by one, as a sentence; "" when nothing is."""
+    searched: bool = True
+    """Whether its originals are searched in the copy. Not where one record's result may be another's original."""
+    trusted: bool = True
+    """False when the core checks every batch against the declaration: foreign code, named by a policy."""
+    example: str = ""
+    """How a policy writes it."""
 
 
 def each(function: Callable[[Scalar], Scalar]) -> Rewrite:

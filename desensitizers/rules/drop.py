@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from desensitizers.rules.base import Rule
 
-RULE = Rule("drop", 1, "goes, with all that is below it", effect="drop")
+RULE = Rule("drop", 1, "goes, with all that is below it", effect="drop", example="debug: drop")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
 
 from desensitizers.domains import Domain, default_domain
-from desensitizers.rules.base import TEXT, Action, Context, OptionValue, Rule, Scalar, each
+from desensitizers.rules.base import TEXT, Action, Context, Options, Rule, Scalar, each
 
 _VERSION = 1
 
 
-def _build(_options: Mapping[str, OptionValue], domain: Domain | None, context: Context) -> Action:
+def _build(_options: Options, domain: Domain | None, context: Context) -> Action:
     domain = domain or default_domain("hex", context.keyring, "default:hash")
     key = domain.key("hash", _VERSION)
 
@@ -30,4 +29,5 @@ RULE = Rule(
     types=TEXT,
     domain="optional",
     build=_build,
+    example="session: hash",
 )

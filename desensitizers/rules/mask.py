@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from desensitizers.domains import Domain
-from desensitizers.rules.base import TEXT, Action, Context, OptionValue, Rule, Scalar, each
+from desensitizers.rules.base import TEXT, Action, Context, Option, Options, Rule, Scalar, each
 
 
-def _build(options: Mapping[str, OptionValue], _domain: Domain | None, _context: Context) -> Action:
+def _build(options: Options, _domain: Domain | None, _context: Context) -> Action:
     char = str(options.get("char", "*"))
     first, last = int(str(options.get("keep_first", 0))), int(str(options.get("keep_last", 0)))
 
@@ -22,11 +20,21 @@ def _build(options: Mapping[str, OptionValue], _domain: Domain | None, _context:
     return Action(each(mask), "merges", TEXT)
 
 
+def _check(options: Options) -> str:
+    return "" if len(str(options.get("char", "*"))) == 1 else "'char' is one character."
+
+
 RULE = Rule(
     "mask",
     1,
     "letters and digits become *",
     types=TEXT,
-    options={"char": str, "keep_first": int, "keep_last": int},
+    options={
+        "char": Option("text", "what stands for a letter or digit (*)"),
+        "keep_first": Option("count", "how many characters stay at the start (0)"),
+        "keep_last": Option("count", "how many characters stay at the end (0)"),
+    },
     build=_build,
+    check=_check,
+    example="iban: {rule: mask, keep_last: 4}",
 )

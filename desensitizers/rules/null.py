@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from desensitizers.rules.base import Rule
 
-RULE = Rule("null", 1, "becomes null", effect="null")
+RULE = Rule("null", 1, "becomes null", effect="null", example='customer.birthday: "null"')

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from desensitizers.domains import Domain
-from desensitizers.rules.base import Action, Context, OptionValue, Rule, Scalar
+from desensitizers.rules.base import Action, Context, Options, Rule, Scalar
 
 _VERSION = 1
 
 
-def _build(_options: Mapping[str, OptionValue], domain: Domain | None, _context: Context) -> Action:
+def _build(_options: Options, domain: Domain | None, _context: Context) -> Action:
     assert domain is not None  # required by the declaration, checked at load
     surrogate = domain.surrogate
 
@@ -28,4 +26,5 @@ RULE = Rule(
     types=frozenset({"string", "integer"}),
     domain="required",
     build=_build,
+    example="customer.id: {domain: customer}",
 )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from desensitizers.domains import Domain
-from desensitizers.rules.base import Action, Context, OptionValue, Rule, Scalar
+from desensitizers.rules.base import Action, Context, Option, Options, Rule, Scalar
 
 _TYPES: dict[type, frozenset[str]] = {
     str: frozenset({"string"}),
@@ -15,10 +13,19 @@ _TYPES: dict[type, frozenset[str]] = {
 }
 
 
-def _build(options: Mapping[str, OptionValue], _domain: Domain | None, _context: Context) -> Action:
+def _build(options: Options, _domain: Domain | None, _context: Context) -> Action:
     constant = options["with"]
     value: Scalar = constant  # type: ignore[assignment]  # checked at load: a scalar
-    return Action(lambda values: [value] * len(values), "merges", _TYPES[type(constant)])
+    number = value if isinstance(value, int) and not isinstance(value, bool) else None
+    return Action(lambda values: [value] * len(values), "merges", _TYPES[type(constant)], least=number, greatest=number)
 
 
-RULE = Rule("replace", 1, "becomes a constant", options={"with": object}, required=frozenset({"with"}), build=_build)
+RULE = Rule(
+    "replace",
+    1,
+    "becomes a constant",
+    options={"with": Option("scalar", "the constant")},
+    required=frozenset({"with"}),
+    build=_build,
+    example="city: {rule: replace, with: Springfield}",
+)

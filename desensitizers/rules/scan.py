@@ -6,22 +6,20 @@ so that the address in a note is the address in the customer's field.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from desensitizers.detectors import LEARNED, detector
+from desensitizers.detectors import LEARNED, NAMES, detector
 from desensitizers.domains import Domain, default_domain
 from desensitizers.errors import UnfitError
-from desensitizers.rules.base import TEXT, Action, Context, OptionValue, Rule, Scalar, each
+from desensitizers.rules.base import TEXT, Action, Context, Option, Options, Rule, Scalar, each
 
 Span = tuple[int, int, Domain | None]
 REMOVED = "[removed]"
 """Stands for a finding that no domain has a surrogate for."""
 
 
-def _build(options: Mapping[str, OptionValue], _domain: Domain | None, context: Context) -> Action:
+def _build(options: Options, _domain: Domain | None, context: Context) -> Action:
     names = options["detectors"]
     assert isinstance(names, tuple)
-    detectors = [detector(name) for name in names if name != LEARNED]
+    detectors = [detector(str(name)) for name in names if name != LEARNED]
     domains = {
         found.name: context.domains.get(found.name) or default_domain(found.kind, context.keyring)
         for found in detectors
@@ -78,7 +76,10 @@ RULE = Rule(
     1,
     "text stays, what detectors find in it goes",
     types=TEXT,
-    options={"detectors": tuple},
+    options={
+        "detectors": Option("words", "what is looked for; 'learned': what rules replaced elsewhere", (*NAMES, LEARNED))
+    },
     required=frozenset({"detectors"}),
     build=_build,
+    example="note: {rule: scan, detectors: [email, phone, learned]}",
 )

@@ -227,7 +227,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind(
             "digits",
-            1,
+            2,
             "digits",
             "injective",
             _TEXT_OR_INT,
@@ -241,7 +241,7 @@ KINDS: dict[str, Kind] = {
         Kind("name", 1, "words", "collision-resistant", _TEXT, _name, {}, "two coined words and a code"),
         Kind(
             "phone",
-            1,
+            2,
             "phone",
             "collision-resistant",
             _TEXT_OR_INT,
@@ -252,7 +252,7 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             "card",
-            1,
+            2,
             "digits",
             "collision-resistant",
             _TEXT_OR_INT,

@@ -1,0 +1,72 @@
+"""Holds foreign rules to what they declare: as many values as they got, of the same types, the same ones each time.
+
+Uniqueness is verified over the whole run like that of our own. Whatever foreign code raises becomes a sentence that
+names the rule and the kind of error, never the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from desensitizers.errors import UnfitError
+from desensitizers.rules.base import Action, Rewrite, RewriteBy, Rule, Scalar
+
+_CHECKED_ALL = 200
+_CHECKED_EVERY = 64
+"""The first values of a place are computed twice, later ones now and then: a rule that isn't deterministic shows."""
+
+
+def held(rule: Rule, action: Action) -> Action:
+    """The action, checked at every batch. What it gives must be right, or UnfitError is raised and nothing released."""
+    if rule.trusted:
+        return action
+    by = action.rewrite_by
+    return replace(
+        action,
+        rewrite=_checked(rule, action.rewrite),
+        rewrite_by=_checked(rule, by) if by is not None else None,
+    )
+
+
+def _checked(rule: Rule, function: Rewrite | RewriteBy) -> Any:
+    calls = 0
+
+    def rewrite(values: Sequence[Scalar], *others: Sequence[str]) -> list[Scalar]:
+        nonlocal calls
+        calls += 1
+        results = _call(rule, function, values, others)
+        if rule.deterministic and (calls <= _CHECKED_ALL or calls % _CHECKED_EVERY == 0):
+            again = _call(rule, function, values, others)
+            if again != results:
+                raise UnfitError(f"rule '{rule.name}' gave different results for equal values")
+        return results
+
+    return rewrite
+
+
+def _call(
+    rule: Rule, function: Callable[..., Any], values: Sequence[Scalar], others: tuple[Sequence[str], ...]
+) -> list[Scalar]:
+    try:
+        results = list(function(list(values), *(list(other) for other in others)))
+    except UnfitError:
+        raise UnfitError(f"rule '{rule.name}' can't work on it") from None  # its own words might quote the value
+    except Exception as error:  # noqa: BLE001 - a rule that fails must not release a value, nor name it
+        raise UnfitError(f"rule '{rule.name}' failed ({type(error).__name__})") from None
+    if len(results) != len(values):
+        raise UnfitError(f"rule '{rule.name}' gave {len(results)} values for {len(values)}")
+    for before, after in zip(values, results, strict=True):
+        if not _same_type(before, after):
+            raise UnfitError(f"rule '{rule.name}' gave another type than it got")
+    return results
+
+
+def _same_type(before: Scalar, after: object) -> bool:
+    if isinstance(before, bool) or isinstance(after, bool):
+        return isinstance(before, bool) and isinstance(after, bool)
+    if isinstance(before, Decimal):
+        return isinstance(after, Decimal | int) and Decimal(after).is_finite()
+    return isinstance(after, type(before))

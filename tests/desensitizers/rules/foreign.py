@@ -1,0 +1,38 @@
+"""Functions that policies of these tests name with ``rule: custom``: one that works, and ones that break a promise."""
+
+from __future__ import annotations
+
+import itertools
+
+_COUNTER = itertools.count()
+
+
+def reverse(values: list[object]) -> list[object]:
+    return [value[::-1] if isinstance(value, str) else value for value in values]
+
+
+def same(values: list[object]) -> list[object]:
+    return ["one"] * len(values)
+
+
+def fickle(values: list[object]) -> list[object]:
+    return [f"{value}{next(_COUNTER)}" for value in values]
+
+
+def short(values: list[object]) -> list[object]:
+    return list(values)[1:]
+
+
+def numbered(values: list[object]) -> list[object]:
+    return [7] * len(values)
+
+
+def broken(values: list[object]) -> list[object]:
+    raise ValueError(f"no good: {values}")
+
+
+def nothing(values: list[object]) -> None:
+    return None
+
+
+CONSTANT = 1
