@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from recorder.payloads import fields, times
-from recorder.payloads.avro_schema import Node, parse
+from recorder.payloads.avro_schema import DECIMAL_DIGITS, Node, parse
 from recorder.payloads.codec import Column, Format, Read
 from recorder.payloads.reasons import PayloadError, Reason
 from recorder.payloads.schemas import Schema
@@ -87,7 +87,8 @@ class Reader:
         if kind == "union":
             return self._union(node, depth)
         if kind == "record":
-            return {name: self.read(item, depth + 1) for name, item in node.fields}
+            found = {name: self.read(item, depth + 1) for name, item in node.fields}
+            return self._variable_decimal(found) if node.logical else found
         if kind == "double":
             return _DOUBLE.unpack(self._take(8))[0]
         if kind == "boolean":
@@ -167,6 +168,14 @@ class Reader:
             self.doubt = self.doubt or Reason.OUT_OF_RANGE
         return _EXACT.scaleb(Decimal(whole), -node.scale)
 
+    def _variable_decimal(self, found: dict[str, Any]) -> Decimal | dict[str, Any]:
+        """A number that brings its scale along."""
+        number = variable_decimal(found["scale"], found["value"])
+        if number is None:
+            self.doubt = self.doubt or Reason.OUT_OF_RANGE
+            return found
+        return number
+
     def _size(self) -> int:
         size = self._integer(64)
         if size < 0:
@@ -201,6 +210,13 @@ class Reader:
         return (value >> 1) ^ -(value & 1)
 
 
+def variable_decimal(scale: int, raw: bytes) -> Decimal | None:
+    """Two's complement with `scale` digits after the point; None for what is too large to write out."""
+    if not 0 < len(raw) <= DECIMAL_BYTES or abs(scale) > DECIMAL_DIGITS:
+        return None
+    return _EXACT.scaleb(Decimal(int.from_bytes(raw, "big", signed=True)), -scale)
+
+
 def _choice(options: Any, index: int, what: str) -> Any:
     if not 0 <= index < len(options):
         raise PayloadError(Reason.MALFORMED, f"{what} {index} of {len(options)}")
@@ -215,6 +231,8 @@ def _items(node: Node) -> Node:
 def _write(node: Node, value: Any, out: bytearray) -> None:
     kind = node.kind
     if kind == "record":
+        if node.logical and not isinstance(value, dict):
+            value = _with_scale(Decimal(value))
         _fits(value, dict, node)
         if unknown := value.keys() - {name for name, _ in node.fields}:
             raise ValueError(f"{node.name} has no field {sorted(unknown)[0]!r:.60}")
@@ -298,9 +316,19 @@ def _binary_of(node: Node, value: Any) -> bytes:
     whole = int(scaled)
     if whole != scaled:
         raise ValueError(f"{value} has more than {node.scale} digits after the point")
-    # One bit for the sign, in as few bytes as it takes: what Java's BigInteger writes.
-    size = node.size or ((whole if whole >= 0 else ~whole).bit_length() // 8 + 1)
-    return whole.to_bytes(size, "big", signed=True)
+    return _twos_complement(whole, node.size)
+
+
+def _twos_complement(whole: int, size: int = 0) -> bytes:
+    """One bit for the sign, in as few bytes as it takes: what Java's BigInteger writes."""
+    return whole.to_bytes(size or ((whole if whole >= 0 else ~whole).bit_length() // 8 + 1), "big", signed=True)
+
+
+def _with_scale(number: Decimal) -> dict[str, Any]:
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or abs(exponent) > DECIMAL_DIGITS:
+        raise ValueError(f"no decimal: {number!s:.60}")
+    return {"scale": -exponent, "value": _twos_complement(int(_EXACT.scaleb(number, -exponent)))}
 
 
 def _fits(value: Any, kind: type, node: Node) -> Any:

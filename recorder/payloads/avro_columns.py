@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from recorder.payloads import fields, spread
-from recorder.payloads.avro import EMPTY_ITEMS
-from recorder.payloads.avro_rows import RawReader, time_span
+from recorder.payloads.avro import EMPTY_ITEMS, variable_decimal
+from recorder.payloads.avro_rows import RawReader, plain_decimal, time_span
 from recorder.payloads.avro_schema import Node
 from recorder.payloads.codec import Column
 from recorder.payloads.lockstep import Lockstep, reason_names
@@ -61,6 +61,8 @@ class _Run:
         return reader(node, field, rows)
 
     def _record(self, node: Node, field: pa.Field, rows: Ints) -> pa.Array:
+        if node.logical:
+            return self._variable_decimal(node, rows)
         members = list(field.type)
         children = [self.read(item, member, rows) for (_, item), member in zip(node.fields, members, strict=True)]
         return pa.StructArray.from_arrays(children, fields=members)
@@ -139,6 +141,15 @@ class _Run:
             wrong[at] = not fits(values[at].as_py(), field.type)
         self.state.doubt(rows, wrong, Reason.OUT_OF_RANGE)
         return pa.Array.from_buffers(field.type, len(rows), [pa.array(~wrong).buffers()[1], pa.py_buffer(wide)])
+
+    def _variable_decimal(self, node: Node, rows: Ints) -> pa.Array:
+        parts = {name: self.read(item, fields.of_avro(item, name), rows).to_pylist() for name, item in node.fields}
+        pairs = zip(parts["scale"], parts["value"], strict=True)
+        texts = [plain_decimal(variable_decimal(scale or 0, raw or b"")) for scale, raw in pairs]
+        self.state.doubt(
+            rows, np.array([text is None for text in texts]) & ~self.state.failed[rows], Reason.OUT_OF_RANGE
+        )
+        return pa.array(texts, pa.string())
 
     def _enum(self, node: Node, field: pa.Field, rows: Ints) -> pa.Array:
         places = self._choices(rows, len(node.symbols), 32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +24,8 @@ class RawReader(Reader):
         if fields.is_json(field):
             return to_json(self.read(node, 0))
         kind = node.kind
+        if kind == "record" and node.logical:
+            return plain_decimal(self.read(node, 0))
         if kind == "record":
             return {
                 member.name: self.raw(item, member) for (_, item), member in zip(node.fields, field.type, strict=True)
@@ -109,6 +112,11 @@ class RawReader(Reader):
     def _inner(node: Node) -> Node:
         assert node.items is not None
         return node.items
+
+
+def plain_decimal(number: Any) -> str | None:
+    """A number that brings its scale along, as text without an exponent; None for what is in doubt already."""
+    return format(number, "f") if isinstance(number, Decimal) else None
 
 
 def time_span(node: Node) -> tuple[int, int]:

@@ -24,6 +24,24 @@ _LOGICAL = {
     "time-micros": ("long",),
     **{f"{local}timestamp-{unit}": ("long",) for local in ("", "local-") for unit in ("millis", "micros", "nanos")},
 }
+_CONNECT = {
+    "org.apache.kafka.connect.data.Date": ("int", "date", ""),
+    "org.apache.kafka.connect.data.Time": ("int", "time", "ms"),
+    "org.apache.kafka.connect.data.Timestamp": ("long", "timestamp", "ms"),
+    "io.debezium.time.Date": ("int", "date", ""),
+    "io.debezium.time.Time": ("int", "time", "ms"),
+    "io.debezium.time.MicroTime": ("long", "time", "us"),
+    "io.debezium.time.NanoTime": ("long", "time", "ns"),
+    "io.debezium.time.Timestamp": ("long", "local-timestamp", "ms"),
+    "io.debezium.time.MicroTimestamp": ("long", "local-timestamp", "us"),
+    "io.debezium.time.NanoTimestamp": ("long", "local-timestamp", "ns"),
+}
+"""Kafka Connect's and Debezium's own names for types: what they stand on, and what they are (Debezium's documentation,
+"Temporal types": its timestamps have no zone)."""
+_CONNECT_DECIMAL = "org.apache.kafka.connect.data.Decimal"
+_CONNECT_PRECISION = 64
+"""What Connect's converter takes where nobody says how many digits a decimal has."""
+VARIABLE_DECIMAL = "io.debezium.data.VariableScaleDecimal"
 UNITS = {"millis": "ms", "micros": "us", "nanos": "ns"}
 DECIMAL_DIGITS = 1000
 NODES_LIMIT = 100_000
@@ -116,6 +134,8 @@ class _Builder:
             node.fields = [(item["name"], self.build(item["type"])) for item in schema["fields"]]
             node.tags = tags_of(schema)
             node.field_tags = {item["name"]: tags for item in schema["fields"] if (tags := tags_of(item))}
+            if schema.get("connect.name", node.name) == VARIABLE_DECIMAL and _holds_decimal(node):
+                node.logical = "variable-decimal"
             return node
         if kind in ("enum", "fixed"):
             node = self._known[schema["name"]] = Node(kind, schema["name"])
@@ -146,7 +166,10 @@ def tags_of(properties: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _logical(node: Node, schema: dict[str, Any]) -> None:
     """A logical type that does not fit what it stands on counts as none, as Avro says."""
-    logical = schema.get("logicalType")
+    logical, named = schema.get("logicalType"), schema.get("connect.name")
+    if logical is None and isinstance(named, str):
+        _connect(node, schema, named)
+        return
     if not isinstance(logical, str) or node.kind not in _LOGICAL.get(logical, ()):
         return
     if logical == "decimal":
@@ -160,6 +183,25 @@ def _logical(node: Node, schema: dict[str, Any]) -> None:
         return
     node.logical = "timestamp" if logical.startswith("timestamp") else logical.rsplit("-", 1)[0]
     node.unit = UNITS.get(logical.rsplit("-", 1)[-1], "")
+
+
+def _connect(node: Node, schema: dict[str, Any], named: str) -> None:
+    """Types that only Connect's names tell; others of its names stand for what they are (enums, geometry, text)."""
+    kind, logical, unit = _CONNECT.get(named, ("", "", ""))
+    if kind == node.kind:
+        node.logical, node.unit = logical, unit
+    parameters = schema.get("connect.parameters")
+    if named == _CONNECT_DECIMAL and isinstance(parameters, dict):
+        precision = int(parameters.get("connect.decimal.precision", _CONNECT_PRECISION))
+        given = {"logicalType": "decimal", "precision": precision, "scale": int(parameters.get("scale", 0))}
+        _logical(node, given)
+
+
+def _holds_decimal(node: Node) -> bool:
+    return sorted((name, item.kind, item.logical) for name, item in node.fields) == [
+        ("scale", "int", ""),
+        ("value", "bytes", ""),
+    ]
 
 
 def _label(node: Node) -> str:

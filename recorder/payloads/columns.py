@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -124,6 +125,8 @@ def _groups(decoder: Decoder, array: pa.Array, headers: pa.Array | None, typed: 
             rows = np.flatnonzero(left & (ids == id))
             left[rows] = False
             yield from _framed(decoder, array, wire.Frame(id), rows, starts[rows] + wire.PREFIX_SIZE, typed)
+    elif choice is not None and choice.schema is not None:
+        yield from _as_written(decoder, choice.schema, array, headers, left, typed)
     rows = np.flatnonzero(left)
     if choice is None:
         yield from _each_as_it_is(decoder, array, rows)
@@ -131,6 +134,35 @@ def _groups(decoder: Decoder, array: pa.Array, headers: pa.Array | None, typed: 
         yield _unreadable(rows, None, Reason.NO_SCHEMA)
     elif len(rows):
         yield from _chosen(decoder, choice, array, rows, ids, typed)
+
+
+def _as_written(
+    decoder: Decoder, mine: Schema, array: pa.Array, headers: pa.Array | None, left: Bools, typed: bool
+) -> Iterator[Group]:
+    """Rows whose frame names a known schema of the same kind, as far as they can be read by it: it wrote them."""
+    ids, starts, _ = wire.ids_of(array)
+    framed = [(frame, rows, starts[rows]) for frame, rows in _frames(_in_headers(decoder.side, headers, left))]
+    for id in np.unique(ids[left & (ids >= 0)]).tolist():
+        rows = np.flatnonzero(left & (ids == id))
+        framed.append((wire.Frame(id), rows, starts[rows] + wire.PREFIX_SIZE))
+    for frame, rows, begin in framed:
+        schema = decoder.codecs.book.find(frame.key)
+        if schema is None or schema.kind != mine.kind:
+            continue
+        for group in _framed(decoder, array, frame, rows, begin, typed):
+            good = spread.valid(group.values) & left[group.rows]
+            if good.any():
+                left[group.rows[good]] = False
+                chosen = pa.array(good)
+                yield Group(
+                    group.rows[good], schema, group.codec, group.values.filter(chosen), group.reasons.filter(chosen)
+                )
+
+
+def _frames(headers: list[tuple[bytes, Ints]]) -> Iterator[tuple[wire.Frame, Ints]]:
+    for content, rows in headers:
+        with suppress(PayloadError):  # it makes no sense
+            yield wire.read_header(content), rows
 
 
 def _framed(

@@ -100,6 +100,10 @@ class Decoder:
             detail = "" if frame is None else f"id {frame.key}"
             return Decoded(choice.format, None, payload, frame=frame, reason=known, detail=detail)
         mine = choice.schema
+        if frame is not None and schema is not None and schema.kind == mine.kind:
+            written = self._framed(payload, frame, body, schema)  # only what it was written with reads it right
+            if written.readable:
+                return written
         bare = self._with(lambda: self.codecs.of(mine), Decoded(choice.format, None, payload, payload, schema=mine))
         if bare.readable or frame is None:
             return bare

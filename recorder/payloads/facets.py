@@ -16,6 +16,7 @@ from recorder.payloads.wire import Headers
 Facet = Literal["cloudevent", "change event", "connect envelope", "json in a string"]
 
 _CHANGE = {"before", "after", "op"}
+_OPERATIONS = set("crudtm")
 _STRUCTURED = "application/cloudevents"
 _REQUIRED = ("id", "source", "specversion", "type")
 _LEVELS = 3
@@ -72,10 +73,15 @@ def cloud_event(value: Value, headers: Headers = ()) -> CloudEvent | None:
 
 
 def change_of(value: Value) -> dict[str, Any] | None:
-    """The Debezium-like envelope (before, after, op) in a value, or in its `payload`; None when there is none."""
+    """The Debezium-like envelope (before, after, op) in a value, or in its `payload`; None when there is none.
+
+    Where a format leaves out what is null (Protobuf), one of before and after is enough beside an operation's letter.
+    """
     for candidate in (value, value.get("payload")) if isinstance(value, dict) else ():
-        if isinstance(candidate, dict) and candidate.keys() >= _CHANGE and isinstance(candidate["op"], str):
-            return candidate
+        if isinstance(candidate, dict) and isinstance(operation := candidate.get("op"), str):
+            there = candidate.keys() & _CHANGE
+            if there == _CHANGE or (len(there) == 2 and operation in _OPERATIONS):
+                return candidate
     return None
 
 

@@ -69,6 +69,8 @@ def of_avro(node: Node, name: str = "value", above: tuple[Node, ...] = ()) -> pa
     """The field of an Avro type; a record inside itself is JSON text."""
     if node in above or len(above) > 32:
         return json_field(name)
+    if node.kind == "record" and node.logical:
+        return pa.field(name, pa.string())  # each value has a scale of its own
     if node.kind == "record":
         members = [of_avro(item, member, (*above, node)) for member, item in node.fields]
         return pa.field(name, struct_of(members)) if members else json_field(name)

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from recorder.capture.schema import HEADERS_TYPE
 from recorder.payloads.choices import Choice
 from recorder.payloads.columns import decode, decode_json
 from recorder.payloads.decoder import Codecs, Decoder
@@ -92,6 +93,19 @@ def test_a_schema_from_a_file_reads_bare_and_framed_payloads() -> None:
         row: value for group in groups for row, value in zip(group.rows.tolist(), group.values.to_pylist(), strict=True)
     }
     assert values == {0: {"a": "hello"}, 1: {"a": "hello"}, 2: None}
+
+
+def test_what_a_payload_was_written_with_counts_before_a_schema_from_a_file() -> None:
+    """Read by another schema, a string's bytes can be a number's: nobody would notice."""
+    chosen = decoder(Choice("avro", schema_of("long")))
+    payloads = [FRAME + b"\7\4hi", FRAME + b"\x08\2", b"\4", FRAME + b"\x63\2", FRAME + b"\7\4h"]
+    headers: Any = [(), (), [("__value_schema_id", FRAME + b"\7")], (), ()]
+    payloads[2] = b"\2a"
+    decoded = [chosen.decode(payload, named) for payload, named in zip(payloads, headers, strict=True)]
+    assert [item.value for item in decoded] == ["hi", 1, "a", 1, None]
+    column = pa.array([[{"key": name, "value": value} for name, value in named] for named in headers], HEADERS_TYPE)
+    found = decode_json(chosen, pa.array(payloads), column).json.to_pylist()
+    assert found == ['"hi"', "1", '"a"', "1", None]
 
 
 def test_a_format_that_needs_a_schema_says_that_it_has_none() -> None:
