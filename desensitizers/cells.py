@@ -34,6 +34,8 @@ class Cell:
     """What stands in the place of an unknown field that is to be masked."""
     samples: tuple[bytes, ...] = ()
     """Values that a rule must be able to take, and to answer with what the type can hold."""
+    check: Callable[[bytes], object] | None = None
+    """What a value that stays must stand: for what is a message by itself."""
 
 
 def edited(leaf: LeafRule, cell: Cell, frame: Callable[[bytes], bytes] = bytes) -> Memo:

@@ -12,6 +12,7 @@ from desensitizers.avro.rewriter import AvroRewriter
 from desensitizers.errors import Refusal
 from desensitizers.json.rewriter import JsonRewriter
 from desensitizers.pathrules import PathRules
+from desensitizers.protobuf.rewriter import ProtobufRewriter
 from desensitizers.sink import Sink
 from desensitizers.types import Framed, Schemas
 
@@ -103,6 +104,8 @@ class Documents:
         if key not in self._made:
             if framed.format == "avro":
                 self._made[key] = AvroRewriter(self._place, self._rules, self._sink, framed.type(), framed.schema)
+            elif framed.format == "protobuf":
+                self._made[key] = ProtobufRewriter(self._place, self._rules, self._sink, framed.type(), framed.schema)
             else:
                 self._made[key] = JsonRewriter(self._place, self._rules, self._sink)
         return self._made[key]

@@ -69,4 +69,9 @@ class CaptureSchemas:
         from recorder.payloads.avro_schema import parse
         from recorder.scrubbing.avro_types import avro_type
 
+        if schema.kind == "protobuf":
+            from recorder.payloads.protobuf_schema import message_class
+            from recorder.scrubbing.protobuf_types import protobuf_type
+
+            return protobuf_type(message_class(schema, self._book.referenced(schema), indexes).DESCRIPTOR)
         return avro_type(parse(schema, self._book.referenced(schema)))
