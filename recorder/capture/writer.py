@@ -71,21 +71,23 @@ class PartitionWriter:
         self._row_group_bytes = row_group_bytes
         self._pending_bytes = 0
         self._options = writer_options(key_bloom_filter=key_bloom_filter)
-        self._pending: list[pa.RecordBatch] = []
+        self._pending: list[pa.Table] = []
         self._pending_records = 0
         self._open: _OpenSegment | None = None
 
-    def append(self, batch: pa.RecordBatch) -> bool:
+    def append(self, records: pa.RecordBatch | pa.Table) -> bool:
         """Take records (RECORD_SCHEMA, offsets increasing); True when this sealed at least one segment."""
         sealed = len(self.segments)
-        filled = np.concatenate(([0], np.cumsum(record_sizes(batch))))
+        table = records if isinstance(records, pa.Table) else pa.Table.from_batches([records])
+        batches = table.to_batches()
+        filled = np.cumsum(np.concatenate([np.zeros(1, np.int64), *map(record_sizes, batches)]))
         start = 0
-        while start < batch.num_rows:
+        while start < table.num_rows:
             room = self._row_group_bytes - self._pending_bytes
             fitting = int(np.searchsorted(filled, filled[start] + room))
-            stop = min(max(fitting, start + 1), start + ROW_GROUP_RECORDS - self._pending_records, batch.num_rows)
-            piece = batch.slice(start, stop - start)
-            if start and stop == batch.num_rows:
+            stop = min(max(fitting, start + 1), start + ROW_GROUP_RECORDS - self._pending_records, table.num_rows)
+            piece = table.slice(start, stop - start)
+            if start and stop == table.num_rows and len(batches) == 1:
                 # It may wait long for more: a copy, because a slice would keep the whole batch in memory.
                 piece = piece.take(pa.array(np.arange(piece.num_rows)))
             self._pending.append(piece)
@@ -100,7 +102,7 @@ class PartitionWriter:
         if not self._pending:
             return
         # In one piece, because the edges of chunks would become the edges of pages.
-        table = pa.Table.from_batches(self._pending, schema=RECORD_SCHEMA).combine_chunks()
+        table = pa.concat_tables(self._pending).combine_chunks()
         if self._open is None:
             first = table.column("offset")[0].as_py()
             path = segment_path(self.topic, self.partition, first, self._folder)

@@ -39,6 +39,12 @@ from recorder.cli import (
 from recorder.cli.output import VERBOSITY, complain
 from recorder.errors import BlackboxError, ExitCode
 
+_LIBRARIES = {
+    "OPENBLAS_NUM_THREADS": "1",  # numpy's: nothing here multiplies matrices, and they spin when they have begun
+    "MIMALLOC_PURGE_DELAY": "-1",  # Arrow's memory: what was given back would soon be fetched, and cleared, again
+}
+"""What libraries read from the environment when they are loaded."""
+
 app = typer.Typer(
     name="blackbox",
     help="A flight recorder for Kafka: record an incident, look at it, clean it, replay it in its own rhythm.",
@@ -101,6 +107,8 @@ app.add_typer(local.app, name="local")
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; always ends in SystemExit with one of `ExitCode`."""
+    for name, value in _LIBRARIES.items():
+        os.environ.setdefault(name, value)
     try:
         app(args=arguments, prog_name="blackbox")
     except BlackboxError as error:

@@ -32,19 +32,14 @@ from recorder.kafka.fetching import (
 )
 from recorder.kafka.offsets import Place, log_ends, log_starts
 from recorder.kafka.statistics import Load
-from recorder.recording.columns import to_batch
 from recorder.recording.growth import Growth
 from recorder.recording.journal import Sealed
 from recorder.recording.outages import Outages
+from recorder.recording.pending import Pending
 from recorder.recording.pipeline import Pipeline
 from recorder.recording.tape import Tape
 from recorder.recording.throttle import Throttle
 
-FLUSH_MESSAGES = 250
-"""So many of a partition become columns at once, while the processor still has them in its cache."""
-FLUSH_BYTES = 1 << 20
-PENDING_BYTES = 16 << 20
-"""Over all partitions: many of them together hold no more than this before it is flushed."""
 MANY_PARTITIONS = 100
 """From so many on, a window that is still open is read with fewer and larger requests."""
 STALLED_SECONDS = 120.0
@@ -80,15 +75,15 @@ class Reading:
     _live: dict[Place, int] = field(default_factory=dict)
     """Partitions whose window is still open, and when (epoch ms) it will be over."""
     _position: dict[Place, int] = field(default_factory=dict)
-    _pending: dict[Place, list[Message]] = field(default_factory=dict)
-    _pending_bytes: dict[Place, int] = field(default_factory=dict)
-    _all_pending_bytes: int = 0
     _at_end: dict[Place, float] = field(default_factory=dict)
     """Partitions that stand at the end of what is readable, and since when (monotonic seconds)."""
     _regrowing: dict[Place, float] = field(default_factory=dict)
     """Partitions whose log was cut below what was read, and when (monotonic seconds) to look again how far it goes."""
     _last_event: float = 0.0
     _outages: Outages = field(default_factory=Outages)
+
+    def __post_init__(self) -> None:
+        self._pending = Pending(self._write)
 
     @property
     def load(self) -> Load:
@@ -111,7 +106,7 @@ class Reading:
             except KafkaUnavailableError as error:
                 # What was read is worth keeping; what was not is named below.
                 self.notes.append(Note(level="loss", text=str(error)))
-        self._flush_all()
+        self._pending.flush_all()
         self.pipeline.wait()
         self.sealed(self.tapes[place].rest() for place in self._open)
         for place in self._open:
@@ -177,21 +172,12 @@ class Reading:
 
     def _arrived(self, place: Place, messages: list[Message], next_offset: int, fetcher: Fetcher) -> None:
         self._move(place, next_offset)
-        pending = self._pending.setdefault(place, [])
-        pending += messages
-        added = sum(map(len, messages))
-        size = self._pending_bytes.get(place, 0) + added
-        self._pending_bytes[place] = size
-        self._all_pending_bytes += added
-        if len(pending) >= FLUSH_MESSAGES or size >= FLUSH_BYTES:
-            self._flush(place)
-        elif self._all_pending_bytes >= PENDING_BYTES:
-            self._flush_all()
+        self._pending.add(place, messages)
         if self._is_over(place):
             self._finish(place, fetcher)
 
     def _reached(self, place: Place, offset: int, fetcher: Fetcher) -> None:
-        self._flush(place)
+        self._pending.flush(place)
         tape = self.tapes[place]
         if offset > self._position[place]:
             self._move(place, offset)
@@ -229,7 +215,7 @@ class Reading:
 
     def _out_of_range(self, place: Place, cut_at: int | None, fetcher: Fetcher) -> None:
         """What was to be read next is not in the log: name what is missing, and go on where that is possible."""
-        self._flush(place)
+        self._pending.flush(place)
         at = self._position[place]
         begins = log_starts(self.cluster, [place], partial=True).get(place)
         ends = log_ends(self.cluster, [place], partial=True).get(place)
@@ -293,7 +279,7 @@ class Reading:
         ends = log_ends(self.cluster, over, partial=True)
         self._last_event = time.monotonic()
         self._at_end |= dict.fromkeys(self._at_end.keys() & over, self._last_event)
-        self._flush_all()
+        self._pending.flush_all()
         self.pipeline.wait()
         for place in over:
             del self._live[place]
@@ -329,25 +315,15 @@ class Reading:
             return True
         return False
 
-    def _flush(self, place: Place) -> None:
-        messages = self._pending.pop(place, None)
-        size = self._pending_bytes.pop(place, 0)
-        self._all_pending_bytes -= size
-        if messages:
-            # Columns are made here, which needs the interpreter; writing them, over there, hardly does.
-            batch, lost = to_batch(*place, messages)
-            self.pipeline.add(partial(self._append, self.tapes[place], batch, lost), size)
+    def _write(self, place: Place, records: pa.Table, headers_lost: list[int], size: int) -> None:
+        self.pipeline.add(partial(self._append, self.tapes[place], records, headers_lost), size)
 
-    def _flush_all(self) -> None:
-        for place in list(self._pending):
-            self._flush(place)
-
-    def _append(self, tape: Tape, batch: pa.RecordBatch, lost: list[int]) -> None:
-        if lines := tape.append(batch, lost):
+    def _append(self, tape: Tape, records: pa.Table, headers_lost: list[int]) -> None:
+        if lines := tape.append(records, headers_lost):
             self.sealed(lines)
 
     def _finish(self, place: Place, fetcher: Fetcher) -> None:
-        self._flush(place)
+        self._pending.flush(place)
         self.pipeline.add(partial(self._seal, self.tapes[place]))
         self._drop(place, fetcher)
 
@@ -357,7 +333,7 @@ class Reading:
     def _lose(self, place: Place, fetcher: Fetcher, text: str) -> None:
         """End the reading of a partition before its end, and say why."""
         self._note("loss", place, text)
-        self._flush(place)
+        self._pending.flush(place)
         self.pipeline.wait()
         self.sealed([self.tapes[place].rest()])
         self.tapes[place].cut_short(self._position[place])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +28,7 @@ from recorder.recording.checkpoint import Checkpoint, write_checkpoint
 from recorder.recording.describe import Facts, manifest_of, notes_of
 from recorder.recording.growth import Growth
 from recorder.recording.holes import explain_holes
+from recorder.recording.interpreter import set_for_recording
 from recorder.recording.journal import Journal
 from recorder.recording.pipeline import Pipeline
 from recorder.recording.plan import make_plan, select_topics
@@ -177,7 +177,7 @@ def _run(
     for tape in tapes.values():
         tape.uses = keeper.uses if keeper else None
     facts, plan, cap = checkpoint.facts, checkpoint.plan, checkpoint.max_bytes_per_second
-    with without_collector(), keeper or nullcontext(), Pipeline() as pipeline, ExitStack() as stack:
+    with set_for_recording(), keeper or nullcontext(), Pipeline() as pipeline, ExitStack() as stack:
         meter = _Meter(_to_read(checkpoint), tapes, progress)
         cluster.patience = Patience(STALLED_SECONDS, meter.tell, stop.is_set)
         throttle = Throttle(cap, rest=stop.wait) if cap else None
@@ -250,18 +250,6 @@ def _run(
     else:
         writer.finish(directory, manifest)
     return manifest
-
-
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """Switch Python's cyclic garbage collector off: messages make no cycles, and it would walk over all of them."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _nothing() -> None:

@@ -65,23 +65,24 @@ class Tape:
         self._headers_told = 0
         self.advance(max(span.start, span.log_start), "expired")
 
-    def append(self, batch: pa.RecordBatch, headers_lost: list[int]) -> list[Sealed]:
+    def append(self, records: pa.RecordBatch | pa.Table, headers_lost: list[int]) -> list[Sealed]:
         """Take what arrived (RECORD_SCHEMA) and the offsets whose headers could not be read; gives a line for the
         journal for each segment that was sealed. Offsets outside the span are somebody else's.
         """
-        offsets = batch.column("offset").to_numpy()
+        offsets = records.column("offset").to_numpy()
         low, high = np.searchsorted(offsets, (self.ledger.position, self.end if self.end is not None else 2**63 - 1))
-        timestamps = batch.column("timestamp_ms").to_numpy()
+        timestamps = records.column("timestamp_ms").to_numpy()
         high = low + self._until_over(offsets[low:high], timestamps[low:high])
-        batch, offsets, timestamps = batch.slice(low, high - low), offsets[low:high], timestamps[low:high]
+        records, offsets, timestamps = records.slice(low, high - low), offsets[low:high], timestamps[low:high]
         kept = self._in_window(timestamps)
         self._headers_lost += [offset for offset in headers_lost if offset in offsets[kept]]
         before = len(self.writer.segments)
         if not kept.all():
-            batch = batch.filter(pa.array(kept))
-        self.writer.append(batch)
+            records = records.filter(pa.array(kept))
+        self.writer.append(records)
         if self.uses is not None:
-            self.uses.saw(self.place[0], batch)
+            for batch in records.to_batches() if isinstance(records, pa.Table) else [records]:
+                self.uses.saw(self.place[0], batch)
         lines, at = [], 0
         # Accounted up to where each segment ends, so that its line tells nothing of what came after it.
         for segment, payload_bytes in zip(self.writer.segments[before:], self.writer.payloads[before:], strict=True):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from recorder.capture import writer
 from recorder.cli.main import main
+from recorder.recording import pending, resume, tape
 from recorder.recording import record as recording
-from recorder.recording import resume, tape
 
 SEGMENT_BYTES, ROW_GROUP_BYTES, SURE_RECORDS = 48_000, 12_000, 200
 
@@ -33,6 +33,7 @@ def _run(arguments: list[str], told: Path) -> None:
     os.dup2(descriptor, 2)
     writer.SEGMENT_BYTES = SEGMENT_BYTES
     recording.row_group_bytes = lambda _partitions: ROW_GROUP_BYTES
+    pending.HANDED_BYTES = ROW_GROUP_BYTES
     tape.SURE_RECORDS = SURE_RECORDS
     assert resume.tapes_of is recording.tapes_of
     sys.argv[1:] = ["record", *arguments]

@@ -20,6 +20,7 @@ from recorder.capture.verify import failed, verify
 from recorder.errors import CaptureError, ExitCode, UsageError
 from recorder.kafka.connection import connect
 from recorder.kafka.local import LocalKafka
+from recorder.recording import pending
 from recorder.recording.journal import Journal
 from recorder.recording.record import Progress, record
 from recorder.recording.request import Request
@@ -43,6 +44,7 @@ class Killed(BaseException):
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "SEGMENT_BYTES", 200_000)
     monkeypatch.setattr("recorder.recording.record.row_group_bytes", lambda _partitions: 100_000)
+    monkeypatch.setattr(pending, "HANDED_BYTES", 100_000)
 
 
 @contextmanager
