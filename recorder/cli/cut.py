@@ -11,14 +11,17 @@ import typer
 from recorder.cli.options import (
     CapturePath,
     Excludes,
+    FormatsFile,
     From,
     Jobs,
+    KeyFormats,
     Keys,
     OutputFormat,
     Partitions,
     Patterns,
     To,
     Topics,
+    ValueFormats,
     Where,
     Zone,
 )
@@ -55,9 +58,12 @@ def cut(
     ] = 10,
     type_field: Annotated[
         str,
-        typer.Option("--type-field", metavar="NAME", help="What holds the type: a header, ce_ or not, or JSON field."),
+        typer.Option("--type-field", metavar="NAME", help="What holds the type: a header, ce_ or not, or a field."),
     ] = "type",
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another number, another sample.")] = 0,
+    key_format: KeyFormats = None,
+    value_format: ValueFormats = None,
+    formats_file: FormatsFile = None,
     jobs: Jobs = None,
     form: OutputFormat = Format.TABLE,
 ) -> None:
@@ -74,6 +80,7 @@ def cut(
     from recorder.editing import cut as cutting
     from recorder.editing.cut_partition import Wanted
     from recorder.editing.sample import Sample, parse_fraction
+    from recorder.payloads.choices import typed_choices
     from recorder.scrubbing.workers import workers
 
     opened = open_capture(capture)
@@ -89,7 +96,7 @@ def cut(
         tz=tz,
     )
     share = None if sample is None else Sample(parse_fraction(sample), seed, rare, type_field)
-    wanted = Wanted(selection, where, share)
+    wanted = Wanted(selection, where, share, typed_choices(key_format or (), value_format or (), formats_file))
     size = total_bytes(capture)
     with workers(size, jobs) as executor, progress("cut", size * cutting.passes(wanted), "bytes") as bar:
         done = cutting.cut(

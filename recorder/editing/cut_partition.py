@@ -20,16 +20,25 @@ from recorder.capture.selection import Selection
 from recorder.capture.writer import PartitionWriter
 from recorder.editing.derive import check_file
 from recorder.editing.sample import Hashes, Sample, Types, record_hashes, sampled
+from recorder.payloads.choices import Choices
+from recorder.payloads.schemas import Schema
 from recorder.query.condition import Condition, Expression
+from recorder.query.decoding import TopicPlan, decoder_of
+
+_NOTHING_SAID = Choices()
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which records a cut keeps: those of the selection for which `where` (SQL) holds, or a sample of these."""
+    """Which records a cut keeps: those of the selection for which `where` (SQL) holds, or a sample of these.
+
+    `choices` say how payloads are to be read, where that does not show.
+    """
 
     selection: Selection
     where: str | None = None
     sample: Sample | None = None
+    choices: Choices = _NOTHING_SAID
 
     @property
     def finds_types(self) -> bool:
@@ -49,6 +58,9 @@ class Job:
     bloom: bool
     needed: Hashes
     """What a sample keeps beyond its limit, sorted."""
+    plan: TopicPlan
+    """How the topic's records are decoded, for the condition and for the types of events."""
+    schemas: tuple[Schema, ...]
 
     @property
     def ledger(self) -> Partition:
@@ -76,7 +88,7 @@ def survey(job: Job) -> Types:
     found = Types(sample.rare)
     for batch in _selected(job):
         hashes = record_hashes(batch, job.topic, job.partition, sample.seed)
-        found.add(_type_of(sample).values(batch), hashes)
+        found.add(_type_of(job, sample).values(batch), hashes)
     return found
 
 
@@ -116,7 +128,7 @@ def _written(job: Job, writer: PartitionWriter, types: Counter[str]) -> Iterator
             hashes = record_hashes(batch, job.topic, job.partition, sample.seed)
             batch = batch.filter(pa.array(sampled(hashes, sample.limit, job.needed)))
             if job.wanted.finds_types and batch.num_rows:
-                found = _type_of(sample).values(batch).value_counts()
+                found = _type_of(job, sample).values(batch).value_counts()
                 types.update({one["values"].as_py(): one["counts"].as_py() for one in found})
         if batch.num_rows:
             writer.append(batch)
@@ -128,7 +140,7 @@ def _selected(job: Job) -> Iterator[pa.RecordBatch]:
     selection = job.wanted.selection
     if not selection.wants(job.topic, job.partition):
         return
-    condition = None if job.wanted.where is None else _condition(job.wanted.where)
+    condition = None if job.wanted.where is None else _condition(job.wanted.where, job.plan, job.schemas)
     for batch in job.capture.batches(job.topic, job.partition, selection):
         wanted = batch if condition is None else batch.filter(pa.array(condition.holds(batch)))
         if wanted.num_rows:
@@ -157,11 +169,15 @@ def _flagged(every: Iterator[Offsets], kept: Iterator[Offsets]) -> Iterator[tupl
 
 
 @functools.lru_cache(maxsize=1)
-def _condition(expression: str) -> Condition:
-    """This process's condition; a process works for one cut at a time."""
-    return Condition(expression)
+def _condition(expression: str, plan: TopicPlan, schemas: tuple[Schema, ...]) -> Condition:
+    """This process's condition; a process works for one topic at a time."""
+    return Condition(expression, decoder_of(plan, schemas))
 
 
 @functools.lru_cache(maxsize=1)
-def _type_of(sample: Sample) -> Expression:
-    return Expression(sample.type_expression(), kind="VARCHAR", otherwise="''")
+def _expression(expression: str, plan: TopicPlan, schemas: tuple[Schema, ...]) -> Expression:
+    return Expression(expression, kind="VARCHAR", otherwise="''", decoder=decoder_of(plan, schemas))
+
+
+def _type_of(job: Job, sample: Sample) -> Expression:
+    return _expression(sample.type_expression(), job.plan, job.schemas)

@@ -27,7 +27,7 @@ __all__ = ["Hashes", "Sample", "Types", "needed_hashes", "parse_fraction", "reco
 class Sample:
     """Keep `fraction` of all keys, and at least `rare` records of every event type in every topic, with their keys.
 
-    A record's type is the header ``ce_<type_field>`` or ``<type_field>``, or that field of a JSON value.
+    A record's type is the header ``ce_<type_field>`` or ``<type_field>``, or that field of the decoded value.
     """
 
     fraction: float
