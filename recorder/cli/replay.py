@@ -67,6 +67,8 @@ def replay(
     remap: options.Remap = None,
     timestamps: options.Timestamps = options.TimestampsChoice.ORIGINAL,
     partitions: options.PartitionRule = "auto",
+    transform: options.Transforming = None,
+    middleware: options.Piping = None,
     provenance: options.Provenance = False,
     create_topics: options.CreateTopics = False,
     dry_run: options.DryRun = False,
@@ -104,6 +106,7 @@ def replay(
     from recorder.replaying.objectives import parse_objectives
     from recorder.replaying.options import parse_point, parse_remap, parse_size, parse_start_offsets
     from recorder.replaying.partition_map import parse_partitions
+    from recorder.replaying.rewriting import load_transform
     from recorder.replaying.summary import reading_advice
     from recorder.window import parse_duration
 
@@ -148,6 +151,8 @@ def replay(
         objectives=() if slo is None else parse_objectives(slo),
         partitions=rule,
         partition_map=partition_map,
+        transform=None if transform is None else load_transform(transform),
+        middleware=middleware,
         provenance=provenance,
         create_topics=create_topics,
         allow_source_cluster=allow_source_cluster,
@@ -236,6 +241,8 @@ def _end(result: Certificate) -> None:
     if result.ended_by == "late":
         complain(f"Ended: {result.error}. --late catchup would go on.")
         raise typer.Exit(ExitCode.LATE)
+    if result.ended_by == "error":
+        complain(f"Ended: {result.error}.")
     if result.losses and result.ended_by != "stop":
         complain(f"{result.losses:,} of {result.planned:,} records did not arrive.")
         if result.failed:

@@ -224,6 +224,28 @@ PartitionRule = Annotated[
         rich_help_panel=_TARGET,
     ),
 ]
+Transforming = Annotated[
+    str | None,
+    typer.Option(
+        "--transform",
+        metavar="MODULE:FUNCTION",
+        help="A Python function that gets each record (recorder.Record) and returns what to send: a record, None or "
+        "several. What it changes is counted.",
+        rich_help_panel=_TARGET,
+        show_default=False,
+    ),
+]
+Piping = Annotated[
+    str | None,
+    typer.Option(
+        "--middleware",
+        metavar="CMD",
+        help="A program that gets a JSON line a record, as 'blackbox cat --raw --format ndjson' writes them, and "
+        "answers each with one: the record, null or a list. What it changes is counted.",
+        rich_help_panel=_TARGET,
+        show_default=False,
+    ),
+]
 Provenance = Annotated[
     bool,
     typer.Option(

@@ -6,16 +6,24 @@ import numpy as np
 
 from recorder.replaying.changes import Change, Outgoing, each
 from recorder.replaying.headers import with_header
+from recorder.replaying.middleware import Middleware
 from recorder.replaying.partitions import choose_partitions
 from recorder.replaying.plan import Plan
+from recorder.replaying.rewriting import rewritten
 
 PROVENANCE_HEADER = "blackbox-replay-id"
 
 
-def chain(plan: Plan, replay_id: str) -> list[Change]:
+def chain(plan: Plan, replay_id: str, middleware: Middleware | None = None) -> list[Change]:
     """The changes that the plan's options ask for, the first to be made first."""
-    changes = choose_partitions(plan.placements, plan.options, plan.streams)
-    if plan.options.provenance:
+    options = plan.options
+    changes: list[Change] = []
+    if options.transform is not None:
+        changes.append(rewritten(options.transform, options.transform.name))
+    if middleware is not None:
+        changes.append(rewritten(middleware, middleware.name))
+    changes += choose_partitions(plan.placements, options, plan.streams)
+    if options.provenance:
         changes.append(provenance(replay_id))
     return changes
 

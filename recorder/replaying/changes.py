@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from recorder.errors import BlackboxError
+
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
@@ -103,6 +105,10 @@ class Outgoing:
                 for why, numbers in self.left_out.items()
             },
         )
+
+
+class ChangeError(BlackboxError):
+    """Records could not be changed as was asked for; those after them are not sent."""
 
 
 Change = Callable[[Iterator[Outgoing]], Iterator[Outgoing]]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from recorder.capture.schema import Record
 from recorder.capture.selection import Selection
 from recorder.errors import UsageError
 from recorder.replaying.objectives import Objective
@@ -23,6 +24,15 @@ _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _SOURCE = re.compile(r"(?:[^/]+/)?[a-zA-Z0-9._-]{1,249}")
 _SIZE = re.compile(r"(?P<number>\d{1,9}(?:\.\d+)?) ?(?P<unit>[kKMG])(?P<binary>i)?B", re.ASCII)
 _OFFSET = re.compile(r"(?P<topic>.+)/(?P<partition>\d{1,9}):(?P<offset>\d{1,18})", re.ASCII)
+
+
+class Transform(Protocol):
+    """For each of some records (`recorder.Record`), what to send instead."""
+
+    @property
+    def name(self) -> str: ...
+
+    def __call__(self, records: Sequence[Record]) -> Iterable[Sequence[Record]]: ...
 
 
 class Condition(Protocol):
@@ -111,6 +121,10 @@ class Options:
     topics that have as many partitions as were recorded, `hash` for others."""
     partition_map: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """Recorded topic and partition to target partition, for `map`; others keep theirs."""
+    transform: Transform | None = None
+    """A function that changes records on their way (see `recorder.replaying.rewriting`)."""
+    middleware: str | None = None
+    """A program that does, as a command line; after `transform`."""
     provenance: bool = False
     """Tell in a header of every record which replay sent it."""
     create_topics: bool = False

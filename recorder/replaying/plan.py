@@ -15,6 +15,7 @@ from recorder.kafka.target import NewTopicPlan, default_settings, target_topics
 from recorder.replaying.calibration import check_topic
 from recorder.replaying.creation import BATCH_OVERHEAD, plan_topic
 from recorder.replaying.gathering import capture_names
+from recorder.replaying.middleware import Middleware
 from recorder.replaying.options import Options
 from recorder.replaying.partitions import Placement, placements
 from recorder.replaying.preflight import Finding, check_captures, check_topics, combine
@@ -103,6 +104,8 @@ def prepare(
     Raises UsageError, CaptureError and KafkaUnavailableError. What it finds wrong is in `Plan.findings`.
     """
     options = options or Options()
+    if options.middleware is not None:
+        Middleware(options.middleware)  # is there such a program?
     captures = (capture,) if isinstance(capture, Capture) else tuple(capture)
     routes = plan_routes(captures, options)
     streams = Streams(routes, options)

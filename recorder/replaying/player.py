@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from recorder.errors import UsageError
+from recorder.errors import BlackboxError, UsageError
 from recorder.kafka.producer import Refusal, Report
 from recorder.replaying.changes import ChangeWatch
 from recorder.replaying.clock import PlayerClock
@@ -71,6 +71,7 @@ class Player:
         self._last_round_ns = clock.now()
         self._forced = 0  # records to be sent by command
         self._one_by_one = False
+        self._broken: BlackboxError | None = None
         self._left = False  # what is left of the present piece will not be sent
         self._ending: Ending | None = None
         self.lap = 0
@@ -92,7 +93,10 @@ class Player:
         """By how much the plan was put off because records were late."""
 
     def play(self) -> Ending:
-        """Send everything; returns when the last record was handed over (not yet confirmed), or earlier if stopped."""
+        """Send everything; returns when the last record was handed over (not yet confirmed), or earlier if stopped.
+
+        Raises what reading raised, when all that came before it was handed over.
+        """
         while self._ending is None and (piece := self._next()) is not None:
             self._play(piece)
         if self._ending is None and self._stopped() and not self._source.finished:
@@ -101,18 +105,29 @@ class Player:
         return self._ending or "end"
 
     def _next(self) -> Piece | None:
-        piece, self._following = self._following or self._source.take(), None
+        piece, self._following = self._following or self._take(), None
         since = self._clock.now()
         while piece is None and not self._stopped():
+            if self._broken is not None:
+                raise self._broken
             self._breathe()
             self._obey_all()
-            piece, self._following = self._following or self._source.take(), None
+            piece, self._following = self._following or self._take(), None
             if piece is None and self._source.finished:
                 return None
         if piece is not None and len(piece) and not self._clock.paused:
             now = self._clock.now()
             self.starved_ns += max(0, min(now - since, now - int(self._clock.due(piece.positions_ns[:1])[0])))
         return piece
+
+    def _take(self) -> Piece | None:
+        """What comes next, if it is there; an error waits until all before it was sent."""
+        if self._broken is None:
+            try:
+                return self._source.take()
+            except BlackboxError as error:
+                self._broken = error
+        return None
 
     def _play(self, piece: Piece) -> None:
         self._left = False
@@ -303,7 +318,9 @@ class Player:
         to_ms = max(conduct.first_ms, command.ms + (conduct.first_ms if command.relative else 0))
         self._left = True
         self._source.seek(to_ms, self.lap)
-        while (piece := self._source.take()) is None and not self._source.finished and not self._stopped():
+        while (piece := self._take()) is None and not self._source.finished and not self._stopped():
+            if self._broken is not None:
+                raise self._broken
             self._breathe()
         self._following = piece
         if piece is None or piece.lap != self.lap or not len(piece):  # nothing is left of this pass
@@ -328,7 +345,7 @@ class Player:
         """Make use of a wait: prepare the next piece, do the sums, or else listen for reports."""
         if spare_ns:
             if self._following is None:
-                self._following = self._source.take()
+                self._following = self._take()
                 if self._following is not None:
                     return
             now = self._clock.now()

@@ -22,10 +22,12 @@ from recorder.replaying.calibration import Floor, calibrate_for
 from recorder.replaying.caps import Caps
 from recorder.replaying.certificate import Certificate, Inversions, TopicCount
 from recorder.replaying.chain import chain
+from recorder.replaying.changes import ChangeError
 from recorder.replaying.clock import PlayerClock
 from recorder.replaying.conduct import Conduct, Ending
 from recorder.replaying.control import Control, Status
 from recorder.replaying.course import choices, course
+from recorder.replaying.middleware import Middleware
 from recorder.replaying.objectives import judge
 from recorder.replaying.options import Options
 from recorder.replaying.plan import Plan, prepare
@@ -108,9 +110,14 @@ class _Run:
             matcher=None if self._probe is None else self._probe.matcher,
         )
         self._producer = RecordProducer(plan.cluster.connection, limits=plan.limits, paced=paced)
+        self._middleware = None if options.middleware is None else Middleware(options.middleware)
         piece_records = _PACED_PIECE if paced else _TOP_SPEED_PIECE
         self._timeline = Timeline(
-            plan.streams, plan.routes, plan.survey, piece_records=piece_records, changes=chain(plan, replay_id)
+            plan.streams,
+            plan.routes,
+            plan.survey,
+            piece_records=piece_records,
+            changes=chain(plan, replay_id, self._middleware),
         )
         capped = options.records_per_second or options.megabits_per_second
         self._caps = Caps(options.records_per_second, options.bytes_per_second) if capped else None
@@ -144,7 +151,11 @@ class _Run:
         with ExitStack() as stack:
             if self._probe is not None:
                 stack.enter_context(self._probe.listening(plan.cluster, plan.routes))
+            if self._middleware is not None:
+                stack.enter_context(self._middleware)
             stack.enter_context(self._timeline)
+            if self._middleware is not None:
+                stack.callback(self._middleware.abandon)
             stack.enter_context(steady_interpreter())
             self._timeline.wait()
             lead_ns = 0 if options.step else _LEAD_NS
@@ -157,7 +168,7 @@ class _Run:
             self._control.begin(self._status, self._stop.set)
             try:
                 ending = self._player.play()
-            except CaptureError as error:  # the capture was whole when surveyed; what was sent still gets its account
+            except (CaptureError, ChangeError) as error:  # found while reading: what was sent still gets its account
                 ending, self._player.error = "error", str(error)
             finally:
                 self._control.close()
