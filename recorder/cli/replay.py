@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,8 @@ from recorder.cli.timing import show_certificate, show_misses
 from recorder.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from recorder.kafka.properties import Property
+    from recorder.payloads.registering import TargetRegistry
     from recorder.replaying.certificate import Certificate
     from recorder.replaying.control import Control, Status
     from recorder.replaying.options import Condition
@@ -70,6 +72,10 @@ def replay(
     transform: options.Transforming = None,
     middleware: options.Piping = None,
     provenance: options.Provenance = False,
+    target_registry: options.TargetRegistry = None,
+    subject_map: options.SubjectMap = None,
+    no_register: options.NoRegister = False,
+    allow_unknown_schemas: options.AllowUnknownSchemas = False,
     create_topics: options.CreateTopics = False,
     dry_run: options.DryRun = False,
     allow_source_cluster: options.AllowSource = False,
@@ -99,7 +105,7 @@ def replay(
     from recorder.capture.reader import open_capture
     from recorder.capture.sampling import parse_fraction
     from recorder.capture.selection import typed_selection
-    from recorder.kafka.connection import connect
+    from recorder.kafka.connection import connect, gather
     from recorder.replaying import Options, prepare
     from recorder.replaying import certificate as certificates
     from recorder.replaying.gathering import together
@@ -154,6 +160,13 @@ def replay(
         transform=None if transform is None else load_transform(transform),
         middleware=middleware,
         provenance=provenance,
+        target_registry=_target_registry(
+            target_registry,
+            gather(properties or (), command_config),
+            subject_map or (),
+            register=not no_register,
+            allow_unknown=allow_unknown_schemas,
+        ),
         create_topics=create_topics,
         allow_source_cluster=allow_source_cluster,
         allow_raw=allow_raw,
@@ -181,6 +194,22 @@ def replay(
         say(f"warning: {advice}")
     say(f"The certificate is kept in {path}  ·  blackbox timing {path}")
     _end(result)
+
+
+def _target_registry(
+    url: str | None, properties: Sequence[Property], subjects: Sequence[str], **choices: bool
+) -> TargetRegistry | None:
+    from recorder.payloads.registering import TargetRegistry, parse_subjects
+    from recorder.payloads.registry import connect_registry
+
+    registry = None if url is None else connect_registry(url, properties, flag="--target-registry")
+    if registry is None:
+        if subjects or not choices["register"] or choices["allow_unknown"]:
+            raise UsageError(
+                "--subject-map, --no-register and --allow-unknown-schemas are about --target-registry: give its URL."
+            )
+        return None
+    return TargetRegistry(registry, parse_subjects(subjects), **choices)
 
 
 def _run(plan: Plan, tz: str | None) -> Certificate:
@@ -262,6 +291,8 @@ def _show_plan(plan: Plan, form: Format) -> None:
         return
     emit_facts(f"Would replay {plan.name}", summary.plan_facts(plan))
     emit(*summary.plan_rows(plan), form)
+    if (schemas := summary.translation_rows(plan)) is not None:
+        emit(*schemas, form)
     for new in plan.to_create:
         emit_text(f"would create {new.sentence()}")
     if plan.findings:

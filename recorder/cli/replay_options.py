@@ -254,6 +254,39 @@ Provenance = Annotated[
         rich_help_panel=_TARGET,
     ),
 ]
+TargetRegistry = Annotated[
+    str | None,
+    typer.Option(
+        "--target-registry",
+        metavar="URL",
+        help="Translate the schema ids in records to this registry's: schemas of the capture are looked up there, or "
+        "registered. Its credentials belong into -F or -X.",
+        rich_help_panel=_TARGET,
+        show_default=False,
+    ),
+]
+SubjectMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--subject-map",
+        metavar="A:=B",
+        help="What subject A is called in the target registry, where it doesn't just follow -m; may repeat.",
+        rich_help_panel=_TARGET,
+        show_default=False,
+    ),
+]
+NoRegister = Annotated[
+    bool,
+    typer.Option("--no-register", help="Only look schemas up, register none.", rich_help_panel=_TARGET),
+]
+AllowUnknownSchemas = Annotated[
+    bool,
+    typer.Option(
+        "--allow-unknown-schemas",
+        help="Send also records that name a schema which the capture does not hold, as they are.",
+        rich_help_panel=_TARGET,
+    ),
+]
 CreateTopics = Annotated[
     bool,
     typer.Option("--create-topics", help="Create missing topics as they were recorded.", rich_help_panel=_TARGET),

@@ -1,4 +1,4 @@
-"""Asking a schema registry that speaks Confluent's API for schemas: only reads, and stops asking one that is down.
+"""Asking a schema registry that speaks Confluent's API for schemas: only reads (see `registering` for what writes).
 
 What it answers is not trusted: anything but a schema costs that schema, with a reason, and nothing else.
 """
@@ -37,7 +37,16 @@ _CREDENTIALS = "Check the credentials (basic.auth.user.info, bearer.auth.token).
 
 
 class RegistryError(BlackboxError):
-    """The registry does not answer, or does not let us ask."""
+    """The registry does not answer, or does not let us. `status` is HTTP's, `reason` what it said, when it spoke."""
+
+    def __init__(self, message: str, *, status: int | None = None, code: int | None = None, reason: str = "") -> None:
+        super().__init__(message)
+        self.status, self.code, self.reason = status, code, reason
+
+    @property
+    def down(self) -> bool:
+        """Nobody answered, so asking again is no use."""
+        return self.status is None and not isinstance(self, OddAnswerError)
 
 
 class OddAnswerError(RegistryError):
@@ -87,7 +96,7 @@ class Registry:
             key = waiting[0]
             try:
                 if too_slow():
-                    raise RegistryError(f"The schema registry {self._place} is too slow to be asked for all of them.")
+                    raise RegistryError(f"The schema registry {self.place} is too slow to be asked for all of them.")
                 schema = self._schema(key, named_by(key))
                 self._add_references(schema, book, 0)
                 book.add(schema)
@@ -167,34 +176,43 @@ class Registry:
         return tuple(schemas)
 
     def _ask(self, question: str, *what: int | str) -> Any:
-        """Ask the client a question by its method's name. Raises _NotThereError, or RegistryError for a registry that
-        is down or refuses.
-        """
+        """`ask`, where what is not there is no error of its own: raises _NotThereError for that."""
+        try:
+            return self.ask(question, *what)
+        except RegistryError as error:
+            if error.status == 404 and question == "get_schema" and not (error.code or -1) > 0:
+                raise self._odd(f"answers 404 for schema {what[0]}, and not as a schema registry does") from None
+            if error.status in _NOT_HERE | _NO_SUCH_QUESTION:
+                raise _NotThereError from None
+            raise
+
+    def ask(self, question: str, *what: Any) -> Any:
+        """Ask the client a question by its method's name. Raises RegistryError."""
         import httpx2
         from confluent_kafka.schema_registry.error import SchemaRegistryError
 
         client = self._connected()
-        asked = " version ".join(map(str, what[:2]))
+        asked = " version ".join(str(one) for one in what[:2] if isinstance(one, int | str))
         try:
             return asking.within(ANSWER_SECONDS, lambda: getattr(client, question)(*what))
         except SchemaRegistryError as error:
-            code = error.http_status_code
-            if code == 404 and question == "get_schema" and not (error.error_code or -1) > 0:
-                raise self._odd(f"answers 404 for schema {asked}, and not as a schema registry does") from None
-            if code in _NOT_HERE | _NO_SUCH_QUESTION:
-                raise _NotThereError from None
-            said = f"The schema registry {self._place} answers {code} for schema {asked}."
-            if code == 401:
-                raise RegistryError(f"{said} {_CREDENTIALS}") from None
-            raise OddAnswerError(said + (f" {_CREDENTIALS}" if code == 403 else "")) from None
+            status = error.http_status_code
+            kind = RegistryError if status == 401 else OddAnswerError
+            advice = f" {_CREDENTIALS}" if status in {401, 403} else ""
+            raise kind(
+                f"The schema registry {self.place} answers {status} for schema {asked}.{advice}",
+                status=status,
+                code=error.error_code,
+                reason=self._hidden(f"{error.error_message!s:.300}"),
+            ) from None
         except (httpx2.TimeoutException, asking.TooLateError):
             self._client = None
-            raise RegistryError(f"The schema registry {self._place} gave no answer in time.") from None
+            raise RegistryError(f"The schema registry {self.place} gave no answer in time.") from None
         except asking.TooLargeError:
             raise self._odd(f"gives more than {asking.ANSWER_BYTES >> 20} MiB for schema {asked}") from None
         except (httpx2.HTTPError, OSError) as error:
             why = self._hidden(str(error) or type(error).__name__)
-            raise RegistryError(f"The schema registry {self._place} can't be reached: {why}.") from None
+            raise RegistryError(f"The schema registry {self.place} can't be reached: {why}.") from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self._odd(f"does not answer as a schema registry does ({self._hidden(f'{error!s:.200}')})") from None
 
@@ -206,10 +224,18 @@ class Registry:
             raise self._odd(f"gives what is no schema ({self._hidden(f'{error!s:.200}')})") from None
 
     def _odd(self, what: str) -> OddAnswerError:
-        return OddAnswerError(f"{self._place} {what}: is the URL right?")
+        return OddAnswerError(f"{self.place} {what}: is the URL right?")
 
     def _hidden(self, text: str) -> str:
         return _WITHOUT_USER.sub("//", hide_secrets(text, dict(self.settings)))
+
+    def written(self, schema: Schema, references: Sequence[Reference] = ()) -> Any:
+        """A schema as the client sends it, referring to `references`."""
+        from confluent_kafka.schema_registry import Schema as Written
+        from confluent_kafka.schema_registry import SchemaReference
+
+        refers = [SchemaReference(entry.name, entry.subject, entry.version) for entry in references]
+        return Written(schema.text, schema.kind.upper(), refers)
 
     def _connected(self) -> Any:
         if self._client is None:
@@ -225,13 +251,15 @@ class Registry:
         return self._client
 
     @property
-    def _place(self) -> str:
+    def place(self) -> str:
         """The URL without credentials."""
         return _WITHOUT_USER.sub("//", self.url)
 
 
-def connect_registry(url: str | None, properties: Sequence[Property] = ()) -> Registry | None:
-    """The registry of `--schema-registry`, else of the property `schema.registry.url`; None when there is neither.
+def connect_registry(
+    url: str | None, properties: Sequence[Property] = (), *, flag: str = "--schema-registry"
+) -> Registry | None:
+    """The registry of `flag`, else of the property `schema.registry.url`; None when there is neither.
 
     Opens no connection. UsageError for a URL that is none, settings that have no counterpart, a missing extra.
     """
@@ -245,7 +273,7 @@ def connect_registry(url: str | None, properties: Sequence[Property] = ()) -> Re
     if not url:
         return None
     if not all(re.match(r"https?://[^\s/]", part.strip()) for part in url.split(",")):
-        raise UsageError("--schema-registry takes a URL, like http://localhost:8081.")
+        raise UsageError(f"{flag} takes a URL, like http://localhost:8081.")
     try:
         import httpx2  # noqa: F401 - what confluent-kafka's client needs, and the extra brings
     except ImportError:

@@ -81,26 +81,33 @@ def book_of(capture: Capture) -> SchemaBook:
 
 
 def carry_schemas(parents: Sequence[Capture], root: Path) -> SchemaFile | msgspec.UnsetType:
-    """Give a capture made from `parents` of one registry their schemas. Raises CaptureError.
+    """Give a capture made from `parents` of one registry their schemas. Raises CaptureError (see `joint_book`)."""
+    book = joint_book(parents, "share one copy")
+    return write_schemas(root, book, book.unresolved)
 
-    Where two of them hold different schemas under one id, those came from two registries.
+
+def joint_book(parents: Sequence[Capture], purpose: str) -> SchemaBook:
+    """The schemas of several captures of one registry, each once.
+
+    Raises CaptureError where two of them hold different schemas under one id: those came from two registries and
+    can't do what `purpose` says.
     """
-    found: dict[int | str, Schema] = {}
-    nameless: list[Schema] = []
+    known: dict[int | str, Schema] = {}
+    kept: dict[Schema, None] = {}  # one id may stand there several times, under different subjects
     unresolved: set[int | str] = set()
     for parent in parents:
         book = book_of(parent)
         unresolved |= book.unresolved
         for schema in book:
             key = schema.id if schema.id is not None else schema.guid
-            if key is None:
-                nameless.append(schema)
-            elif (known := found.setdefault(key, schema)).fingerprint != schema.fingerprint:
+            first = schema if key is None else known.setdefault(key, schema)
+            if first.fingerprint != schema.fingerprint:
                 raise CaptureError(
-                    f"{parent.root}: schema {schema.title} is not the one that {known.title} is in another of these "
-                    "captures: they were recorded with different schema registries and can't share one copy."
+                    f"{parent.root}: schema {schema.title} is not the one that {first.title} is in another of these "
+                    f"captures: they were recorded with different schema registries and can't {purpose}."
                 )
-    return write_schemas(root, [*found.values(), *nameless], unresolved - found.keys())
+            kept[schema] = None
+    return SchemaBook(kept, unresolved - known.keys())
 
 
 def replace_schemas(capture: Capture, schemas: Iterable[Schema], unresolved: Mapping[int | str, str]) -> Capture:

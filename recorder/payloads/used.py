@@ -44,7 +44,7 @@ class Uses:
         if not batch.num_rows:
             return
         times = batch.column("timestamp_ms").to_numpy()
-        headed = _in_headers(batch.column("headers"))
+        headed = in_headers(batch.column("headers"))
         for side in _SIDES:
             if (topic, side) in self.unframed:
                 continue
@@ -105,7 +105,7 @@ def uses_of(capture: Capture, *, progress: Callable[[int], None] | None = None) 
     return uses
 
 
-def _in_headers(headers: pa.ListArray) -> dict[Side, list[tuple[Key, npt.NDArray[np.int64]]]]:
+def in_headers(headers: pa.ListArray) -> dict[Side, list[tuple[Key, npt.NDArray[np.int64]]]]:
     """Schemas named in headers: by side, each with the rows that name it; of several in one row the last counts."""
     flat = headers.flatten()
     if not len(flat):

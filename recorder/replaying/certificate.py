@@ -114,6 +114,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     starved_ns: int
     created_topics: tuple[str, ...]
     findings: tuple[Finding, ...]
+    registered_schemas: tuple[str, ...] = ()
+    """What was registered in the target's registry before the first record: subject, version and id there."""
     course: Course = Course()
     rhythm: Rhythm | None = None
     """None at top speed, and in certificates from before it was kept, as all that follows."""

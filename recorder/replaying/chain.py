@@ -18,6 +18,8 @@ def chain(plan: Plan, replay_id: str, middleware: Middleware | None = None) -> l
     """The changes that the plan's options ask for, the first to be made first."""
     options = plan.options
     changes: list[Change] = []
+    if plan.translation is not None:  # first: what people write, and what hashes keys, meets them as they are there
+        changes.append(plan.translation.change(plan.streams))
     if options.transform is not None:
         changes.append(rewritten(options.transform, options.transform.name))
     if middleware is not None:

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from recorder.capture.schema import Record
 from recorder.capture.selection import Selection
 from recorder.errors import UsageError
+from recorder.payloads.registering import TargetRegistry
 from recorder.replaying.objectives import Objective
 from recorder.window import parse_duration, parse_time
 
@@ -127,6 +128,8 @@ class Options:
     """A program that does, as a command line; after `transform`."""
     provenance: bool = False
     """Tell in a header of every record which replay sent it."""
+    target_registry: TargetRegistry | None = None
+    """Translate the schema ids in records to those of this registry."""
     create_topics: bool = False
     """Create topics that the target lacks, like the recorded ones."""
     allow_source_cluster: bool = False

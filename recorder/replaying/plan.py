@@ -12,6 +12,7 @@ from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import Connection
 from recorder.kafka.producer import DEFAULT_BATCH_BYTES, Limits
 from recorder.kafka.target import NewTopicPlan, default_settings, target_topics
+from recorder.payloads.naming import Counts
 from recorder.replaying.calibration import check_topic
 from recorder.replaying.creation import BATCH_OVERHEAD, plan_topic
 from recorder.replaying.gathering import capture_names
@@ -20,6 +21,7 @@ from recorder.replaying.options import Options
 from recorder.replaying.partitions import Placement, placements
 from recorder.replaying.preflight import Finding, check_captures, check_topics, combine
 from recorder.replaying.routes import Routes, plan_routes
+from recorder.replaying.schema_ids import Translation, books_of, plan_translation, warn_of_ids
 from recorder.replaying.streams import Streams
 from recorder.replaying.survey import Survey, survey
 
@@ -41,6 +43,8 @@ class Plan:
     prepared_at_ms: int
     replicas: int
     """Copies that the target will keep of each record, at most."""
+    translation: Translation | None = None
+    """What schema ids become; None: they stay as they are."""
 
     @property
     def name(self) -> str:
@@ -116,7 +120,12 @@ def prepare(
         check_topic(options.calibrate_topic, set(routes.partitions), exists=exists)
     existing = target_topics(cluster, routes.partitions)
     now_ms = time.time_ns() // 1_000_000
-    seen = survey(routes, options, start_ms=now_ms, streams=streams, progress=progress)
+    books, named = books_of(routes), Counts()
+    names = named if books or options.target_registry else None
+    seen = survey(routes, options, start_ms=now_ms, streams=streams, schemas=names, progress=progress)
+    translation, of_schemas = None, list(warn_of_ids(routes, books, named))
+    if options.target_registry is not None:
+        translation, of_schemas = plan_translation(routes, books, named, options.target_registry)
     defaults = default_settings(cluster)
     to_create = {
         target: plan_topic(target, routes, combine(seen, routes, target), options, brokers=brokers, defaults=defaults)
@@ -127,6 +136,7 @@ def prepare(
     findings = (
         *check_captures(captures, cluster.cluster_id, options),
         *check_topics(routes, seen, options, existing, to_create, defaults),
+        *of_schemas,
     )
     sizes = [
         int(settings.get("max.message.bytes", DEFAULT_BATCH_BYTES))
@@ -151,4 +161,5 @@ def prepare(
         ),
         prepared_at_ms=now_ms,
         replicas=max((plan.replicas for plan in to_create.values()), default=1),
+        translation=translation,
     )

@@ -74,6 +74,8 @@ def run(
     plan.require_no_errors()
     control = Control() if control is None else control
     try:
+        if plan.translation is not None:
+            plan.translation.register()
         create_topics(plan.cluster, plan.to_create)
         return _Run(plan, progress, stop or threading.Event(), control, replay_id or new_replay_id()).run()
     finally:
@@ -311,6 +313,7 @@ class _Run:
             starved_ns=player.starved_ns,
             created_topics=tuple(plan.name for plan in plan.to_create),
             findings=plan.findings,
+            registered_schemas=() if plan.translation is None else plan.translation.registered,
             course=course(
                 choices(options, survey), self._clock, player, tally, 0 if self._caps is None else self._caps.waits
             ),

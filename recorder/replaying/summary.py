@@ -45,6 +45,8 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
     facts["timestamps"] = _timestamps(certificate)
     facts |= _placed(certificate.placements)
     facts |= _changes(certificate.changes)
+    if certificate.registered_schemas:
+        facts["registered"] = ", ".join(certificate.registered_schemas)
     odd = {
         "behind their partition's time": certificate.clamped,
         "without a usable time": certificate.wild,
@@ -116,9 +118,15 @@ def plan_rows(plan: Plan) -> Rows:
     return ("topic", "target", "create", "partitions", "records", "bytes", "largest"), rows
 
 
+def translation_rows(plan: Plan) -> Rows | None:
+    """What becomes of schema ids; None when they stay."""
+    return None if plan.translation is None else plan.translation.rows()
+
+
 def plan_document(plan: Plan) -> dict[str, Any]:
     """A plan for programs; durations in ms, sizes in bytes."""
     columns, rows = plan_rows(plan)
+    schemas = translation_rows(plan)
     return {
         "capture_id": plan.captures[0].manifest.capture_id,
         "capture_ids": [capture.manifest.capture_id for capture in plan.captures],
@@ -132,6 +140,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "collapsed_gaps": plan.survey.collapsed_gaps,
         "collapsed_ms": plan.survey.collapsed_ms,
         "topics": [dict(zip(columns, row, strict=True)) for row in rows],
+        "schemas": None if schemas is None else [dict(zip(schemas[0], row, strict=True)) for row in schemas[1]],
         "to_create": [asdict(new) for new in plan.to_create],
         "placements": [msgspec.to_builtins(placement) for placement in plan.placements],
         "findings": [msgspec.to_builtins(finding) for finding in plan.findings],

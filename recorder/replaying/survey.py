@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ import pyarrow as pa
 from recorder.capture.merge import EFFECTIVE
 from recorder.capture.schema import record_sizes
 from recorder.errors import UsageError
+from recorder.payloads.naming import SIDES, Counts, Names
 from recorder.replaying.checkpoints import Checkpoints
 from recorder.replaying.options import Options
 from recorder.replaying.routes import Routes
@@ -85,9 +87,11 @@ def survey(
     *,
     start_ms: int,
     streams: Streams | None = None,
+    schemas: Counts | None = None,
     progress: Callable[[int], None] = lambda records: None,
 ) -> Survey:
-    """Look at all records that `options` selects, as if the replay began at `start_ms`.
+    """Look at all records that `options` selects, as if the replay began at `start_ms`; count in `schemas`, when there
+    is one, which schemas they name.
 
     Raises CaptureError, and UsageError for topics that the time basis can't place.
     """
@@ -97,7 +101,8 @@ def survey(
     schedule = new_schedule(options)
     records, sizes = _Peak(), _Peak()
     unpaced = options.pace is None
-    for batch in streams.merged(columns=_COLUMNS, shape=_facts):
+    names = None if schemas is None else Names()
+    for batch in streams.merged(columns=_COLUMNS, shape=partial(_facts, names=names)):
         column = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in batch.schema.names}
         effective = column[EFFECTIVE]
         progress(batch.num_rows)
@@ -117,6 +122,9 @@ def survey(
                 rows = numbers == number
                 topic = found.topics[routes.topics[number].name]
                 _add(topic, chosen["size"][rows], chosen["keyed"][rows], ahead[rows], wild[rows])
+            if schemas is not None and names is not None:
+                for side in SIDES:
+                    schemas.add(side, numbers, chosen[side], names)
             seconds = (elapsed_ms // 1_000).astype(np.int64)
             records.add(seconds, np.ones(len(seconds), np.int64))
             sizes.add(seconds, chosen["size"])
@@ -164,11 +172,15 @@ def _bound(found: Survey, options: Options, first_ms: int) -> None:
         found.end_ms = (first_ms if found.start_ms is None else max(found.start_ms, first_ms)) + options.duration_ms
 
 
-def _facts(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """A batch without its payloads: what the merge and the sums need."""
+def _facts(batch: pa.RecordBatch, names: Names | None = None) -> pa.RecordBatch:
+    """A batch without its payloads: what the merge and the sums need, and, by `names`, which schemas they name."""
     kept = [name for name in batch.schema.names if name in ("timestamp_ms", "offset", STREAM, "turn")]
     facts = batch.select(kept).append_column("size", pa.array(_sizes(batch)))
-    return facts.append_column("keyed", batch.column("key").is_valid())
+    facts = facts.append_column("keyed", batch.column("key").is_valid())
+    if names is not None:
+        for side in SIDES:
+            facts = facts.append_column(side, pa.array(names.of(batch, side)))
+    return facts
 
 
 def _sizes(batch: pa.RecordBatch) -> Ints:
