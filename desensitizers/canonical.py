@@ -17,6 +17,7 @@ Canonical = Callable[[str], str]
 _DIGITS = re.compile(r"-?\s*\+?[0-9\s./()\-]*[0-9][\s)]*")
 _NOT_DIGIT = re.compile(r"[^0-9]")
 _PHONE = re.compile(r"\s*(\+|00)?[0-9\s./()\-]*[0-9]\s*")
+_HEX = re.compile(r"[0-9a-f]+")
 _NATIONAL_ZERO = re.compile(r"\(0\)")
 
 
@@ -57,6 +58,14 @@ def compact(text: str) -> str:
     return re.sub(r"[\s\-]", "", text).upper()
 
 
+def hexadecimal(text: str) -> str:
+    """Hex digits in lower case, without signs between them: hardware addresses and the like."""
+    found = re.sub(r"[\s:.\-]", "", text).lower()
+    if not _HEX.fullmatch(found):
+        raise UnfitError("is not made of hex digits")
+    return found
+
+
 def phone(text: str, country: str = "") -> str:
     """E.164 (``+4917012345``). A national number needs the domain's `country` (``"49"``) to become one.
 
@@ -82,4 +91,5 @@ FUNCTIONS: dict[str, Canonical] = {
     "digits": digits,
     "compact": compact,
     "phone": phone,
+    "hex": hexadecimal,
 }

@@ -67,7 +67,7 @@ def _proof(tree: Tree | None) -> tuple[str, ...]:
     if tree is None:
         return detectors.PROOF_DEFAULT
     fields = tree.fields("proof", ("detectors",), required=("detectors",))
-    return tuple(name.choice("detector", detectors.NAMES) for name in fields["detectors"].elements("proof.detectors"))
+    return rule_options.detector_names(fields["detectors"], "proof.detectors", detectors.names())
 
 
 class _Defaults:

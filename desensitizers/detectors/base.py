@@ -7,15 +7,24 @@ harm there. Over the finished copy it is strict, because a false alarm would sto
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+
+from desensitizers.errors import UnfitError
 
 Span = tuple[int, int]
 
 
+Finder = Callable[[str, bool], Iterable[Span]]
+"""(text, strict) -> spans that are not reserved when strict; they may overlap."""
+
+
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """Finds one kind of identifier in text by the standard that defines it."""
+    """Finds one kind of identifier in text by the standard that defines it.
+
+    With patterns and validators, or with a `finder` of its own.
+    """
 
     name: str
     version: int
@@ -25,29 +34,53 @@ class Detector:
     prefilter: str
     """RE2: matches wherever `leaks` could find something. It may match more, but not our own surrogates: a clean
     copy is full of them, and only what the prefilter lets through costs time."""
-    signs: str
-    """Characters of which every find has at least one: a text without them needs no look."""
-    eager: re.Pattern[str]
-    strict: re.Pattern[str]
-    valid: Callable[[str], bool]
+    signs: str = ""
+    """Characters of which every find has at least one: a text without them needs no look. "" looks always."""
+    eager: re.Pattern[str] | None = None
+    strict: re.Pattern[str] | None = None
+    valid: Callable[[str], bool] = lambda _text: True
     """Whether what `eager` matched can be one."""
-    lead: int
+    lead: int = 0
     """Characters before the match that belong to the find: patterns start where a search is fast."""
-    certain: Callable[[str], bool]
+    certain: Callable[[str], bool] = lambda _text: True
     """Whether what `strict` matched is one beyond reasonable doubt."""
-    reserved: Callable[[str], bool]
+    reserved: Callable[[str], bool] = lambda _text: False
     """True for what can't be real: our own surrogates and documentation ranges."""
+    finder: Finder | None = None
+    """Instead of patterns."""
+    ready: Callable[[], object] = lambda: None
+    """Called when a policy that names it is loaded; raises PluginError when something that it needs is missing."""
+    trusted: bool = True
+    """False for a plug-in's: what it gives is checked, and what it raises becomes a sentence."""
 
     def find(self, text: str) -> Iterator[Span]:
         """Spans to replace in free text, reserved ones too (they may be somebody's test data)."""
-        if not any(sign in text for sign in self.signs):
+        if self.signs and not any(sign in text for sign in self.signs):
             return iter(())
+        if self.eager is None:
+            return self._foreign(text, strict=False)
         return _search(self.eager, self.valid, text, self.lead)
 
     def leaks(self, text: str) -> Iterator[Span]:
         """Spans that could be real in a finished copy."""
-        found = _search(self.strict, self.certain, text, self.lead)
+        if self.strict is None:
+            found = self._foreign(text, strict=True)
+        else:
+            found = _search(self.strict, self.certain, text, self.lead)
         return ((start, end) for start, end in found if not self.reserved(text[start:end]))
+
+    def _foreign(self, text: str, *, strict: bool) -> Iterator[Span]:
+        """What the finder finds. Raises UnfitError when one that is not ours breaks."""
+        assert self.finder is not None  # the registry refuses a detector without
+        if self.trusted:
+            return iter(self.finder(text, strict))
+        try:
+            spans = [(int(start), int(end)) for start, end in self.finder(text, strict)]
+        except Exception as error:  # noqa: BLE001 - foreign code that fails must not let a text pass, nor quote it
+            raise UnfitError(f"detector '{self.name}' failed ({type(error).__name__})") from None
+        if any(not 0 <= start < end <= len(text) for start, end in spans):
+            raise UnfitError(f"detector '{self.name}' found something outside the text")
+        return iter(spans)
 
 
 def _search(pattern: re.Pattern[str], valid: Callable[[str], bool], text: str, lead: int) -> Iterator[Span]:

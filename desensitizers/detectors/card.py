@@ -7,7 +7,7 @@ import re
 from desensitizers.detectors.base import Detector
 from desensitizers.surrogates.kinds import TEST_CARD_PREFIXES, luhn_digit
 
-_CANDIDATE = re.compile(r"[2-6](?<![\w.+][2-6])\d{3}(?:[ -]?\d){8,15}(?![\w])(?!\.\d)")
+_CANDIDATE = re.compile(r"[2-6](?<![\w.+-][2-6])\d{3}(?:[ -]?\d){8,15}(?![\w])(?!\.\d)")
 _SEPARATOR = re.compile(r"[ -]")
 _ISSUERS: tuple[tuple[range, int, frozenset[int]], ...] = (
     # first and last prefix, digits of the prefix, lengths (ISO/IEC 7812 as the schemes publish them)
@@ -61,7 +61,7 @@ def _prefilter() -> str:
 
 DETECTOR = Detector(
     name="card",
-    version=1,
+    version=2,
     summary="card numbers by issuer, length and Luhn digit; reserved: the schemes' test prefixes",
     kind="card",
     prefilter=_prefilter(),

@@ -1,41 +1,82 @@
-"""Phone numbers: E.164 with a plus (strict), and with 00 or a national 0 and visible grouping (eager)."""
+"""Phone numbers of all regions: E.164 (strict); and with 00, in national form, or after a word for it (eager)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from desensitizers.detectors.base import Detector
+from desensitizers.detectors.base import Detector, Span
+from desensitizers.detectors.calling_codes import fits
+from desensitizers.surrogates.fictional import is_fictional
 
-_REST = r"(?:[ ./-]{0,2}\(?\d{1,5}\)?){1,6}"
-_ALONE = r"(?<![\w+.][+0(])"
-_STRICT = re.compile(rf"[+]{_ALONE}[1-9]\d{{0,3}}{_REST}(?![\w+])")
-_EAGER = re.compile(
-    rf"[+0(]{_ALONE}(?:(?<=\+)[1-9]\d{{0,3}}{_REST}|(?<=0)0[1-9]\d{{0,3}}{_REST}"
-    r"|(?:(?<=\()0\d{1,5}\)|(?<=0)\d{1,5})[ /-]{1,3}\d{2,}(?:[ /-]?\d{2,}){0,4}|(?<=0)\d{9,12})(?![\w+])"
+_GROUPS = r"(?:[ \u00a0./-]{0,2}\(?\d{1,6}\)?){1,7}"
+_PLUS = re.compile(rf"[+](?<![\w+.)][+])\(?[1-9]\d{{0,3}}\)?{_GROUPS}(?![\w+])")
+_DOUBLE_ZERO = re.compile(rf"0(?<![\w+.,-]0)0[1-9]\d{{0,3}}{_GROUPS}(?![\w+])")
+_NATIONAL = re.compile(
+    r"(?<![\w+.,:/-])(?:\(0\d{1,5}\)|0[1-9]\d{0,4})(?:[ /-]{1,3}\d{2,}(?:[ /-]?\d{2,}){0,4}|(?<!\))\d{5,9})"
+    r"(?![\w+:]|[.,-]\w)"
+)
+_AMERICAN = re.compile(r"(?<![\w+.-])(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[.-])[2-9]\d\d[ .-]\d{4}(?![\w.-]*\d)")
+_LABELLED = re.compile(
+    r"(?i)(?:\b(?:tel|fon|fax|gsm|msisdn|cell|call|dial)\b|phone|mobile?|mobil|handy|telefon|t[ée]l[ée]phone|tel[ée]fono"
+    r"|telefone|whatsapp|sms)[^\d+\n]{0,12}(\(?\d{1,6}\)?(?:[ \u00a0./-]{0,2}\(?\d{1,6}\)?){1,6})(?![\w+])"
 )
 _NOT_DIGIT = re.compile(r"\D")
+_DECIMAL = re.compile(r"\+(?!\d{1,3}\.\d{9})\d+\.\d+")
+"""A price or coordinate. With the calling code before the dot and nine digits after it is a number as EPP writes it."""
+_CONTINUED = re.compile(r"\w|[.,]\d")
+_FEWEST, _MOST = 7, 15
 
 
-def _valid(text: str) -> bool:
-    return 8 <= len(_NOT_DIGIT.sub("", text).removeprefix("00")) <= 15
+def _international(text: str) -> bool:
+    if _DECIMAL.fullmatch(text):
+        return False
+    number = _NOT_DIGIT.sub("", text.replace("(0)", "")).removeprefix("00")
+    return _FEWEST <= len(number) <= _MOST and fits(number)
+
+
+def _national(text: str) -> bool:
+    number = _NOT_DIGIT.sub("", text)
+    return _FEWEST <= len(number) <= 13
+
+
+def _longest(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
+    """Spans of the longest readings that are numbers: what follows a number may look like more of it."""
+    for match in pattern.finditer(text):
+        start, longest = match.span()
+        for end in range(longest, start + _FEWEST - 1, -1):
+            ends = text[end - 1].isdigit() and (end == longest or not _CONTINUED.match(text, end))
+            if ends and _international(text[start:end]):
+                yield start, end
+                break
+
+
+def _find(text: str, strict: bool) -> Iterator[Span]:
+    if strict:
+        yield from _longest(_PLUS, text)
+        return
+    found = [*_longest(_PLUS, text), *_longest(_DOUBLE_ZERO, text)]
+    others = [match.span() for pattern in (_NATIONAL, _AMERICAN) for match in pattern.finditer(text)]
+    others += [match.span(1) for match in _LABELLED.finditer(text)]
+    for start, end in others:
+        known = any(start < last and first < end for first, last in found)
+        if not known and _national(text[start:end]):
+            found.append((start, end))
+    yield from sorted(found)
 
 
 def _reserved(text: str) -> bool:
-    number = _NOT_DIGIT.sub("", text).removeprefix("00")
-    return number.startswith(("999", "447700900")) or bool(re.fullmatch(r"1\d{3}55501\d\d", number))
+    number = _NOT_DIGIT.sub("", text.replace("(0)", "")).removeprefix("00")
+    return number.startswith("999") or is_fictional(number)
 
 
 DETECTOR = Detector(
     name="phone",
-    version=1,
-    summary="phone numbers of 8 to 15 digits; reserved: +999, +44 7700 900xxx, +1 xxx 555 01xx",
+    version=2,
+    summary="phone numbers by calling code and length; reserved: +999 and the numbers kept for films and books",
     kind="phone",
-    prefilter=r"\+(?:[1-8]|9[^9]|99[^9])[ ./()-]{0,3}[0-9]",
-    lead=0,
-    signs="0+",
-    eager=_EAGER,
-    strict=_STRICT,
-    valid=_valid,
-    certain=_valid,
+    prefilter=r"\+\(?(?:[1-8]|9[^9]|99[^9])[ ./()-]{0,3}[0-9]",
+    signs="0123456789",
+    finder=_find,
     reserved=_reserved,
 )

@@ -33,8 +33,8 @@ KEEPS_FORM = "form:"
 class Option:
     """An option of a rule: how it is written, and what it does."""
 
-    kind: Literal["text", "count", "number", "flag", "scalar", "words", "numbers", "map", "file", "path"]
-    """text; count: a whole number from 0 on; number: from 0 on; scalar: text, number or true/false; words: a list;
+    kind: Literal["text", "count", "number", "flag", "scalar", "detectors", "numbers", "map", "file", "path"]
+    """text; count: a whole number from 0 on; number: from 0 on; scalar: text, number or true/false; detectors: a list;
     numbers: a rising list; map: name to scalar; file: a CSV of two columns beside the policy; path: another field."""
     summary: str
     choices: tuple[str, ...] = ()

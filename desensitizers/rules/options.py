@@ -7,8 +7,10 @@ from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import Path
 
+from desensitizers import detectors
 from desensitizers.errors import PolicyError
 from desensitizers.paths import compile_path
+from desensitizers.plugins import PluginError
 from desensitizers.rules.base import Option, OptionValue
 from desensitizers.yamltree import Tree
 
@@ -19,9 +21,8 @@ def read(tree: Tree, name: str, option: Option) -> OptionValue:
         return tree.choice(name, option.choices) if option.choices else tree.text(name)
     if option.kind == "scalar":
         return tree.scalar(name)
-    if option.kind == "words":
-        items = tree.elements(name)
-        return tuple(item.choice(name, option.choices) if option.choices else item.text(name) for item in items)
+    if option.kind == "detectors":
+        return detector_names(tree, name, (*detectors.names(), detectors.LEARNED))
     if option.kind == "numbers":
         return _rising(tree, name)
     if option.kind == "map":
@@ -38,6 +39,19 @@ def read(tree: Tree, name: str, option: Option) -> OptionValue:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         tree.fail(f"'{name}' must be a whole number, 0 or more.")
     return value
+
+
+def detector_names(tree: Tree, name: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """A list of detectors, each of which can be used. Raises PolicyError."""
+    names = []
+    for item in tree.elements(name):
+        names.append(item.choice("detector", known))
+        if names[-1] != detectors.LEARNED:
+            try:
+                detectors.detector(names[-1]).ready()
+            except PluginError as error:
+                item.fail(str(error))
+    return tuple(names)
 
 
 def _number(tree: Tree, name: str) -> Decimal:

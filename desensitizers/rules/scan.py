@@ -6,7 +6,7 @@ so that the address in a note is the address in the customer's field.
 
 from __future__ import annotations
 
-from desensitizers.detectors import LEARNED, NAMES, detector
+from desensitizers.detectors import LEARNED, detector
 from desensitizers.domains import Domain, default_domain
 from desensitizers.errors import UnfitError
 from desensitizers.rules.base import TEXT, Action, Context, Option, Options, Rule, Scalar, each
@@ -76,9 +76,7 @@ RULE = Rule(
     1,
     "text stays, what detectors find in it goes",
     types=TEXT,
-    options={
-        "detectors": Option("words", "what is looked for; 'learned': what rules replaced elsewhere", (*NAMES, LEARNED))
-    },
+    options={"detectors": Option("detectors", "what is looked for; 'learned': what rules replaced elsewhere")},
     required=frozenset({"detectors"}),
     build=_build,
     example="note: {rule: scan, detectors: [email, phone, learned]}",

@@ -13,6 +13,7 @@ from typing import Literal
 
 from desensitizers.errors import UnfitError
 from desensitizers.surrogates import words
+from desensitizers.surrogates.fictional import number_for
 from desensitizers.surrogates.permutation import Permutation
 
 Uniqueness = Literal["injective", "collision-resistant", "merges"]
@@ -25,6 +26,8 @@ _MOST_DIGITS = 30
 TEST_CARD_PREFIXES = {"3": "378282", "4": "400000", "5": "555555", "2": "222300", "6": "601111"}
 IBAN_COUNTRY = "XT"
 """From ISO 3166's user-assigned codes (XA to XZ): never a country."""
+_DOCUMENTATION = ("192.0.2", "198.51.100", "203.0.113")
+"""RFC 5737."""
 PHONE_PREFIX = "+999"
 """Held in reserve by the ITU: no subscriber can have such a number."""
 EMAIL_HOST = "example.test"
@@ -198,9 +201,33 @@ def _ip(key: bytes, _options: Options) -> Surrogate:
     def surrogate(canonical: str) -> str:
         bits = _bits(key, canonical)
         if ":" not in canonical:
-            return f"192.0.2.{bits % 256}"
+            return f"{_DOCUMENTATION[bits % 3]}.{bits // 3 % 256}"
         groups = [f"{bits >> 16 * i & 0xFFFF:x}" for i in range(6)]
         return "2001:db8:" + ":".join(groups)
+
+    return surrogate
+
+
+def _mac(key: bytes, _options: Options) -> Surrogate:
+    return lambda canonical: f"00005e0053{_bits(key, canonical) % 256:02x}"
+
+
+def _in_pairs_of(plain: str, original: str) -> str:
+    """The address with the original's signs between its digits, and its case."""
+    size = 4 if "." in original else 2
+    sign = next((char for char in original if char in ":-."), "")
+    text = sign.join(plain[start : start + size] for start in range(0, 12, size))
+    return text if original != original.upper() else text.upper()
+
+
+def _phone_local(key: bytes, _options: Options) -> Surrogate:
+    reserved = _phone(key, {})
+
+    def surrogate(canonical: str) -> str:
+        number = canonical.removeprefix("+")
+        codes = (number[:size] for size in (1, 2, 3)) if canonical.startswith("+") else ()
+        found = (number_for(code, _bits(key, canonical)) for code in codes)
+        return next((made for made in found if made), None) or reserved(canonical)
 
     return surrogate
 
@@ -264,7 +291,19 @@ KINDS: dict[str, Kind] = {
         Kind(
             "iban", 1, "compact", "collision-resistant", _TEXT, _iban, {}, "a valid IBAN of no country (XT)", _in_groups
         ),
-        Kind("ip", 1, "lower", "merges", _TEXT, _ip, {}, "192.0.2.0/24 or 2001:db8::/32"),
+        Kind("ip", 2, "lower", "merges", _TEXT, _ip, {}, "a documentation address (RFC 5737, RFC 3849)"),
+        Kind("mac", 1, "hex", "merges", _TEXT, _mac, {}, "a documentation address (RFC 7042)", _in_pairs_of),
+        Kind(
+            "phone_local",
+            1,
+            "phone",
+            "merges",
+            _TEXT,
+            _phone_local,
+            {"country": str},
+            "a number its country keeps for fiction",
+            _without_plus,
+        ),
         Kind("hex", 1, "raw", "collision-resistant", _TEXT, _hex, {}, "32 hex digits"),
         Kind("uuid", 1, "lower", "collision-resistant", _TEXT, _uuid, {}, "a UUID of version 8"),
     )

@@ -63,7 +63,7 @@ def test_the_prefilter_lets_every_find_through(name: str, text: str, _found: str
     assert pc.match_substring_regex(pa.array([text.encode()]), detector(name).prefilter).to_pylist() == [True]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "ner"])
 @given(st.text(alphabet="0123456789+@.:- abcdefDEBANX/()", max_size=60))
 def test_the_prefilter_is_no_stricter_than_the_detector(name: str, text: str) -> None:
     one = detector(name)
