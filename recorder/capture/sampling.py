@@ -49,7 +49,7 @@ def record_hashes(batch: pa.RecordBatch, topic: str, partition: int, seed: int) 
     bare = pc.is_null(batch.column("key")).to_numpy(zero_copy_only=False)
     if bare.any():
         place = _hash(f"{topic}/{partition}".encode(), salt)
-        hashes[bare] = _mixed(batch.column("offset").to_numpy()[bare].astype(np.uint64) ^ np.uint64(place))
+        hashes[bare] = mixed(batch.column("offset").to_numpy()[bare].astype(np.uint64) ^ np.uint64(place))
     return hashes
 
 
@@ -57,7 +57,7 @@ def _hash(content: bytes, salt: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=8, salt=salt).digest(), "big")
 
 
-def _mixed(numbers: Hashes) -> Hashes:
+def mixed(numbers: Hashes) -> Hashes:
     """splitmix64's finalizer: neighbouring offsets far apart."""
     mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):

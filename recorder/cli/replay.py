@@ -71,6 +71,7 @@ def replay(
     partitions: options.PartitionRule = "auto",
     transform: options.Transforming = None,
     middleware: options.Piping = None,
+    chaos: options.Perturbed = None,
     provenance: options.Provenance = False,
     target_registry: options.TargetRegistry = None,
     subject_map: options.SubjectMap = None,
@@ -108,6 +109,7 @@ def replay(
     from recorder.kafka.connection import connect, gather
     from recorder.replaying import Options, prepare
     from recorder.replaying import certificate as certificates
+    from recorder.replaying.chaos import parse_chaos
     from recorder.replaying.gathering import together
     from recorder.replaying.objectives import parse_objectives
     from recorder.replaying.options import parse_point, parse_remap, parse_size, parse_start_offsets
@@ -159,6 +161,7 @@ def replay(
         partition_map=partition_map,
         transform=None if transform is None else load_transform(transform),
         middleware=middleware,
+        chaos=None if chaos is None else parse_chaos(chaos),
         provenance=provenance,
         target_registry=_target_registry(
             target_registry,

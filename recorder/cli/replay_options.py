@@ -246,6 +246,17 @@ Piping = Annotated[
         show_default=False,
     ),
 ]
+Perturbed = Annotated[
+    str | None,
+    typer.Option(
+        "--chaos",
+        metavar="WHAT",
+        help="Trouble on purpose: seed=7,duplicate=0.1%,drop=0.1%,delay=1%:50ms,reorder-keys=5%. The same seed brings "
+        "the same trouble; records of one key keep their order unless reorder-within-keys is among it.",
+        rich_help_panel=_TARGET,
+        show_default=False,
+    ),
+]
 Provenance = Annotated[
     bool,
     typer.Option(

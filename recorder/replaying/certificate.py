@@ -15,6 +15,7 @@ from recorder.capture.locations import Location, inside
 from recorder.errors import UsageError
 from recorder.replaying.calibration import Floor
 from recorder.replaying.changes import ChangeCounts
+from recorder.replaying.chaos import Perturbation
 from recorder.replaying.conduct import Ending
 from recorder.replaying.course import Course
 from recorder.replaying.histogram import RELATIVE_ERROR, Distribution
@@ -125,6 +126,10 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """None without a probe."""
     placements: tuple[Placement, ...] = ()
     """How records found their partitions, by recorded topic."""
+    chaos: str | None = None
+    """What was to go wrong on purpose. Order is judged against what was meant to be sent, so none of it is a fault."""
+    perturbations: tuple[Perturbation, ...] = ()
+    """What was done about that, as records were read: the first 1,000; `changes` counts all."""
     changes: ChangeCounts = ChangeCounts()
     """What was done to records on their way."""
     objectives: tuple[Judgement, ...] = ()

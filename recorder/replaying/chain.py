@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from recorder.replaying.changes import Change, Outgoing, each
+from recorder.replaying.chaos import Trouble
 from recorder.replaying.headers import with_header
 from recorder.replaying.middleware import Middleware
 from recorder.replaying.partitions import choose_partitions
@@ -14,7 +15,9 @@ from recorder.replaying.rewriting import rewritten
 PROVENANCE_HEADER = "blackbox-replay-id"
 
 
-def chain(plan: Plan, replay_id: str, middleware: Middleware | None = None) -> list[Change]:
+def chain(
+    plan: Plan, replay_id: str, *, middleware: Middleware | None = None, trouble: Trouble | None = None
+) -> list[Change]:
     """The changes that the plan's options ask for, the first to be made first."""
     options = plan.options
     changes: list[Change] = []
@@ -27,6 +30,8 @@ def chain(plan: Plan, replay_id: str, middleware: Middleware | None = None) -> l
     changes += choose_partitions(plan.placements, options, plan.streams)
     if options.provenance:
         changes.append(provenance(replay_id))
+    if trouble is not None:
+        changes += trouble.changes()
     return changes
 
 

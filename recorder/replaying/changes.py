@@ -22,6 +22,10 @@ from recorder.errors import BlackboxError
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+LATER = "held back and not sent any more"
+"""Why a record is left out that a change holds back for later; when it comes, it is an added one with this mark: """
+RETURNED = "sent after all"
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -168,10 +172,12 @@ class ChangeWatch:
         self._added += int(np.count_nonzero(one.added[:rows]))
 
     def counts(self) -> ChangeCounts:
+        returned = self._marked[RETURNED]
+        left_out = self._left_out - Counter({LATER: returned})
         return ChangeCounts(
-            marked={what: count for what, count in sorted(self._marked.items()) if count},
-            left_out={why: count for why, count in sorted(self._left_out.items()) if count},
-            added=self._added,
+            marked={what: count for what, count in sorted(self._marked.items()) if count and what != RETURNED},
+            left_out={why: count for why, count in sorted(left_out.items()) if count},
+            added=self._added - returned,
         )
 
 

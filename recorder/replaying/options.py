@@ -27,6 +27,22 @@ _SIZE = re.compile(r"(?P<number>\d{1,9}(?:\.\d+)?) ?(?P<unit>[kKMG])(?P<binary>i
 _OFFSET = re.compile(r"(?P<topic>.+)/(?P<partition>\d{1,9}):(?P<offset>\d{1,18})", re.ASCII)
 
 
+@dataclass(frozen=True, slots=True)
+class Chaos:
+    """What is to go wrong on purpose, as shares of all records (see `recorder.replaying.chaos`)."""
+
+    seed: int
+    duplicate: float = 0.0
+    drop: float = 0.0
+    delay: float = 0.0
+    delay_ms: int = 0
+    """Recorded time, as all positions on the timeline."""
+    reorder: float = 0.0
+    within_keys: bool = False
+    """Also inside one key."""
+    text: str = field(default="", compare=False)
+
+
 class Transform(Protocol):
     """For each of some records (`recorder.Record`), what to send instead."""
 
@@ -126,6 +142,8 @@ class Options:
     """A function that changes records on their way (see `recorder.replaying.rewriting`)."""
     middleware: str | None = None
     """A program that does, as a command line; after `transform`."""
+    chaos: Chaos | None = None
+    """Trouble on purpose, after all other changes."""
     provenance: bool = False
     """Tell in a header of every record which replay sent it."""
     target_registry: TargetRegistry | None = None

@@ -23,6 +23,7 @@ from recorder.replaying.caps import Caps
 from recorder.replaying.certificate import Certificate, Inversions, TopicCount
 from recorder.replaying.chain import chain
 from recorder.replaying.changes import ChangeError
+from recorder.replaying.chaos import Trouble
 from recorder.replaying.clock import PlayerClock
 from recorder.replaying.conduct import Conduct, Ending
 from recorder.replaying.control import Control, Status
@@ -113,13 +114,14 @@ class _Run:
         )
         self._producer = RecordProducer(plan.cluster.connection, limits=plan.limits, paced=paced)
         self._middleware = None if options.middleware is None else Middleware(options.middleware)
+        self._trouble = None if options.chaos is None else Trouble(options.chaos, plan.streams)
         piece_records = _PACED_PIECE if paced else _TOP_SPEED_PIECE
         self._timeline = Timeline(
             plan.streams,
             plan.routes,
             plan.survey,
             piece_records=piece_records,
-            changes=chain(plan, replay_id, self._middleware),
+            changes=chain(plan, replay_id, middleware=self._middleware, trouble=self._trouble),
         )
         capped = options.records_per_second or options.megabits_per_second
         self._caps = Caps(options.records_per_second, options.bytes_per_second) if capped else None
@@ -319,6 +321,8 @@ class _Run:
             ),
             rhythm=tally.rhythm.rhythm(),
             placements=plan.placements,
+            chaos=None if options.chaos is None else options.chaos.text or str(options.chaos),
+            perturbations=() if self._trouble is None else tuple(self._trouble.listed),
             changes=player.changes.counts(),
             floor=self._floor,
             probed=None if self._probe is None else self._probe.probed(),

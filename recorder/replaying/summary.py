@@ -44,6 +44,8 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
     facts |= _measured(certificate)
     facts["timestamps"] = _timestamps(certificate)
     facts |= _placed(certificate.placements)
+    if certificate.chaos is not None:
+        facts["chaos"] = f"{certificate.chaos} (order is judged against what was meant to be sent)"
     facts |= _changes(certificate.changes)
     if certificate.registered_schemas:
         facts["registered"] = ", ".join(certificate.registered_schemas)

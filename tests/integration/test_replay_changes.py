@@ -29,6 +29,7 @@ def name() -> str:
 
 def capture(root: Path, topic: str) -> Path:
     rows = [record(topic, 0, NOW + i, f"k{i % 7}", str(i)) for i in range(1_000)]
+    root.mkdir(exist_ok=True)
     return make_capture(root / "c", rows, clean=True, created_at_ms=NOW + 60_000).root
 
 
@@ -99,3 +100,26 @@ def test_a_function_changes_keys_and_passes_are_counted_each(
     assert (certificate.acked, certificate.losses) == (2_000, 0)
     assert certificate.changes.marked == {"changed by upper": 2_000, "key changed by upper": 2_000}
     assert {key for key, *_ in read_all(target, name, 0)} == {b"K%d" % i for i in range(7)}
+
+
+def test_chaos_arrives_as_listed_and_is_no_fault_of_the_replay(
+    target_kafka: LocalKafka, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chaos = "seed=7,duplicate=2%,drop=2%,delay=2%:30ms,reorder-keys=5%"
+    arrived, listed = [], []
+    for number in range(2):
+        kept, topic = tmp_path / f"kept{number}.json", f"{name}.{number}"
+        words = ("replay", capture(tmp_path / str(number), name), "-m", f"{name}:={topic}", "--certificate", kept)
+        more = ("-b", target_kafka.bootstrap, "--create-topics", "--chaos", chaos, "--no-calibration")
+        ran = run(capsys, *words, *more, "--slo", "loss=0,inversions=0,key_inversions=0")
+        assert ran.code == 0, ran.err
+        certificate = read_certificate(kept)
+        assert certificate.inversions.timeline == 0 and certificate.chaos == chaos
+        counts = certificate.changes
+        assert certificate.acked == 1_000 - counts.left_out["dropped by chaos"] + counts.added
+        arrived.append([value for _, value, *_ in read_all(connect(target_kafka.bootstrap), topic, 0)])
+        listed.append(certificate.perturbations)
+    assert arrived[0] == arrived[1] and listed[0] == listed[1] and len(listed[0]) > 50
+    twice = {one.offset for one in listed[0] if one.what == "duplicated"}
+    gone = {one.offset for one in listed[0] if one.what == "dropped"}
+    assert sorted(int(value or b"") for value in arrived[0]) == sorted([*(set(range(1_000)) - gone), *(twice - gone)])
