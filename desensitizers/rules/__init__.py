@@ -5,7 +5,7 @@ Other packages bring more of them through the entry-point group ``blackbox.rules
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from functools import lru_cache
 from importlib import import_module
 
@@ -40,4 +40,4 @@ def rule(name: str) -> Rule:
     assert isinstance(brought, Rule)
     if brought.effect != "rewrite" or brought.build is None:
         raise PluginError(f"plug-in '{name}' of {plugin.package} must rewrite: it needs effect 'rewrite' and a build.")
-    return replace(brought, trusted=False)
+    return dataclasses.replace(brought, trusted=False)

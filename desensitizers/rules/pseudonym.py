@@ -26,5 +26,5 @@ RULE = Rule(
     types=frozenset({"string", "integer"}),
     domain="required",
     build=_build,
-    example="customer.id: {domain: customer}",
+    example="customer.id: {rule: pseudonym, domain: customer}",
 )
