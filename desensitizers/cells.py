@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Literal
 
 from desensitizers.errors import PolicyError, UnfitError
-from desensitizers.leaves import LeafRule, Memo
+from desensitizers.leaves import Beside, LeafRule, Memo
 from desensitizers.paths import Steps, show
 from desensitizers.rules.base import Scalar
 
@@ -38,7 +38,7 @@ class Cell:
     """What a value that stays must stand: for what is a message by itself."""
 
 
-def edited(leaf: LeafRule, cell: Cell, frame: Callable[[bytes], bytes] = bytes) -> Memo:
+def edited(leaf: LeafRule, cell: Cell, frame: Callable[[bytes], bytes] = bytes) -> Memo | Beside:
     """The rule as a function of the bytes of such a cell, which `frame` puts a length before, or the like.
 
     It raises UnfitError and UnicodeDecodeError.
@@ -79,7 +79,7 @@ def edited(leaf: LeafRule, cell: Cell, frame: Callable[[bytes], bytes] = bytes) 
     return leaf.memo(function if frame is bytes else lambda raw: frame(function(raw)))
 
 
-def noted(leaf: LeafRule, cell: Cell) -> Memo:
+def noted(leaf: LeafRule, cell: Cell) -> Memo | Beside:
     """Tells the original and leaves the bytes: for what is dropped or emptied."""
 
     def note(raw: bytes) -> bytes:
@@ -108,7 +108,12 @@ def check(leaf: LeafRule, cell: Cell, steps: Steps, schema: str, file: str) -> N
     try:
         if not able(leaf, cell):
             raise UnfitError(f"works on {_list(leaf.types)}")
+        for bound in (leaf.least, leaf.greatest):
+            if bound is not None:
+                cell.write(bound)
         samples: Sequence[bytes] = cell.samples or ((cell.blank,) if leaf.name == "replace" else ())
+        if leaf.by:
+            samples = ()  # there is no record yet whose other field it could go by
         with leaf.trying():
             function = edited(leaf, cell)
             for sample in samples:
@@ -117,7 +122,7 @@ def check(leaf: LeafRule, cell: Cell, steps: Steps, schema: str, file: str) -> N
         raise PolicyError(
             f"rule '{leaf.name}' does not fit {show(steps)}, which is a {cell.type} in {schema}: {error}; "
             "use keep, null or drop, or a rule that gives such a value.",
-            file=file,
+            file=leaf.spec.file or file,
             line=leaf.spec.line,
         ) from None
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from desensitizers.avro.rewriter import AvroRewriter
 from desensitizers.errors import Refusal
 from desensitizers.json.rewriter import JsonRewriter
+from desensitizers.json.schema import check, tags_of
 from desensitizers.pathrules import PathRules
 from desensitizers.protobuf.rewriter import ProtobufRewriter
 from desensitizers.sink import Sink
@@ -35,15 +36,14 @@ class Rewriter(Protocol):
 
 
 class Documents:
-    """Rewrites payloads of one place; `form` says which formats may come (auto: any)."""
+    """Finds the rewriter of each payload; `form` says which formats may come (auto: any)."""
 
-    def __init__(self, place: str, form: str, rules: PathRules, sink: Sink, schemas: Schemas | None) -> None:
-        self._place = place
-        self._rules = rules
-        self._sink = sink
+    def __init__(self, form: str, schemas: Schemas | None, json: Rewriter, make: Callable[[Framed], Rewriter]) -> None:
+        """`json` is for what has no frame; `make` gives the rewriter of bodies framed so."""
         self._schemas = schemas
         self._formats = _FRAMED.get(form, (form,))
-        self._json = JsonRewriter(place, rules, sink) if form in ("auto", "json", "json-schema") else None
+        self._json = json if form in ("auto", "json", "json-schema") else None
+        self._make = make
         self._made: dict[tuple[str, str], Rewriter] = {}
         self._known: dict[bytes, Callable[[bytes], bytes]] = {}
         self._lengths: dict[bytes, set[int]] = {}
@@ -102,10 +102,20 @@ class Documents:
     def _rewriter(self, framed: Framed) -> Rewriter:
         key = framed.format, framed.schema
         if key not in self._made:
-            if framed.format == "avro":
-                self._made[key] = AvroRewriter(self._place, self._rules, self._sink, framed.type(), framed.schema)
-            elif framed.format == "protobuf":
-                self._made[key] = ProtobufRewriter(self._place, self._rules, self._sink, framed.type(), framed.schema)
-            else:
-                self._made[key] = JsonRewriter(self._place, self._rules, self._sink)
+            self._made[key] = self._make(framed)
         return self._made[key]
+
+
+def rewriting(place: str, form: str, rules: PathRules, sink: Sink, schemas: Schemas | None) -> Documents:
+    """Documents that are rewritten by rules, their leaves counted in `sink` for `place`."""
+
+    def make(framed: Framed) -> Rewriter:
+        if framed.format == "avro":
+            return AvroRewriter(place, rules, sink, framed.type(), framed.schema)
+        if framed.format == "protobuf":
+            return ProtobufRewriter(place, rules, sink, framed.type(), framed.schema)
+        kind = framed.type()
+        check(rules, kind, framed.schema)
+        return JsonRewriter(place, rules.tagged(tags_of(kind)), sink)
+
+    return Documents(form, schemas, JsonRewriter(place, rules, sink), make)

@@ -7,7 +7,7 @@ bytes of the leaf; only a value not met before is decoded, canonicalised, keyed 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -80,6 +80,23 @@ class Memo(dict[bytes, bytes]):
         self.clear()
 
 
+class Beside:
+    """A function of bytes and of another field of the record at hand."""
+
+    __slots__ = ("_beside", "_memo", "_path")
+
+    def __init__(self, memo: Memo, beside: Mapping[str, Sequence[str]], path: str) -> None:
+        self._memo = memo
+        self._beside = beside
+        self._path = path
+
+    def __getitem__(self, token: bytes) -> bytes:
+        other = self._beside.get(self._path, ())
+        if len(set(other)) > 1:
+            raise UnfitError(f"'{self._path}', which the rule goes by, has several values in this record")
+        return self._memo[token + BESIDE + (other[0] if other else "").encode()]
+
+
 class LeafRules:
     """Makes the rules of a plan and shares equal ones, so that what one place met the other knows.
 
@@ -95,7 +112,11 @@ class LeafRules:
         learning: bool = False,
         schemas: Schemas | None = None,
         file: str = "",
+        tags: Sequence[tuple[str, Leaf]] = (),
     ) -> None:
+        self.beside: dict[str, Sequence[str]] = {}
+        """Texts by path in the record at hand, for rules with `by`."""
+        self._tags = tags
         self.schemas = schemas
         self.file = file
         self.context = context
@@ -103,6 +124,10 @@ class LeafRules:
         self.learning = learning
         self.budget = Budget(REMEMBERED)
         self._known: dict[object, LeafRule] = {}
+
+    def tags(self) -> dict[str, LeafRule]:
+        """The rules by schema tag."""
+        return {name: self.make(leaf, f"tag {name}") for name, leaf in self._tags}
 
     def make(self, spec: Leaf, path: str) -> LeafRule:
         """The rule for a place. One that searches texts is not shared: each topic's texts are its own."""
@@ -122,8 +147,9 @@ def _scans(spec: Leaf) -> bool:
 
 def _identity(spec: Leaf, path: str) -> object:
     if isinstance(spec, ExtractSpec):
-        return spec.pattern, tuple((name, _identity(group, name)) for name, group in spec.groups)
-    return spec.rule, spec.domain, tuple(sorted(spec.options.items())), spec.types, spec.learns(path)
+        return spec.pattern, tuple((name, _identity(group, name)) for name, group in spec.groups), spec.when, spec.line
+    options = tuple(sorted(spec.options.items()))
+    return spec.rule, spec.domain, options, spec.types, spec.learns(path), spec.when
 
 
 class LeafRule:
@@ -135,7 +161,7 @@ class LeafRule:
         self._learning = made_by.learning
         self.merges: bool
         self.by = ""
-        """The path of the field that the rule also needs; its text goes into the ``…_beside`` functions."""
+        """The path of the field that the rule also needs; its text is in the `beside` of its maker."""
         self._by = ""
         self.least: Decimal | int | None = None
         self.greatest: Decimal | int | None = None
@@ -161,17 +187,21 @@ class LeafRule:
             self.merges = self.effect != "keep" and (self._action is None or self._action.uniqueness == "merges")
             text = self._rewrite_text
         self.text = text
-        self.memo = budget.memo
-        self.json_string = budget.memo(self._json_string)
-        self.json_number = budget.memo(self._json_number)
-        self.bytes_text = budget.memo(lambda data: text(data.decode()).encode())
-        self.bytes_raw = budget.memo(self._raw)
-        self.note_string = budget.memo(self._note_string)
-        self.note_number = budget.memo(self._note_number)
-        self.note_bytes = budget.memo(self._note_bytes)
-        self.json_string_beside = budget.memo(self._beside(self._json_string))
-        self.json_number_beside = budget.memo(self._beside(self._json_number))
-        self.text_beside = budget.memo(self._beside(lambda data: text(data.decode()).encode()))
+
+        def memo(function: BytesFunction) -> Memo | Beside:
+            return (
+                Beside(budget.memo(self._with_other(function)), made_by.beside, self.by) if self.by else plain(function)
+            )
+
+        plain = budget.memo
+        self.memo = memo
+        self.json_string = memo(self._json_string)
+        self.json_number = memo(self._json_number)
+        self.bytes_text = memo(lambda data: text(data.decode()).encode())
+        self.bytes_raw = memo(self._raw)
+        self.note_string = plain(self._note_string)
+        self.note_number = plain(self._note_number)
+        self.note_bytes = plain(self._note_bytes)
 
     @property
     def wants_learned(self) -> bool:
@@ -234,7 +264,7 @@ class LeafRule:
             findings.originals, findings.pairs, findings.texts = before
             self._learning = learning
 
-    def _beside(self, function: BytesFunction) -> BytesFunction:
+    def _with_other(self, function: BytesFunction) -> BytesFunction:
         """The function for a leaf's bytes, `BESIDE` and the UTF-8 text of the field that `by` names ("" is none)."""
 
         def with_other(joined: bytes) -> bytes:

@@ -2,57 +2,71 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
+from dataclasses import replace
 
-from desensitizers import detectors, rules
+from desensitizers import detectors, imports, rules
 from desensitizers.canonical import FUNCTIONS
 from desensitizers.domains import DomainSpec
-from desensitizers.errors import PolicyError, did_you_mean
-from desensitizers.paths import compile_name, compile_path
-from desensitizers.plugins import PluginError
-from desensitizers.rules import options as rule_options
-from desensitizers.rules.base import Rule
-from desensitizers.spec import FORMATS, WITH_FIELDS, ExtractSpec, Leaf, PayloadSpec, PolicySpec, RuleSpec, TopicSpec
+from desensitizers.errors import PolicyError
+from desensitizers.parsing_rules import RuleParser, typed
+from desensitizers.paths import compile_name
+from desensitizers.spec import FORMATS, WITH_FIELDS, Leaf, PayloadSpec, PolicySpec, TopicSpec
 from desensitizers.surrogates.kinds import KINDS
-from desensitizers.yamltree import Tree, parse
+from desensitizers.yamltree import Tree
 
-_LATER = {
-    "schema_tags": "rules by schema tag",
-    "imports": "importing shared policies",
-    "when": "conditions (when:)",
-    "quarantine": "quarantine",
-}
-_LEAF_TYPES = ("string", "number", "boolean", "bytes")
-_COMMON = ("rule", "domain", "type", "learn")
 _NEEDS_CANONICAL = {"digits": "digits", "card": "digits", "phone": "phone"}
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def parse_policy(text: str, file: str) -> PolicySpec:
-    """The policy in `text`. Raises PolicyError with file and line."""
-    root = parse(text, file)
-    names = ("version", "secret", "defaults", "domains", "topics", "proof")
-    for name, key, _value in root.items("the policy"):
-        if name in _LATER:
-            key.fail(f"'{name}': {_LATER[name]} is not supported by this version.")
-    top = root.fields("the policy", names, required=("version", "secret", "topics"))
-    if top["version"].text("version") != "1":
-        top["version"].fail("this version of blackbox reads policies of version 1.")
-    defaults = _Defaults(top.get("defaults"))
-    domains = _domains(top["domains"]) if "domains" in top else ()
-    parser = _TopicParser({domain.name: domain for domain in domains}, defaults)
-    topics = tuple(parser.topic(tree) for tree in top["topics"].elements("topics"))
+    """The policy in `text`, with what it imports from beside `file`. Raises PolicyError with file and line."""
+    found = imports.parts(text, file)
+    defaults = _Defaults(imports.first(found, "defaults"))
+    domains = _all_domains(found)
+    parser = _TopicParser(domains, defaults)
+    topics = tuple(
+        parser.topic(tree)
+        for part in found
+        if "topics" in part.fields
+        for tree in part.fields["topics"].elements("topics")
+    )
     if not topics:
-        top["topics"].fail("topics is empty: nothing could pass.")
+        imports.required(found, "topics").fail("topics is empty: nothing could pass.")
     return PolicySpec(
         file=file,
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
-        secret_env=_secret(top["secret"]),
+        sha256=imports.sha256(found),
+        secret_env=_secret(imports.required(found, "secret")),
         domains=domains,
         topics=topics,
-        proof_detectors=_proof(top.get("proof")),
+        proof_detectors=_proof(imports.first(found, "proof")),
+        schema_tags=_schema_tags(found, RuleParser(domains)),
     )
+
+
+def _all_domains(found: list[imports.Part]) -> tuple[DomainSpec, ...]:
+    """Those of all files; one name must not mean two things."""
+    known: dict[str, tuple[DomainSpec, Tree]] = {}
+    for part in found:
+        if "domains" not in part.fields:
+            continue
+        for domain, key in _domains(part.fields["domains"]):
+            before = known.setdefault(domain.name, (domain, key))
+            if replace(before[0], line=0) != replace(domain, line=0):
+                key.fail(f"domain '{domain.name}' is another one in {before[1].file}:{before[1].line}: rename one.")
+    return tuple(domain for domain, _key in known.values())
+
+
+def _schema_tags(found: list[imports.Part], parser: RuleParser) -> tuple[tuple[str, Leaf], ...]:
+    """Rules by schema tag; the importing file has the first word."""
+    tags: dict[str, Leaf] = {}
+    for part in found:
+        for name, _key, body in part.fields["schema_tags"].items("schema_tags") if "schema_tags" in part.fields else ():
+            leaf = parser.leaf(body)
+            if leaf.when:
+                body.fail("a rule by schema tag takes no when: name the path instead.")
+            tags.setdefault(name, leaf)
+    return tuple(tags.items())
 
 
 def _secret(tree: Tree) -> str:
@@ -103,7 +117,8 @@ def _setting(tree: Tree, name: str, choices: tuple[str, ...]) -> str:
     return tree.choice(name, choices)
 
 
-def _domains(tree: Tree) -> tuple[DomainSpec, ...]:
+def _domains(tree: Tree) -> list[tuple[DomainSpec, Tree]]:
+    """Each with the node that names it."""
     out = []
     for name, key, body in tree.items("domains"):
         if name in rules.names() or not re.fullmatch(r"[\w.-]+", name):
@@ -115,29 +130,20 @@ def _domains(tree: Tree) -> tuple[DomainSpec, ...]:
         if canonical and needed and canonical != needed:
             head["canonical"].fail(f"surrogate '{surrogate}' works on canonical: {needed}.")
         options = {
-            option: _typed(head[option], option, wanted)
+            option: typed(head[option], option, wanted)
             for option, wanted in KINDS[surrogate].options.items()
             if option in head
         }
         if not 0 <= int(options.get("keep_prefix", 0)) <= 8:
             head["keep_prefix"].fail("keep_prefix is 0 to 8: the digits that name the card's issuer.")
-        out.append(DomainSpec(name, surrogate, canonical, options, key.line))
-    return tuple(out)
+        out.append((DomainSpec(name, surrogate, canonical, options, key.line), key))
+    return out
 
 
 def _domain_names(body: Tree) -> list[str]:
     """The names a domain may have: its surrogate's options among them."""
     kind = next((v.text("surrogate") for k, _, v in body.items("a domain") if k == "surrogate"), "hex")
     return ["canonical", "surrogate", *(KINDS[kind].options if kind in KINDS else ())]
-
-
-def _typed(tree: Tree, name: str, wanted: type) -> str | int | bool:
-    if wanted is str:
-        return tree.text(name)
-    value = tree.scalar(name)
-    if type(value) is not wanted:
-        tree.fail(f"'{name}' must be {'a whole number' if wanted is int else 'true or false'}.")
-    return value  # type: ignore[return-value]
 
 
 def _check_name(tree: Tree, name: str) -> None:
@@ -148,8 +154,8 @@ def _check_name(tree: Tree, name: str) -> None:
 
 
 class _TopicParser:
-    def __init__(self, domains: dict[str, DomainSpec], defaults: _Defaults) -> None:
-        self._domains = domains
+    def __init__(self, domains: tuple[DomainSpec, ...], defaults: _Defaults) -> None:
+        self._rules = RuleParser(domains)
         self._defaults = defaults
 
     def topic(self, tree: Tree) -> TopicSpec:
@@ -158,6 +164,7 @@ class _TopicParser:
         match = fields["match"].text("match")
         _check_name(fields["match"], match)
         unknown, undecodable = self._defaults.read(fields)
+        self._rules.unknown_field = unknown
         headers = fields["headers"].items("headers") if "headers" in fields else []
         for name, key, _body in headers:
             _check_name(key, name)
@@ -169,140 +176,27 @@ class _TopicParser:
             value=self.payload(fields["value"], "auto") if "value" in fields else None,
             unknown_field=unknown,  # type: ignore[arg-type]
             undecodable=undecodable,  # type: ignore[arg-type]
+            file=tree.file,
         )
 
     def payload(self, tree: Tree, usual: str) -> PayloadSpec:
         """A scalar rule, or paths into a document."""
         if tree.is_scalar:
-            return PayloadSpec("string", tree.line, self.leaf(tree))
+            return self._scalar(tree, "string", self._rules.leaf(tree))
         items = tree.items("a payload")
         formats = [v for k, _, v in items if k == "format" and v.is_scalar and v.text("format") in FORMATS]
         form = formats[0].text("format") if formats else ""
         rest = [(k, key, v) for k, key, v in items if not (form and k == "format")]
         fields = form in WITH_FIELDS
-        if fields and self._is_rule(rest):
-            return PayloadSpec(form, tree.line, paths=(("$", self.leaf(tree, skip=("format",))),))  # type: ignore[arg-type]
-        if not fields and (form or usual != "auto" or self._is_rule(rest)):
-            leaf = self.leaf(tree, skip=("format",) if form else ())
-            self._check_format(tree, form or "string", leaf)
-            return PayloadSpec(form or "string", tree.line, leaf)  # type: ignore[arg-type]
-        paths = []
-        for path, key, body in rest:
-            try:
-                compile_path(path)
-            except PolicyError as error:
-                key.fail(str(error))
-            paths.append((path, self.leaf(body)))
-        return PayloadSpec(form or "auto", tree.line, paths=tuple(paths))  # type: ignore[arg-type]
+        if fields and self._rules.is_rule(rest):
+            return PayloadSpec(form, tree.line, paths=(("$", self._rules.leaf(tree, skip=("format",))),))  # type: ignore[arg-type]
+        if not fields and (form or usual != "auto" or self._rules.is_rule(rest)):
+            leaf = self._rules.leaf(tree, skip=("format",) if form else ())
+            self._rules.check_format(tree, form or "string", leaf)
+            return self._scalar(tree, form or "string", leaf)
+        return PayloadSpec(form or "auto", tree.line, paths=self._rules.paths(rest))  # type: ignore[arg-type]
 
-    def _is_rule(self, items: list[tuple[str, Tree, Tree]]) -> bool:
-        """Whether a mapping under `value` speaks of the whole value rather than of its fields."""
-        found = {name: value for name, _key, value in items}
-        if "extract" in found:
-            return found["extract"].is_scalar and found["extract"].text("extract") not in rules.names()
-        if "rule" in found:
-            return found["rule"].is_scalar and found["rule"].text("rule") in rules.names()
-        return "domain" in found and found["domain"].is_scalar and found["domain"].text("domain") in self._domains
-
-    def _check_format(self, tree: Tree, form: str, leaf: Leaf) -> None:
-        if isinstance(leaf, ExtractSpec):
-            if form != "string":
-                tree.fail(f"extract works on text: write format: string, not {form}.")
-            return
-        if leaf.rule in ("drop", "null") or form == "string":
-            return
-        types = rules.rule(leaf.rule).types
-        if leaf.rule == "pseudonym":
-            types = KINDS[self._domains[leaf.domain].surrogate].types
-        if leaf.rule == "replace":
-            types = frozenset({"string"} if isinstance(leaf.options["with"], str) else {"integer"})
-        if form == "bytes" and leaf.rule not in ("keep", "hash", "token"):
-            tree.fail(f"rule '{leaf.rule}' can't work on bytes: use keep, hash, token or drop.")
-        if form in ("int32", "int64") and "integer" not in types:
-            what = f"domain '{leaf.domain}'" if leaf.rule == "pseudonym" else f"rule '{leaf.rule}'"
-            tree.fail(f"{what} makes text, which doesn't fit format {form}: use a domain of digits, or replace.")
-
-    def leaf(self, tree: Tree, skip: tuple[str, ...] = ()) -> Leaf:
-        """``keep``, ``{rule: mask, …}``, ``{domain: customer}`` or ``{extract: …, id: …}``."""
-        if tree.is_scalar:
-            return self._rule(tree, tree.text("a rule"), {})
-        fields = {name: value for name, _key, value in tree.items("a rule") if name not in skip}
-        if "extract" in fields:
-            return self._extract(tree, fields)
-        if "when" in fields:
-            fields["when"].fail(f"{_LATER['when']} is not supported by this version.")
-        if "rule" not in fields and "domain" not in fields:
-            tree.fail("a rule needs 'rule: NAME' or 'domain: NAME'; paths are written with dots, not nested.")
-        name = fields["rule"].text("rule") if "rule" in fields else "pseudonym"
-        return self._rule(fields.get("rule", tree), name, fields, tree)
-
-    def _rule(self, at: Tree, name: str, fields: dict[str, Tree], body: Tree | None = None) -> RuleSpec:
-        if name not in rules.names():
-            at.fail(f"unknown rule '{name}'.{did_you_mean(name, rules.names())}")
-        rule = self._loaded(at, name)
-        if body is not None:
-            for key, key_tree, _value in body.items("a rule"):
-                if key in fields and key not in (*_COMMON, *rule.options):
-                    known = (*_COMMON, *rule.options)
-                    key_tree.fail(f"rule '{name}' has no option '{key}'.{did_you_mean(key, known)}")
-        for option in sorted(rule.required):
-            if option not in fields:
-                at.fail(f"rule '{name}' needs '{option}'.")
-        types = None
-        if "type" in fields:
-            types = frozenset({fields["type"].choice("type", _LEAF_TYPES)})
-            self._check_type(fields["type"], rule, types)
-        learn = None
-        if "learn" in fields:
-            learn = bool(_typed(fields["learn"], "learn", bool))
-        options = {
-            option: rule_options.read(fields[option], option, declared)
-            for option, declared in rule.options.items()
-            if option in fields
-        }
-        if rule.check is not None and (wrong := rule.check(options)):
-            (body or at).fail(wrong)
-        return RuleSpec(name, at.line, self._domain(at, rule, fields), options, types, learn)
-
-    def _loaded(self, at: Tree, name: str) -> Rule:
-        try:
-            return rules.rule(name)
-        except PluginError as error:
-            at.fail(str(error))
-
-    def _check_type(self, tree: Tree, rule: Rule, types: frozenset[str]) -> None:
-        able = rule.types | ({"number"} if "integer" in rule.types else set())
-        if "bytes" in types and rule.name in ("hash", "token", "replace"):
-            return
-        if rule.effect == "rewrite" and not types & able:
-            tree.fail(f"rule '{rule.name}' can't work on a {next(iter(types))}: use replace, null or drop.")
-
-    def _domain(self, at: Tree, rule: Rule, fields: dict[str, Tree]) -> str:
-        if "domain" not in fields:
-            if rule.domain == "required":
-                at.fail(f"rule '{rule.name}' needs 'domain'.")
-            return ""
-        if rule.domain == "none":
-            fields["domain"].fail(f"rule '{rule.name}' takes no domain.")
-        return fields["domain"].choice("domain", self._domains)
-
-    def _extract(self, tree: Tree, fields: dict[str, Tree]) -> ExtractSpec:
-        pattern = fields["extract"].text("extract")
-        try:
-            names = set(re.compile(pattern).groupindex)
-        except re.error as error:
-            fields["extract"].fail(f"'{pattern}' is not a regular expression: {error}.")
-        groups = {name: self.leaf(body) for name, body in fields.items() if name != "extract"}
-        for name, body in fields.items():
-            if name != "extract" and name not in names:
-                body.fail(f"the pattern has no group '{name}'.{did_you_mean(name, names)}")
-        for name in sorted(names - groups.keys()):
-            tree.fail(f"group '{name}' has no rule: add '{name}: {{domain: …}}' or '{name}: keep'.")
-        if not names:
-            tree.fail("extract needs a named group, as in 'cust-(?P<id>\\d+)'.")
-        specs = []
-        for name, leaf in groups.items():
-            if isinstance(leaf, ExtractSpec) or leaf.rule in ("drop", "null"):
-                fields[name].fail(f"group '{name}' takes a rule that leaves a text: keep, mask, hash, a domain.")
-            specs.append((name, leaf))
-        return ExtractSpec(pattern, tuple(specs), tree.line)
+    def _scalar(self, tree: Tree, form: str, leaf: Leaf) -> PayloadSpec:
+        if leaf.when:
+            tree.fail("when asks for fields of the same payload, and this one has none: name paths, with format: json.")
+        return PayloadSpec(form, tree.line, leaf)  # type: ignore[arg-type]

@@ -5,7 +5,8 @@ A drop or null on a whole object, record, array or map covers all that is below 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
+from copy import copy
 
 from desensitizers.errors import Refusal
 from desensitizers.leaves import LeafRule
@@ -46,6 +47,13 @@ class PathRules:
             self._rules.append(rule)
         self.unknown = unknown
         self._hint = hint
+        self._tags_at: Callable[[Steps], Set[str]] | None = None
+
+    def tagged(self, tags_at: Callable[[Steps], Set[str]]) -> PathRules:
+        """The same rules where a schema tells the tags of each place."""
+        made = copy(self)
+        made._tags_at = tags_at
+        return made
 
     def find(self, steps: Steps, kind: str, labelled: Steps | None = None, tags: Set[str] = NO_TAGS) -> int | None:
         """The rule for a leaf of this kind, or None: the first path in policy order that covers exactly this place.
@@ -59,6 +67,8 @@ class PathRules:
         if labelled is not None and labelled != steps:
             places = tuple(sorted({*places, *self._matcher.all(labelled)}))
         found = next((index for index in places if self._rules[index].accepts(kind)), None)
+        if self._tags_at is not None and self._tagged:
+            tags = self._tags_at(steps)
         if tags and (found is None or self._wild[found]):
             named = (self._tagged[tag] for tag in sorted(tags & self._tagged.keys()))
             found = next((index for index in named if self._rules[index].accepts(kind)), found)

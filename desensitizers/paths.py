@@ -44,6 +44,19 @@ def is_wild(text: str) -> bool:
     return "*" in text.replace("[*]", "")
 
 
+def literal(text: str) -> Steps | None:
+    """The keys of a path that names nothing but keys, else None."""
+    steps = []
+    for token in _TOKEN.finditer(text):
+        if token["quoted"] is not None:
+            steps.append(token["name"])
+        elif token.lastgroup == "step" and not set("*{}") & set(token["step"]):
+            steps.append(token["step"])
+        elif token.lastgroup != "dot":
+            return None
+    return tuple(steps) if text != "$" else ()
+
+
 def compile_path(text: str) -> re.Pattern[str]:
     """The regular expression of one pattern, over steps that each end with a separator. Raises PolicyError."""
     if text == "$":

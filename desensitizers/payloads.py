@@ -8,7 +8,8 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Iterable, Sequence
 
-from desensitizers.documents import Documents
+from desensitizers.choosing import Choosing
+from desensitizers.documents import Documents, rewriting
 from desensitizers.errors import PolicyError, Refusal, UnfitError
 from desensitizers.leaves import Budget, LeafRule, LeafRules
 from desensitizers.pathrules import PathRules
@@ -31,7 +32,7 @@ class PayloadRule:
         self._replace_undecodable = topic.undecodable == "replace"
         self._marker_key = rules.context.keyring.derive("default", "undecodable", 1)
         self._rewrite: Callable[[bytes], bytes]
-        self.documents: Documents | None = None
+        self.documents: Documents | Choosing | None = None
         """For formats with fields."""
         self.leaves: list[tuple[str, LeafRule]] = []
         self._what = "text"
@@ -42,8 +43,16 @@ class PayloadRule:
                 rule = RuleSpec(topic.unknown_field, topic.line, learn=False)
                 unknown = rules.make(rule, "*")
             hint = f"under {place} of topic '{topic.match}'"
-            by_path = PathRules(self.leaves, unknown, hint, learning=rules.learning, file=rules.file)
-            self.documents = Documents(place, spec.format, by_path, sink, rules.schemas)
+
+            def make(leaves: Sequence[tuple[str, LeafRule]]) -> Documents:
+                file = topic.file or rules.file
+                by_path = PathRules(leaves, unknown, hint, learning=rules.learning, tags=rules.tags(), file=file)
+                return rewriting(place, spec.format, by_path, sink, rules.schemas)
+
+            if any(leaf.spec.when or leaf.by for _path, leaf in self.leaves):
+                self.documents = Choosing(spec.format, self.leaves, rules.schemas, rules.beside, make)
+            else:
+                self.documents = make(self.leaves)
             self._rewrite = self.documents.rewrite
         else:
             assert spec.leaf is not None  # the parser gives every scalar format one

@@ -54,7 +54,9 @@ class Plan:
         context = Context(keyring, domains, find_learned=self._find_learned, found=self.findings.original)
         for domain in domains.values():
             domain.tell = self.findings.pair
-        self._rules = LeafRules(context, self.findings, learning=learning, schemas=schemas, file=spec.file)
+        self._rules = LeafRules(
+            context, self.findings, learning=learning, schemas=schemas, file=spec.file, tags=spec.schema_tags
+        )
         self._matches = [(compile_name(topic.match), topic) for topic in spec.topics]
 
     def covers(self, topic: str) -> bool:
@@ -272,6 +274,6 @@ def check_plan(plan: Plan, spec: PolicySpec) -> None:
         named += [(rule, body) for (_name, rule), (_text, body) in zip(built.headers, topic.headers, strict=True)]
         for rule, payload in named:
             if rule is not None and payload is not None:
-                check_payload(rule, payload, topic, spec.file)
+                check_payload(rule, payload, topic, topic.file or spec.file)
         if built.key is None and topic.key is not None:
-            raise PolicyError("key is empty.", file=spec.file, line=topic.line)
+            raise PolicyError("key is empty.", file=topic.file or spec.file, line=topic.line)

@@ -155,7 +155,7 @@ class Resolver:
         raise PolicyError(
             f"rule '{rule.name}' can't take {place} out, which every record of {self.schema} must have "
             f"({kind.cell.type if kind.cell else kind.kind}): use replace, mask or a domain, or drop what holds it.",
-            file=self.rules.file,
+            file=rule.spec.file or self.rules.file,
             line=rule.spec.line,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from desensitizers.conditions import Condition
 from desensitizers.domains import DomainSpec
 from desensitizers.rules.base import OptionValue
 
@@ -29,6 +30,9 @@ class RuleSpec:
     """JSON types it accepts (string, number, boolean); None is every type the rule can take."""
     learn: bool | None = None
     """Whether what it removes is searched in the finished copy; None leaves it to `learns`."""
+    when: tuple[Condition, ...] = ()
+    """All must hold, or the rule is as if it were not there."""
+    file: str = ""
 
     def learns(self, path: str) -> bool:
         """By default all that a rule removes is an original, except what a wildcard merely drops or empties."""
@@ -46,6 +50,8 @@ class ExtractSpec:
     pattern: str
     groups: tuple[tuple[str, RuleSpec], ...]
     line: int
+    when: tuple[Condition, ...] = ()
+    file: str = ""
 
 
 Leaf = RuleSpec | ExtractSpec
@@ -78,6 +84,7 @@ class TopicSpec:
     value: PayloadSpec | None
     unknown_field: UnknownField
     undecodable: Undecodable
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +97,4 @@ class PolicySpec:
     domains: tuple[DomainSpec, ...]
     topics: tuple[TopicSpec, ...]
     proof_detectors: tuple[str, ...]
+    schema_tags: tuple[tuple[str, Leaf], ...] = ()

@@ -45,21 +45,27 @@ class AvroRewriter:
 
     def rewrite(self, body: bytes) -> bytes:
         """The clean body. Raises Refusal."""
-        edits: list[Edit] = []
-        try:
-            at = _run(self._program, body, 0, edits)
-        except IndexError:
-            raise malformed("it ends too early") from None
-        except RecursionError:
-            raise malformed("it is nested too deep") from None
-        if at != len(body):
-            raise malformed("it ends too early" if at > len(body) else f"{len(body) - at} bytes follow its end")
+        edits = run_avro(self._program, body)
         return body if self._learning or not edits else splice(body, edits)
 
     def flush_counts(self) -> None:
         """Adds what was done since the last call to the sink's counts."""
         for (path, what), number in self._compiler.counts().items():
             self._sink.counts[self._place, path, what] += number
+
+
+def run_avro(program: Program, body: bytes) -> list[Edit]:
+    """What a program changes in a body. Raises Refusal."""
+    edits: list[Edit] = []
+    try:
+        at = _run(program, body, 0, edits)
+    except IndexError:
+        raise malformed("it ends too early") from None
+    except RecursionError:
+        raise malformed("it is nested too deep") from None
+    if at != len(body):
+        raise malformed("it ends too early" if at > len(body) else f"{len(body) - at} bytes follow its end")
+    return edits
 
 
 def _run(program: Program | Later, data: bytes, at: int, edits: list[Edit]) -> int:

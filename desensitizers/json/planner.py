@@ -7,7 +7,7 @@ from __future__ import annotations
 from desensitizers.errors import Refusal, UnfitError
 from desensitizers.json.document import Document, Node, ambiguous, parse
 from desensitizers.json.shape import Shape, number_patterns, tuple_getter
-from desensitizers.leaves import LeafRule, Memo
+from desensitizers.leaves import Beside, LeafRule, Memo
 from desensitizers.pathrules import PathRules, least
 from desensitizers.paths import show
 
@@ -27,11 +27,11 @@ class _Planner:
         self._rules = rules
         self._nodes = document.nodes
         self._pieces: list[bytes | None] = list(document.pieces)
-        self._edits: list[tuple[Node, Memo]] = []
+        self._edits: list[tuple[Node, Memo | Beside]] = []
         self._counts: list[tuple[str, str]] = []
         self._gone: set[int] = set()
         self._restructured = False
-        self._notes: list[tuple[Node, Memo]] = []
+        self._notes: list[tuple[Node, Memo | Beside]] = []
 
     def shape(self, parts: list[bytes], *, exact: bool) -> Shape:
         self._resolve()

@@ -10,7 +10,7 @@ from operator import itemgetter
 from re import Pattern, compile, escape
 
 from desensitizers.errors import Refusal
-from desensitizers.leaves import Memo
+from desensitizers.leaves import Beside, Memo
 
 _NUMBER = rb"(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
 _NUMBER_RX = compile(_NUMBER)
@@ -23,7 +23,7 @@ class Shape:
     refusal: Refusal | None
     numbers: tuple[tuple[int, Pattern[bytes]], ...]
     """Stretches outside of quotes that hold numbers, when the numbers are needed."""
-    edits: tuple[tuple[int, Memo, str], ...]
+    edits: tuple[tuple[int, Memo | Beside, str], ...]
     """Index into stretches + numbers, function, path."""
     template: bytes | None
     """%-format of the result; None when only strings change, so that joining the stretches is enough."""

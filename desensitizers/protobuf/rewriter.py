@@ -41,17 +41,23 @@ class ProtobufRewriter:
 
     def rewrite(self, body: bytes) -> bytes:
         """The clean body. Raises Refusal."""
-        edits: list[Edit] = []
-        try:
-            _run(self._message, body, 0, len(body), edits, 0)
-        except IndexError:
-            raise malformed("it ends too early") from None
+        edits = run_protobuf(self._message, body)
         return body if self._learning or not edits else splice(body, edits)
 
     def flush_counts(self) -> None:
         """Adds what was done since the last call to the sink's counts."""
         for (path, what), number in self._tables.counts().items():
             self._sink.counts[self._place, path, what] += number
+
+
+def run_protobuf(message: Message, body: bytes) -> list[Edit]:
+    """What tables change in a body. Raises Refusal."""
+    edits: list[Edit] = []
+    try:
+        _run(message, body, 0, len(body), edits, 0)
+    except IndexError:
+        raise malformed("it ends too early") from None
+    return edits
 
 
 def _run(message: Message, data: bytes, at: int, end: int, edits: list[Edit], depth: int) -> None:

@@ -75,6 +75,7 @@ class Tables(Resolver):
     """Makes the messages of one schema."""
 
     noting = False
+    passes_unknown = False
     _made = 0
 
     def whole(self, kind: Type) -> Message:
@@ -83,13 +84,16 @@ class Tables(Resolver):
 
     def _message(self, kind: Type, place: Place, open_types: tuple[Type, ...]) -> Message:
         place = self.covered(kind, place)
-        made = Message(str(place), drops_unknown=self.rules.unknown is not None or self.noting)
+        made = self._empty(place)
         self._made += len(kind.fields)
         if kind in open_types or self._made > STATIC:
             made.make = lambda: self._handlers(kind, place, (kind,))
         else:
             made.handlers = self._handlers(kind, place, (*open_types, kind))
         return made
+
+    def _empty(self, place: Place) -> Message:
+        return Message(str(place), drops_unknown=self.rules.unknown is not None or self.noting or self.passes_unknown)
 
     def _handlers(self, kind: Type, place: Place, open_types: tuple[Type, ...]) -> dict[int, Handler]:
         found: dict[int, Handler] = {}
@@ -182,7 +186,9 @@ class Tables(Resolver):
             gone = passing._takes(value, below, open_types)
             new = self.map_key(name, place)
             spelled = raw if new == name else key_bytes(key, new)
-            message = Message(str(below), drops_unknown=self.rules.unknown is not None or self.noting)
+            message = Message(
+                str(below), drops_unknown=self.rules.unknown is not None or self.noting or self.passes_unknown
+            )
             tag, framed = _key(key)
             message.handlers[tag] = framed(spelled)
             made = self._noter(passing=True) if gone else passing

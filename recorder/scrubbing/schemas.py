@@ -74,4 +74,8 @@ class CaptureSchemas:
             from recorder.scrubbing.protobuf_types import protobuf_type
 
             return protobuf_type(message_class(schema, self._book.referenced(schema), indexes).DESCRIPTOR)
+        if schema.kind == "json":
+            from recorder.scrubbing.json_types import json_type
+
+            return json_type(schema, self._book.referenced(schema))
         return avro_type(parse(schema, self._book.referenced(schema)))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -48,7 +49,13 @@ def test_a_policy_loads_and_never_shows_its_secret() -> None:
         ("customer.id: {domain: customer}", "customer.id: {rule: mask, chars: x}", 12, "Did you mean 'char'"),
         ("customer.id: {domain: customer}", "customer.id: {rule: mask, type: number}", 12, "can't work on a number"),
         ("customer.id: {domain: customer}", "customer.id: {rule: replace}", 12, "needs 'with'"),
-        ("customer.id: {domain: customer}", "customer.id: {rule: keep, when: x}", 12, "not supported by this version"),
+        ("customer.id: {domain: customer}", "customer.id: {rule: keep, when: x}", 12, "when must be a mapping"),
+        ("customer.id: {domain: customer}", "a: {rule: keep, when: {b: {is: x}}}", 12, "unknown condition 'is'"),
+        ("customer.id: {domain: customer}", "a: {rule: keep, when: {b..c: x}}", 12, "empty step"),
+        ("customer.id: {domain: customer}", "a: {rule: keep, when: {b: {matches: '('}}}", 12, "regular expression"),
+        ("customer.id: {domain: customer}", "a: {rule: keep, when: {}}", 12, "when is empty"),
+        ("customer.id: {domain: customer}", "'a[*].x': {rule: keep, when: {'a[*].y': z}}", 12, "can't choose elements"),
+        ("traceparent: keep", "traceparent: {rule: keep, when: {a: b}}", 10, "this one has none"),
         ("customer.id: {domain: customer}", "customer: {id: keep}", 12, "paths are written with dots"),
         ("traceparent: keep", "traceparent: keep, traceparent: drop", 10, "stands twice"),
         ("detectors: [email, learned]", "detectors: [emial]", 13, "Did you mean 'email'"),
@@ -57,7 +64,10 @@ def test_a_policy_loads_and_never_shows_its_secret() -> None:
         ("id: {domain: customer}}", "ids: {domain: customer}}", 9, "no group 'ids'"),
         ('match: "payments.*"', 'match: "/pay(/"', 8, "not a regular expression"),
         ("secret: {env: K}", "secret: {env: hunter-2}", 2, "name an environment variable"),
-        ("topics:", "schema_tags: {}\ntopics:", 7, "not supported by this version"),
+        ("topics:", "schema_tags: {PII: {rule: hsh}}\ntopics:", 7, "Did you mean 'hash'"),
+        ("topics:", "schema_tags: {PII: {rule: hash, when: {a: b}}}\ntopics:", 7, "takes no when"),
+        ("topics:", "imports: [gone.yaml]\ntopics:", 7, "no file 'gone.yaml' beside"),
+        ("topics:", "imports: [/etc/policy.yaml]\ntopics:", 7, "relative to this file"),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_a_cure(old: str, new: str, line: int, says: str) -> None:
@@ -112,3 +122,61 @@ def test_anchors_and_merges_save_typing() -> None:
         """
     )
     assert len(loaded.spec.topics[0].value.paths) == 2
+
+
+SHARED = """version: 1
+domains:
+  customer: {surrogate: digits}
+topics:
+  - match: "audit"
+    value: {who: {domain: customer}}
+"""
+MAIN = """version: 1
+secret: {env: K}
+imports: [common/shared.yaml]
+topics:
+  - match: "payments.*"
+    value: {id: {domain: customer}}
+"""
+
+
+def imported(tmp_path: Path, main: str = MAIN, shared: str = SHARED) -> Policy:
+    (tmp_path / "common").mkdir(exist_ok=True)
+    (tmp_path / "common/shared.yaml").write_text(shared)
+    (tmp_path / "main.yaml").write_text(main)
+    return Policy.load(tmp_path / "main.yaml", SECRET)
+
+
+def test_imported_domains_and_topics_count_after_ones_own(tmp_path: Path) -> None:
+    loaded = imported(tmp_path)
+    assert [topic.match for topic in loaded.spec.topics] == ["payments.*", "audit"]
+    before = loaded.sha256
+    assert imported(tmp_path, shared=SHARED + "\n").sha256 != before
+
+
+@pytest.mark.parametrize(
+    ("main", "shared", "says"),
+    [
+        (MAIN, SHARED.replace("domain: customer}}", "domain: custmer}}"), "shared.yaml:6: unknown domain 'custmer'"),
+        (MAIN, SHARED.replace("who: {domain: customer}", "$: drop"), "shared.yaml:6: rule 'drop' on a whole value"),
+        (MAIN, SHARED + "imports: [../main.yaml]\n", "shared.yaml:7: '../main.yaml' imports itself"),
+        (MAIN, SHARED + "imports: [shared.yaml]\n", "shared.yaml:7: 'shared.yaml' imports itself"),
+        (MAIN, "a: [", "shared.yaml:1: is not valid YAML"),
+        (
+            MAIN.replace("topics:", "domains: {customer: {surrogate: hex}}\ntopics:"),
+            SHARED,
+            "shared.yaml:3: domain 'customer' is another one in",
+        ),
+    ],
+)
+def test_mistakes_in_imported_files_are_named_there(tmp_path: Path, main: str, shared: str, says: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        imported(tmp_path, main, shared)
+    assert says in str(caught.value)
+
+
+def test_a_file_that_two_import_counts_once(tmp_path: Path) -> None:
+    imported(tmp_path)
+    (tmp_path / "common/other.yaml").write_text("version: 1\nimports: [shared.yaml]\n")
+    loaded = imported(tmp_path, MAIN.replace("shared.yaml]", "shared.yaml, common/other.yaml]"))
+    assert [topic.match for topic in loaded.spec.topics] == ["payments.*", "audit"]

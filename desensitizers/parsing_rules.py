@@ -1,0 +1,213 @@
+"""The rules of a policy from their YAML: ``keep``, ``{rule: mask, …}``, ``{domain: customer}``, ``{extract: …}``.
+
+Every problem names its line and what would have been right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from desensitizers import rules
+from desensitizers.conditions import TESTS, Condition, as_text
+from desensitizers.domains import DomainSpec
+from desensitizers.errors import PolicyError, did_you_mean
+from desensitizers.paths import compile_path
+from desensitizers.plugins import PluginError
+from desensitizers.rules import options as rule_options
+from desensitizers.rules.base import Rule
+from desensitizers.spec import ExtractSpec, Leaf, RuleSpec
+from desensitizers.surrogates.kinds import KINDS
+from desensitizers.yamltree import Tree
+
+LEAF_TYPES = ("string", "number", "boolean", "bytes")
+COMMON = ("rule", "domain", "type", "learn", "when")
+
+
+class RuleParser:
+    """Reads rules by the domains of a policy."""
+
+    def __init__(self, domains: Iterable[DomainSpec]) -> None:
+        self._domains = {domain.name: domain for domain in domains}
+        self.unknown_field = "fail"
+        """What the topic at hand does with fields that no path names, also with those inside of texts."""
+
+    def paths(self, items: Iterable[tuple[str, Tree, Tree]]) -> tuple[tuple[str, Leaf], ...]:
+        """Paths and their rules, in order."""
+        found = []
+        for path, key, body in items:
+            check_path(key, path)
+            leaf = self.leaf(body)
+            for condition in leaf.when:
+                _check_elements(body, path, condition.path)
+            found.append((path, leaf))
+        return tuple(found)
+
+    def is_rule(self, items: list[tuple[str, Tree, Tree]]) -> bool:
+        """Whether a mapping under `value` speaks of the whole value rather than of its fields."""
+        found = {name: value for name, _key, value in items}
+        if "extract" in found:
+            return found["extract"].is_scalar and found["extract"].text("extract") not in rules.names()
+        if "rule" in found:
+            return found["rule"].is_scalar and found["rule"].text("rule") in rules.names()
+        return "domain" in found and found["domain"].is_scalar and found["domain"].text("domain") in self._domains
+
+    def check_format(self, tree: Tree, form: str, leaf: Leaf) -> None:
+        if isinstance(leaf, ExtractSpec):
+            if form != "string":
+                tree.fail(f"extract works on text: write format: string, not {form}.")
+            return
+        if leaf.rule in ("drop", "null") or form == "string":
+            return
+        types = rules.rule(leaf.rule).types
+        if leaf.rule == "pseudonym":
+            types = KINDS[self._domains[leaf.domain].surrogate].types
+        if leaf.rule == "replace":
+            types = frozenset({"string"} if isinstance(leaf.options["with"], str) else {"integer"})
+        if form == "bytes" and leaf.rule not in ("keep", "hash", "token"):
+            tree.fail(f"rule '{leaf.rule}' can't work on bytes: use keep, hash, token or drop.")
+        if form in ("int32", "int64") and "integer" not in types:
+            what = f"domain '{leaf.domain}'" if leaf.rule == "pseudonym" else f"rule '{leaf.rule}'"
+            tree.fail(f"{what} makes text, which doesn't fit format {form}: use a domain of digits, or replace.")
+
+    def leaf(self, tree: Tree, skip: tuple[str, ...] = ()) -> Leaf:
+        """``keep``, ``{rule: mask, …}``, ``{domain: customer}`` or ``{extract: …, id: …}``."""
+        if tree.is_scalar:
+            return self._rule(tree, tree.text("a rule"), {})
+        fields = {name: value for name, _key, value in tree.items("a rule") if name not in skip}
+        if "extract" in fields:
+            return self._extract(tree, fields)
+        if "rule" not in fields and "domain" not in fields:
+            tree.fail("a rule needs 'rule: NAME' or 'domain: NAME'; paths are written with dots, not nested.")
+        name = fields["rule"].text("rule") if "rule" in fields else "pseudonym"
+        return self._rule(fields.get("rule", tree), name, fields, tree)
+
+    def _rule(self, at: Tree, name: str, fields: dict[str, Tree], body: Tree | None = None) -> RuleSpec:
+        if name not in rules.names():
+            at.fail(f"unknown rule '{name}'.{did_you_mean(name, rules.names())}")
+        rule = self._loaded(at, name)
+        if body is not None:
+            for key, key_tree, _value in body.items("a rule"):
+                if key in fields and key not in (*COMMON, *rule.options):
+                    known = (*COMMON, *rule.options)
+                    key_tree.fail(f"rule '{name}' has no option '{key}'.{did_you_mean(key, known)}")
+        for option in sorted(rule.required):
+            if option not in fields:
+                at.fail(f"rule '{name}' needs '{option}'.")
+        types = None
+        if "type" in fields:
+            types = frozenset({fields["type"].choice("type", LEAF_TYPES)})
+            self._check_type(fields["type"], rule, types)
+        learn = None
+        if "learn" in fields:
+            learn = bool(typed(fields["learn"], "learn", bool))
+        options = {
+            option: rule_options.read(fields[option], option, declared)
+            for option, declared in rule.options.items()
+            if option in fields
+        }
+        if rule.check is not None and (wrong := rule.check(options)):
+            (body or at).fail(wrong)
+        when = self._when(fields["when"]) if "when" in fields else ()
+        return RuleSpec(name, at.line, self._domain(at, rule, fields), options, types, learn, when, at.file)
+
+    def _when(self, tree: Tree) -> tuple[Condition, ...]:
+        """``{country: DE, type: {in: [a, b]}, code: {matches: "A.*"}, closed: {exists: false}}``: all must hold."""
+        found: list[Condition] = []
+        for path, key, body in tree.items("when"):
+            check_path(key, path)
+            if body.is_scalar:
+                found.append(Condition(path, "in", (as_text(body.scalar("a value")),)))
+                continue
+            for test, test_key, value in body.items(f"the condition on {path}"):
+                if test not in TESTS:
+                    test_key.fail(f"unknown condition '{test}'.{did_you_mean(test, TESTS)}")
+                found.append(Condition(path, test, self._values(test, value)))
+        if not found:
+            tree.fail("when is empty: name a path and what must stand there.")
+        return tuple(found)
+
+    def _values(self, test: str, tree: Tree) -> tuple[str, ...]:
+        if test == "exists":
+            return ("true" if typed(tree, "exists", bool) else "false",)
+        if test == "matches":
+            pattern = tree.text("matches")
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                tree.fail(f"'{pattern}' is not a regular expression: {error}.")
+            return (pattern,)
+        return tuple(as_text(item.scalar("a value")) for item in tree.elements(test))
+
+    def _loaded(self, at: Tree, name: str) -> Rule:
+        try:
+            return rules.rule(name)
+        except PluginError as error:
+            at.fail(str(error))
+
+    def _check_type(self, tree: Tree, rule: Rule, types: frozenset[str]) -> None:
+        able = rule.types | ({"number"} if "integer" in rule.types else set())
+        if "bytes" in types and rule.name in ("hash", "token", "replace"):
+            return
+        if rule.effect == "rewrite" and not types & able:
+            tree.fail(f"rule '{rule.name}' can't work on a {next(iter(types))}: use replace, null or drop.")
+
+    def _domain(self, at: Tree, rule: Rule, fields: dict[str, Tree]) -> str:
+        if "domain" not in fields:
+            if rule.domain == "required":
+                at.fail(f"rule '{rule.name}' needs 'domain'.")
+            return ""
+        if rule.domain == "none":
+            fields["domain"].fail(f"rule '{rule.name}' takes no domain.")
+        return fields["domain"].choice("domain", self._domains)
+
+    def _extract(self, tree: Tree, fields: dict[str, Tree]) -> ExtractSpec:
+        pattern = fields["extract"].text("extract")
+        try:
+            names = set(re.compile(pattern).groupindex)
+        except re.error as error:
+            fields["extract"].fail(f"'{pattern}' is not a regular expression: {error}.")
+        when = self._when(fields.pop("when")) if "when" in fields and "when" not in names else ()
+        groups = {name: self.leaf(body) for name, body in fields.items() if name != "extract"}
+        for name, body in fields.items():
+            if name != "extract" and name not in names:
+                body.fail(f"the pattern has no group '{name}'.{did_you_mean(name, names)}")
+        for name in sorted(names - groups.keys()):
+            tree.fail(f"group '{name}' has no rule: add '{name}: {{domain: …}}' or '{name}: keep'.")
+        if not names:
+            tree.fail("extract needs a named group, as in 'cust-(?P<id>\\d+)'.")
+        specs = []
+        for name, leaf in groups.items():
+            if leaf.when:
+                fields[name].fail("when stands beside extract, not within a group.")
+            if isinstance(leaf, ExtractSpec) or leaf.rule in ("drop", "null"):
+                fields[name].fail(f"group '{name}' takes a rule that leaves a text: keep, mask, hash, a domain.")
+            specs.append((name, leaf))
+        return ExtractSpec(pattern, tuple(specs), tree.line, when, tree.file)
+
+
+def typed(tree: Tree, name: str, wanted: type) -> str | int | bool:
+    """A text, a whole number or true/false. Raises PolicyError."""
+    if wanted is str:
+        return tree.text(name)
+    value = tree.scalar(name)
+    if type(value) is not wanted:
+        tree.fail(f"'{name}' must be {'a whole number' if wanted is int else 'true or false'}.")
+    return value  # type: ignore[return-value]
+
+
+def check_path(tree: Tree, path: str) -> None:
+    try:
+        compile_path(path)
+    except PolicyError as error:
+        tree.fail(str(error))
+
+
+def _check_elements(tree: Tree, path: str, other: str) -> None:
+    """A condition is asked of the whole record: it can't choose among the elements of an array."""
+    head, each, _ = other.rpartition("[*]")
+    if each and path.startswith(head + each):
+        tree.fail(
+            f"the condition on '{other}' is asked of the whole record, so it can't choose elements of '{head}[*]': "
+            "use a rule that is right for all of them."
+        )
