@@ -11,6 +11,7 @@ from desensitizers.domains import DomainSpec
 from desensitizers.errors import PolicyError
 from desensitizers.parsing_rules import RuleParser, typed
 from desensitizers.paths import compile_name
+from desensitizers.rules import options as rule_options
 from desensitizers.spec import FORMATS, WITH_FIELDS, Leaf, PayloadSpec, PolicySpec, TopicSpec
 from desensitizers.surrogates.kinds import KINDS
 from desensitizers.yamltree import Tree
