@@ -47,7 +47,8 @@ def cat(
     """Print records in time order, never reordered inside a partition, with their payloads decoded.
 
     Times may also be given relative to the capture's end: --from -30s. NDJSON is one object a record: payloads as
-    JSON, text as a string, other bytes as {"base64": …}; value_reason says why a value is not decoded, or in doubt.
+    JSON, text as a string, other bytes as {"base64": …}; value_reason says why a value is not decoded, or in doubt;
+    transaction says that a record was aborted, or undecided when the recording ended.
 
     Example: blackbox cat incident/ -t payments.dlq -n 20 --format ndjson
 
@@ -55,6 +56,7 @@ def cat(
     """
     import shutil
 
+    from recorder.capture.marks import Marks
     from recorder.capture.reader import open_capture
     from recorder.capture.selection import typed_selection
     from recorder.payloads.choices import typed_choices
@@ -76,6 +78,7 @@ def cat(
     read = None if raw else Formats(opened, said)
     width = shutil.get_terminal_size((200, 40)).columns
     batches = opened.prologue_batches(selection) if prologue else opened.timeline(selection)
-    emit_lines(records_as(form.value, batches, limit, width=width, formats=read))
+    marks = None if prologue else Marks(opened.manifest)
+    emit_lines(records_as(form.value, batches, limit, width=width, formats=read, marks=marks))
     for line in read.tally.sentences() if read is not None else ():
         complain(line)

@@ -14,6 +14,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recorder.capture.marks import Marks
 from recorder.payloads import shown
 from recorder.payloads.formats import Formats
 from recorder.payloads.json_column import json_text
@@ -32,7 +33,7 @@ FIELDS = (
     "headers",
     "leader_epoch",
 )
-CSV_FIELDS = (*FIELDS, "key_reason", "value_reason")
+CSV_FIELDS = (*FIELDS, "key_reason", "value_reason", "transaction")
 
 _TEXT = pa.field("text", pa.string())
 _ROWS_AT_FIRST = 256
@@ -40,14 +41,23 @@ _ROWS_AT_FIRST = 256
 
 
 def records_as(
-    form: str, batches: Iterable[pa.RecordBatch], limit: int | None, *, width: int, formats: Formats | None
+    form: str,
+    batches: Iterable[pa.RecordBatch],
+    limit: int | None,
+    *,
+    width: int,
+    formats: Formats | None,
+    marks: Marks | None = None,
 ) -> Iterator[str]:
     """Text in pieces of whole lines (the last newline of each left out) for at most `limit` records of `batches`.
 
     `form` is ``table`` (one line a record, cut to `width` cells), ``json``, ``ndjson`` or ``csv``. Payloads are
-    decoded by `formats`; without, they are shown as bytes.
+    decoded by `formats`; without, they are shown as bytes. `marks` tell records that were never committed.
     """
-    parts = ((part, *_payloads(part, formats)) for part in _parts(batches, limit))
+    marks = marks or None
+    parts = (
+        (part, *_payloads(part, formats), None if marks is None else marks.of(part)) for part in _parts(batches, limit)
+    )
     if form == "ndjson":
         return ("\n".join(objects(*part).to_pylist()) for part in parts)
     if form == "json":
@@ -57,9 +67,10 @@ def records_as(
     return ("\n".join(_for_eyes(*part, width)) for part in parts)
 
 
-def objects(batch: pa.RecordBatch, key: Payloads, value: Payloads) -> pa.Array:
+def objects(batch: pa.RecordBatch, key: Payloads, value: Payloads, marked: pa.Array | None = None) -> pa.Array:
     """A JSON object for each record. Payloads are their JSON values; `key_reason` and `value_reason` say why one is not
-    decoded, or with what doubt, `key_schema` and `value_schema` what it was written with; each only where it applies.
+    decoded, or with what doubt, `key_schema` and `value_schema` what it was written with, `transaction` that it was
+    never committed; each only where it applies.
     """
     plain: dict[str, pa.Array] = {
         "topic": json_text(batch.column("topic"), _TEXT),
@@ -79,6 +90,8 @@ def objects(batch: pa.RecordBatch, key: Payloads, value: Payloads) -> pa.Array:
         "key_reason": json_text(key.reasons, _TEXT),
         "value_reason": json_text(value.reasons, _TEXT),
     }
+    if marked is not None:
+        extra["transaction"] = json_text(marked, _TEXT)
     parts: list[Any] = []
     for name in FIELDS:
         parts += [f'{"," if parts else "{"}"{name}":', plain[name].fill_null("null")]
@@ -88,7 +101,7 @@ def objects(batch: pa.RecordBatch, key: Payloads, value: Payloads) -> pa.Array:
     return pc.binary_join_element_wise(*parts, "}", "")
 
 
-_Part = tuple[pa.RecordBatch, Payloads, Payloads]
+_Part = tuple[pa.RecordBatch, Payloads, Payloads, pa.Array | None]
 
 
 def _payloads(batch: pa.RecordBatch, formats: Formats | None) -> tuple[Payloads, Payloads]:
@@ -123,7 +136,7 @@ def _csv(parts: Iterable[_Part]) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(CSV_FIELDS)
-    for batch, key, value in parts:
+    for batch, key, value, marked in parts:
         columns = [
             *(batch.column(name).to_pylist() for name in ("topic", "partition", "offset")),
             shown.times_text(batch.column("timestamp_ms")).to_pylist(),
@@ -133,6 +146,7 @@ def _csv(parts: Iterable[_Part]) -> Iterator[str]:
             batch.column("leader_epoch").to_pylist(),
             key.reasons.to_pylist(),
             value.reasons.to_pylist(),
+            [None] * len(batch) if marked is None else marked.to_pylist(),
         ]
         writer.writerows(zip(*columns, strict=True))
         yield _taken(buffer)
@@ -152,15 +166,19 @@ def _cell(json: str | None) -> str | None:
     return json if json is None or json[:1] != '"' else msgspec.json.decode(json, type=str)
 
 
-def _for_eyes(batch: pa.RecordBatch, key: Payloads, value: Payloads, width: int) -> Iterator[str]:
+def _for_eyes(
+    batch: pa.RecordBatch, key: Payloads, value: Payloads, marked: pa.Array | None, width: int
+) -> Iterator[str]:
     columns = [
         shown.times_text(batch.column("timestamp_ms")),
         *(batch.column(name) for name in ("topic", "partition", "offset", "headers", "key", "value")),
         *(key.json, key.reasons, value.json, value.reasons),
     ]
-    rows = zip(*(column.to_pylist() for column in columns), strict=True)
-    for time, topic, partition, offset, headers, key_bytes, value_bytes, *said in rows:
+    marks = [None] * len(batch) if marked is None else marked.to_pylist()
+    rows = zip(marks, *(column.to_pylist() for column in columns), strict=True)
+    for mark, time, topic, partition, offset, headers, key_bytes, value_bytes, *said in rows:
         start = f"{time}  {topic}/{partition}@{offset}  {preview(key_bytes, said[0], said[1], 40)}  "
+        start += f"({mark}) " if mark else ""
         pairs = " ".join(
             f"{one_line(header['key'].encode(), 80)}={one_line(header['value'], 40)}" for header in headers
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recorder.capture.marks import Marks
 from recorder.capture.schema import Record
 from recorder.payloads.decoder import Decoder
 from recorder.payloads.formats import SIDES, Formats
@@ -86,6 +87,7 @@ def read_rows(session: Session, timeline: Timeline, places: Sequence[Place], for
         for partition, offset, *rest in zip(*columns, strict=True):
             found[topic_index, partition, offset] = rest
     rows = []
+    marks = Marks(session.capture.manifest)
     for place in places:
         stream = timeline.streams[place.stream]
         timestamp_ms, key, value, pairs = found[stream.topic_index, stream.partition, place.offset]
@@ -94,6 +96,8 @@ def read_rows(session: Session, timeline: Timeline, places: Sequence[Place], for
             _line(payload, headers, formats.decoder(stream.topic, side))
             for side, payload in zip(SIDES, (key, value), strict=True)
         ]
+        if mark := marks.at(stream.topic, stream.partition, place.offset):
+            lines[1] = f"({mark}) {lines[1]}"
         cut = [None if payload is None else payload[:PREVIEW_BYTES] for payload in (key, value)]
         where = (stream.topic, stream.topic_index, stream.partition)
         rows.append(Row(place, *where, timestamp_ms, cut[0], cut[1], lines[0], lines[1]))

@@ -42,3 +42,8 @@ async def test_bytes_instead_and_what_is_copied(tmp_path: Path) -> None:
         assert terminal.app.clipboard.startswith("00000000  00 00 00 00 07 54")
         await terminal.press("x")
         await terminal.sees('"price": "0.10"')
+
+
+async def test_on_a_small_screen_the_time_takes_two_lines(tmp_path: Path) -> None:
+    async with inspecting(capture_with(tmp_path / "c", [record("orders", 0, T0, "k", GOOD)]), (80, 24)) as terminal:
+        await terminal.sees("time  2026-11-03 ", "      14:02:00.000Z create", "key   k")

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 from textual.worker import Worker, WorkerState
 
+from recorder.capture.marks import Marks
 from recorder.errors import UsageError
 from recorder.payloads.formats import Formats
 from recorder.query import Session
@@ -73,6 +74,7 @@ class BrowseScreen(Screen[None]):
         self._capture_name = name
         self._formats = formats
         self._load = Loader(self, session)
+        self._marks = Marks(session.capture.manifest)
         self._topics = [topic.name for topic in session.capture.manifest.topics]
         self._everything = Timeline(())
         self._found = Timeline(())  # what the content leaves, of all topics
@@ -127,7 +129,9 @@ class BrowseScreen(Screen[None]):
     def on_record_read(self, message: RecordRead) -> None:
         if message.place == self._place():
             self._record = message
-            found = Found(message.record, message.place.effective_ms, message.key, message.value)
+            record = message.record
+            mark = self._marks.at(record.topic, record.partition, record.offset)
+            found = Found(record, message.place.effective_ms, message.key, message.value, mark)
             self.query_one(Detail).show(found, self._match)
 
     def on_failed(self, message: Failed) -> None:

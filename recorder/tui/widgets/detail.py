@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
+from recorder.capture.marks import Mark
 from recorder.capture.schema import Record
 from recorder.payloads.codec import Decoded
 from recorder.payloads.render import render, visible
@@ -19,16 +20,21 @@ from recorder.window import format_duration, format_time
 
 _HEX_LIMIT_ABOUT = 1_024
 _TEXT_LIMIT_ABOUT = 4_000
+_MARKS: dict[Mark, str] = {
+    "aborted": "aborted: readers of committed records never saw it",
+    "undecided": "its transaction was open when the recording ended",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A record, the time that it counts with, and what its payloads hold."""
+    """A record, the time that it counts with, what its payloads hold, and whether it was never committed."""
 
     record: Record
     effective_ms: int
     key: Decoded
     value: Decoded
+    mark: Mark | None = None
 
 
 class Detail(Horizontal):
@@ -74,7 +80,7 @@ class Detail(Horizontal):
             return
         record = found.record
         about.border_title = f"{record.topic}  {record.partition} @ {record.offset}"
-        about_text.update(_marked(_about(found, self._raw, _hex_row(about.content_size.width)), match))
+        about_text.update(_marked(_about(found, self._raw, about.content_size.width), match))
         shown = show_payload(found.value, raw=self._raw, hex_row=_hex_row(value.content_size.width))
         size = "" if record.value is None else f" · {len(record.value):,} bytes"
         value.border_title = f"value · {shown.kind}{size}"
@@ -82,8 +88,9 @@ class Detail(Horizontal):
         value_text.update(_marked(shown.text, match))
 
 
-def _about(found: Found, raw: bool, hex_row: int) -> Text:
+def _about(found: Found, raw: bool, width: int) -> Text:
     record, effective_ms = found.record, found.effective_ms
+    hex_row = _hex_row(width)
     text = Text()
 
     def fact(name: str, value: str | Text) -> None:
@@ -91,12 +98,16 @@ def _about(found: Found, raw: bool, hex_row: int) -> Text:
         text.append(value)
         text.append("\n")
 
-    fact("time", f"{format_time(record.timestamp_ms)} {record.timestamp_type}")
+    time = f"{format_time(record.timestamp_ms)} {record.timestamp_type}"
+    # Where it would be cut anywhere, below the date.
+    fact("time", time if 6 + len(time) <= width else time.replace("T", f"\n{'':<6}", 1))
     if effective_ms != record.timestamp_ms:
         text.append(f"{'order':<6}", "dim")
         later = format_duration(effective_ms - record.timestamp_ms)
         by = f" ({later if later[0] == '-' else '+' + later})" if "T" in format_time(record.timestamp_ms) else ""
         text.append(f"counts at {clock(effective_ms)}{by}\n", "yellow")
+    if found.mark is not None:
+        fact("state", Text(_MARKS[found.mark], "yellow"))
     key = show_payload(found.key, raw=raw, hex_row=hex_row, text_limit=_TEXT_LIMIT_ABOUT, hex_limit=_HEX_LIMIT_ABOUT)
     fact("key", key.text)
     text.append("\n")
