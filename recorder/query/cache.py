@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,9 +31,11 @@ def cache_directory() -> Path:
 
 
 def make_cache() -> Path:
-    """The directory of decoded segments, made when there is none, readable by its user only."""
+    """The directory of decoded segments, made when there is none, readable by its user only. OSError: it can't be."""
     path = cache_directory() / "decoded"
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if path.is_symlink():
+        raise NotADirectoryError(f"{path} is a link")  # who laid it may want customers' data elsewhere
     path.parent.chmod(0o700) if path.parent.stat().st_uid == os.getuid() else None
     path.chmod(0o700)
     return path
@@ -57,6 +60,27 @@ def new_file(path: Path) -> Iterator[Path]:
         raise
 
 
+def shelve(file: Path, shelf: Path) -> bool:
+    """Link a decoded file into the directory `shelf`; False when it is not there.
+
+    Removed from the cache, it still stays there. Something else in its place, such as a link, is removed.
+    """
+    link = shelf / file.name
+    if link.exists():
+        return True
+    try:
+        os.link(file, link, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(link.lstat().st_mode):
+        link.unlink()
+        file.unlink(missing_ok=True)
+        return False
+    with contextlib.suppress(OSError):
+        os.utime(file, follow_symlinks=False)
+    return True
+
+
 def shrink(directory: Path, limit: int = LIMIT_BYTES) -> int:
     """Remove what was not used for longest until all fits into `limit` bytes; the number of bytes removed."""
     files = []
@@ -78,4 +102,4 @@ def shrink(directory: Path, limit: int = LIMIT_BYTES) -> int:
 def clear() -> int:
     """Remove all decoded segments; the number of bytes that were freed. Running queries keep what they use."""
     directory = cache_directory() / "decoded"
-    return shrink(directory, 0) if directory.is_dir() else 0
+    return shrink(directory, 0) if directory.is_dir() and not directory.is_symlink() else 0

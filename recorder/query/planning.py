@@ -2,69 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
-import numpy as np
-import pyarrow.parquet as pq
-
-from recorder.capture.locations import parquet_source
-from recorder.capture.manifest import Segment, Topic
-from recorder.capture.reader import Capture, reading
-from recorder.errors import CaptureError
 from recorder.payloads import wire
 from recorder.payloads.choices import Choice, Choices
 from recorder.payloads.decoder import Codecs
 from recorder.payloads.detect import Detected, detect
 from recorder.payloads.reasons import PayloadError, Side
-from recorder.payloads.schemas import Schema
+from recorder.payloads.samples import Sample
+from recorder.payloads.schemas import Schema, SchemaBook
+from recorder.payloads.used import Key
+from recorder.payloads.wire import Headers
 from recorder.query.decoding import SidePlan, TopicPlan
 from recorder.query.merging import merge_columns
 
-SEGMENTS_SAMPLED = 6
-ROWS_SAMPLED = 1_200
 _PLAIN = ("text", "hex")
 
-Headers = list[tuple[str, bytes | None]]
+Search = Callable[[], Iterable[int]]
+"""The schema ids that the values of a topic begin with: reads them all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """Keys, values and headers of the same records."""
-
-    keys: list[bytes | None]
-    values: list[bytes | None]
-    headers: list[Headers]
-
-
-def sample_of(capture: Capture, topic: Topic) -> Sample:
-    """At most ROWS_SAMPLED records from all over the topic."""
-    segments = [segment for partition in topic.partitions for segment in partition.segments]
-    chosen = _spread(segments, SEGMENTS_SAMPLED)
-    sample = Sample([], [], [])
-    for rank, segment in enumerate(chosen):
-        path = capture.root / segment.path
-        try:
-            with reading(path), pq.ParquetFile(**parquet_source(path), page_checksum_verification=True) as file:
-                group = 0 if rank % 2 == 0 else file.num_row_groups - 1
-                table = file.read_row_group(group, columns=["key", "value", "headers"], use_threads=False)
-        except CaptureError:
-            continue  # the query itself says so, if it needs what is torn
-        # From its begin in one, from its end in the next: what changed within the window is likely in both.
-        rows = min(table.num_rows, ROWS_SAMPLED // len(chosen))
-        table = table.slice(0 if rank % 2 == 0 and len(chosen) > 1 else table.num_rows - rows, rows)
-        sample.keys.extend(table.column("key").to_pylist())
-        sample.values.extend(table.column("value").to_pylist())
-        for pairs in table.column("headers").to_pylist():
-            sample.headers.append([(pair["key"], pair["value"]) for pair in pairs])
-    return sample
-
-
-def plan_topic(topic: str, sample: Sample, codecs: Codecs, choices: Choices, ids: Iterable[int]) -> TopicPlan:
-    """`ids` are schema ids that values of the topic begin with, beside those in the sample."""
-    key = _plan_side(topic, "key", sample.keys, sample.headers, codecs, choices.of(topic, "key"), ())
-    value = _plan_side(topic, "value", sample.values, sample.headers, codecs, choices.of(topic, "value"), ids)
+def plan_topic(
+    topic: str, sample: Sample, codecs: Codecs, choices: Choices, topics: Sequence[str], search: Search
+) -> TopicPlan:
+    """`topics` are all of the capture; `search` is asked where these leave open which schemas are used."""
+    key = _plan_side(topic, "key", sample.keys, sample.headers, codecs, choices.of(topic, "key"), lambda seen: ())
+    more = partial(_others, topic, codecs.book, topics, search)
+    value = _plan_side(topic, "value", sample.values, sample.headers, codecs, choices.of(topic, "value"), more)
     return TopicPlan(topic, key, value)
+
+
+def _others(topic: str, book: SchemaBook, topics: Sequence[str], search: Search, seen: Sequence[Key]) -> Iterable[Key]:
+    """Schemas that values of the topic name beside those `seen` in its sample: its rare ones.
+
+    Searched for where there may be some: other versions of a subject that is seen, schemas under the topic's own
+    subject or, in a topic with frames, under nobody's. What is under another topic's subject is taken for that one's.
+    """
+    subjects = {version.subject for key in seen if (schema := book.find(key)) for version in schema.subjects}
+    needed = {(reference.subject, reference.version) for schema in book for reference in schema.references}
+    framed = any(isinstance(key, int) for key in seen)
+
+    def possible(schema: Schema) -> bool:
+        if schema.id is None or schema.id in seen:
+            return False
+        owners = {_owner(version.subject, topics) for version in schema.subjects}
+        if topic in owners or any(version.subject in subjects for version in schema.subjects):
+            return True
+        inner = any((version.subject, version.version) in needed for version in schema.subjects)
+        return framed and not inner and owners <= {None}
+
+    return search() if any(possible(schema) for schema in book) else ()
+
+
+def _owner(subject: str, topics: Sequence[str]) -> str | None:
+    """The topic that a subject is named after (`orders-value`, `orders-com.shop.Order`); "" for a topic's keys."""
+    owner = max((topic for topic in topics if subject.startswith(f"{topic}-")), key=len, default=None)
+    return "" if owner is not None and subject == f"{owner}-key" else owner
 
 
 def _plan_side(
@@ -74,13 +68,13 @@ def _plan_side(
     headers: list[Headers],
     codecs: Codecs,
     choice: Choice | None,
-    ids: Iterable[int],
+    more: Callable[[Sequence[Key]], Iterable[Key]],
 ) -> SidePlan:
     found = detect(codecs, topic, side, payloads, headers, choice)
     if found.choice is not None and found.choice.schema is not None:
         kinds: list[tuple[Schema, tuple[int, ...] | None]] = [(found.choice.schema, None)]
     else:
-        kinds = _kinds(found, side, payloads, headers, codecs, ids)
+        kinds = _kinds(found, side, payloads, headers, codecs, more(found.schemas))
     columns = []
     for schema, indexes in kinds:
         try:
@@ -98,7 +92,7 @@ def _kinds(
     payloads: list[bytes | None],
     headers: list[Headers],
     codecs: Codecs,
-    ids: Iterable[int],
+    others: Iterable[Key],
 ) -> list[tuple[Schema, tuple[int, ...] | None]]:
     """The schemas in use, the newest first; of Protobuf's each message type that the sample holds."""
     messages: dict[tuple[int, ...], None] = {}
@@ -106,7 +100,7 @@ def _kinds(
         if payload:
             messages.update(dict.fromkeys(_message(payload, named, side, codecs)))
     kinds: list[tuple[Schema, tuple[int, ...] | None]] = []
-    for key in sorted({*found.schemas, *ids}, key=lambda key: (isinstance(key, int), key), reverse=True):
+    for key in sorted({*found.schemas, *others}, key=lambda key: (isinstance(key, int), key), reverse=True):
         schema = codecs.book.find(key)
         if schema is None:
             continue
@@ -128,9 +122,3 @@ def _message(payload: bytes, headers: Headers, side: Side, codecs: Codecs) -> Se
         return [wire.read_indexes(wire.take_indexes(frame, body)[0].indexes or b"\0")[0]]
     except PayloadError:
         return ()
-
-
-def _spread(segments: list[Segment], count: int) -> list[Segment]:
-    if len(segments) <= count:
-        return segments
-    return [segments[place] for place in np.linspace(0, len(segments) - 1, count).astype(int)]

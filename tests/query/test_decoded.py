@@ -22,7 +22,7 @@ SCHEMA = avro(1, "Order", ("id", "long"), ("city", "string"))
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BLACKBOX_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr("recorder.query.preparing.CACHE_RECORDS", 100)
+    monkeypatch.setattr("recorder.query.known.CACHE_RECORDS", 100)
     monkeypatch.setattr("recorder.query.preparing.QUICK_RECORDS", 100)
     return tmp_path / "cache" / "decoded"
 
@@ -65,7 +65,7 @@ def test_what_is_kept_says_the_same_as_what_is_decoded_anew(
         session.query(GROUP)
         session.query("SELECT count(value_json) FROM records")
         kept = session.query(everything), session.query(records)
-    monkeypatch.setattr("recorder.query.preparing.CACHE_RECORDS", 1 << 60)
+    monkeypatch.setattr("recorder.query.known.CACHE_RECORDS", 1 << 60)
     with Session(capture) as session:
         assert session.query(everything).to_pylist() == kept[0].to_pylist()
         assert session.query(records).to_pylist() == kept[1].to_pylist()

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from recorder.payloads.choices import parse_choices
-from recorder.payloads.schemas import Schema
+from recorder.payloads.protobuf_schema import message_class, with_descriptor
+from recorder.payloads.schemas import Schema, SubjectVersion
 from recorder.query import Session, query
 from tests.builders import T0, make_capture
 from tests.query.schemas import avro, framed, with_schemas
@@ -146,3 +147,34 @@ def test_a_schema_for_attack_harms_nothing(tmp_path: Path) -> None:
     assert json.loads(row["value_json"])["a"]["b"] == 3
     described = query(capture, "DESCRIBE t").to_pylist()
     assert len(described) == 16 + 3
+
+
+PAYMENTS = """
+syntax = "proto3";
+package bank;
+import "google/protobuf/timestamp.proto";
+message Note { string text = 1; }
+message Payment { string id = 1; int64 cents = 2; repeated Note notes = 3; google.protobuf.Timestamp at = 4; }
+"""
+
+
+def test_a_protobuf_topic_of_the_registry_has_columns_for_each_message(tmp_path: Path) -> None:
+    schema = with_descriptor(Schema("protobuf", PAYMENTS, id=7, subjects=(SubjectVersion("pay-value", 1),)), {})
+    note, payment = (message_class(schema, {}, indexes) for indexes in ((0,), (1,)))
+    paid = payment(id="p", cents=5, notes=[{"text": "a"}, {"text": "b"}])
+    paid.at.FromMilliseconds(T0)
+    records = [
+        ("pay", 0, T0, "k1", b"\0\0\0\0\x07\x02\x02" + paid.SerializeToString()),
+        ("pay", 0, T0, "k2", b"\0\0\0\0\x07\x00" + note(text="alone").SerializeToString()),
+        ("pay", 0, T0, "k3", b"\0\0\0\0\x07\x02\x09?"),
+    ]
+    capture = with_schemas(make_capture(tmp_path / "c", records), schema)
+    first, second, third = query(
+        capture, 'SELECT id, cents, notes, epoch_ms("at") AS placed, text, value_reason FROM pay ORDER BY "offset"'
+    ).to_pylist()
+    assert first == {
+        "id": "p", "cents": 5, "notes": [{"text": "a"}, {"text": "b"}], "placed": T0, "text": None,
+        "value_reason": None,
+    }  # fmt: skip
+    assert (second["text"], second["id"]) == ("alone", None)
+    assert third["value_reason"] is not None
