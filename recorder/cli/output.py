@@ -9,6 +9,7 @@ import csv
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -122,27 +123,36 @@ def emit_facts(title: str, facts: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def progress(description: str, total: float | None = None, unit: str = "records") -> Iterator[Progress]:
-    """Progress with rate and ETA on stderr; `unit` is ``records`` or ``bytes``. Nothing when not a terminal."""
+def progress(
+    description: str, total: float | None = None, unit: str = "records", *, after: float = 0
+) -> Iterator[Progress]:
+    """Progress with rate and ETA on stderr; `unit` is ``records``, ``bytes`` or ``percent`` (which has no rate).
+
+    Nothing when not a terminal, nor before so many seconds `after` now.
+    """
     if VERBOSITY.quiet or not sys.stderr.isatty():
         yield Progress()
         return
     from rich import progress as rich_progress
 
-    rate = rich_progress.TransferSpeedColumn() if unit == "bytes" else _rate_column()
+    rates = {"records": _rate_column, "bytes": rich_progress.TransferSpeedColumn}
     bar = rich_progress.Progress(
         rich_progress.TextColumn("{task.description}"),
         rich_progress.BarColumn(),
         rich_progress.TaskProgressColumn(),
-        rate,
+        *([rates[unit]()] if unit in rates else []),
         rich_progress.TimeRemainingColumn(),
         rich_progress.TextColumn("{task.fields[note]}"),
         console=_console(stderr=True),
         transient=True,
     )
-    with bar:
-        task = bar.add_task(description, total=total, note="")
-        yield _Bar(bar, task)
+    shown = _Bar(bar, bar.add_task(description, total=total, note=""), time.monotonic() + after)
+    if not after:
+        bar.start()
+    try:
+        yield shown
+    finally:
+        shown.end()
 
 
 class Progress:
@@ -151,20 +161,42 @@ class Progress:
     def advance(self, amount: float) -> None:
         """So much more is done."""
 
-    def show(self, *, completed: float | None = None, total: float | None = None, note: str | None = None) -> None:
+    def show(
+        self,
+        *,
+        completed: float | None = None,
+        total: float | None = None,
+        note: str | None = None,
+        description: str | None = None,
+    ) -> None:
         """Where the work stands now; None leaves a figure as it is."""
+
+    def end(self) -> None:
+        """Take it away, for good: what is written now must not meet it on the terminal."""
 
 
 class _Bar(Progress):
-    def __init__(self, bar: Any, task: Any) -> None:
-        self._bar, self._task = bar, task
+    """On the terminal from the first report that comes at `due` (monotonic seconds) or later."""
+
+    def __init__(self, bar: Any, task: Any, due: float) -> None:
+        self._bar, self._task, self._due = bar, task, due
+        self._ended = False
 
     def advance(self, amount: float) -> None:
         self._bar.advance(self._task, amount)
+        self._start()
 
-    def show(self, *, completed: float | None = None, total: float | None = None, note: str | None = None) -> None:
-        given = {"completed": completed, "total": total, "note": note}
+    def show(self, **given: Any) -> None:
         self._bar.update(self._task, **{name: value for name, value in given.items() if value is not None})
+        self._start()
+
+    def end(self) -> None:
+        self._ended = True
+        self._bar.stop()
+
+    def _start(self) -> None:
+        if not self._ended and not self._bar.live.is_started and time.monotonic() >= self._due:
+            self._bar.start()
 
 
 def _rate_column() -> Any:

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recorder.cli.interrupt import end_as_by_ctrl_c
-from recorder.cli.options import OutputFormat
+from recorder.cli.options import FormatsFile, KeyFormats, OutputFormat, ValueFormats
 from recorder.cli.output import Format, complain, emit, emit_lines, emit_text, progress, say
 from recorder.errors import UsageError
 
 if TYPE_CHECKING:
     from recorder.capture.reader import Capture
+    from recorder.payloads.choices import Choices
     from recorder.query import Session
 
 ROWS_SHOWN = 1_000
+_QUIET_SECONDS = 1.0
 _NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)", re.DOTALL)
 _TAKEN = ("memory", "system", "temp", "main", "topics", "topics_raw")
 
@@ -39,6 +41,9 @@ def sql(
         list[str] | None,
         typer.Option("--param", metavar="NAME=VALUE", help="Fills $NAME in the statement, as text; may repeat."),
     ] = None,
+    key_format: KeyFormats = None,
+    value_format: ValueFormats = None,
+    formats_file: FormatsFile = None,
     form: OutputFormat = Format.TABLE,
     output: Annotated[
         Path | None,
@@ -69,8 +74,11 @@ def sql(
 
     Example: blackbox sql incident/ 'SELECT topic, count(*) FROM records GROUP BY ALL'
 
+    Example: blackbox sql incident/ --value-format orders=protobuf:order.proto#Order 'SELECT id FROM orders'
+
     Example: blackbox sql before=incident/ after=replayed/ 'SELECT count(*) FROM before.records' -o n.csv
     """
+    from recorder.payloads.choices import typed_choices
     from recorder.query.results import check_output, csv_text, export, first, head, json_text, ndjson_text
 
     if clear_cache:
@@ -90,21 +98,23 @@ def sql(
             check_output(output, capture=capture.root)
     few = output is None and (limit or form is Format.TABLE)
     with (
-        _session(opened) as session,
-        progress("decoding") as bar,
+        _session(opened, typed_choices(key_format or (), value_format or (), formats_file)) as session,
+        progress("running", 100, "percent", after=_QUIET_SECONDS) as bar,
         session.stream(
             f"explain {text}" if explain else text,
             _parameters(parameters or []),
             few=bool(few) and limit != 0,
-            progress=lambda done, total: bar.show(completed=done, total=total),
+            progress=lambda done, total: bar.show(completed=done, total=total, description="decoding"),
+            running=lambda percent: bar.show(completed=percent, total=100, description="running"),
         ) as result,
     ):
-        bar.show(completed=1, total=1)
         if output is not None:
             count = export(first(result, limit), output)
+            bar.end()
             say(f"{count:,} rows written to {output}")
         elif form is Format.TABLE:
             shown = head(result, ROWS_SHOWN if limit is None else limit or None)
+            bar.end()
             if shown.columns == ["explain_key", "explain_value"]:
                 emit_text("\n".join(row[1] for row in shown.rows))
                 return
@@ -112,6 +122,8 @@ def sql(
             if shown.cut:
                 complain(f"Cut: the first {len(shown.rows):,} rows. --limit N shows more, 0 all; -o FILE writes all.")
         else:
+            if sys.stdout.isatty():
+                bar.end()
             as_text = {Format.CSV: csv_text, Format.JSON: json_text, Format.NDJSON: ndjson_text}[form]
             emit_lines(as_text(first(result, limit)))
 
@@ -139,10 +151,10 @@ def _open(places: dict[str, str]) -> dict[str, Capture]:
     return {name: open_capture(place) for name, place in places.items()}
 
 
-def _session(opened: dict[str, Capture]) -> Session:
+def _session(opened: dict[str, Capture], choices: Choices) -> Session:
     from recorder.query import Session
 
-    return Session(opened.get("", opened))
+    return Session(opened.get("", opened), choices=choices)
 
 
 def _list(places: dict[str, str], rest: list[str], form: Format) -> None:

@@ -32,6 +32,8 @@ MAIN = "memory"
 MEMORY_LIMIT = "1GiB"
 """For DuckDB's own buffers; larger sorts and groups go to disk."""
 
+_PROGRESS = ("enable_progress_bar", "enable_progress_bar_print")
+
 
 def open_sandbox(
     captures: Mapping[str, Capture], spill: Path, shelf: Path, choices: Choices
@@ -89,6 +91,7 @@ def open_sandbox(
             connection.execute(f"set allowed_paths = {literals(paths)}")
         connection.execute(f"set allowed_directories = {literals([str(shelf)])}")
         connection.execute("set enable_external_access = false")
+        connection.execute(f"set allowed_configs = {literals(_PROGRESS)}")
         connection.execute("set lock_configuration = true")
     except duckdb.Error as error:
         connection.close()
@@ -100,6 +103,14 @@ def open_sandbox(
             f"{where} can't be queried ({detail}). Run 'blackbox verify' to see what is wrong with it."
         ) from error
     return connection, preparation
+
+
+def watch_progress(cursor: duckdb.DuckDBPyConnection, wanted: bool) -> None:
+    """Let `query_progress` say how far a query of this cursor is, or not; DuckDB itself never draws a bar."""
+    # The settings are a connection's own, and the client of an interactive Python switches the bar on.
+    cursor.execute(f"set enable_progress_bar = {wanted}")
+    if wanted:
+        cursor.execute("set enable_progress_bar_print = false")
 
 
 def told_by(error: Exception) -> BlackboxError | None:

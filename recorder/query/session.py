@@ -18,20 +18,21 @@ from recorder.capture.reader import Capture
 from recorder.errors import BlackboxError, CaptureError, ExitCode, UsageError
 from recorder.payloads.choices import Choices
 from recorder.payloads.render import visible
+from recorder.query.arrow_types import marked, without_foreign_types
 from recorder.query.cache import make_cache
 from recorder.query.gate import check
 from recorder.query.preparing import Progress
-from recorder.query.sandbox import MAIN, open_sandbox, told_by
+from recorder.query.sandbox import MAIN, open_sandbox, told_by, watch_progress
 from recorder.query.spill import Spill
-from recorder.query.views import quoted
 
 T = TypeVar("T")
 Run = Callable[[Callable[[], Any]], Any]
 
 BATCH_ROWS = 2_000
+_LOOK_SECONDS = 0.1
 
-# Types that Arrow, or what reads Arrow, has no place for: they become text, inside other types JSON.
-_FOREIGN = re.compile(r"INTERVAL|BIT\b|BIGNUM|VARIANT|UNION|TIME WITH TIME ZONE|TIME_NS|TIMESTAMP_NS|GEOMETRY")
+Running = Callable[[float], None]
+"""Called again and again while a query runs, with how many percent of it are done, as DuckDB guesses."""
 
 
 class InterruptedQueryError(BlackboxError):
@@ -97,23 +98,30 @@ class Session:
         batch_rows: int = BATCH_ROWS,
         few: bool = False,
         progress: Progress | None = None,
+        running: Running | None = None,
     ) -> Iterator[Result]:
         """Run one reading statement; leaving the block stops it. `parameters` fill `$name` in the SQL.
 
-        With `few`, only the first rows are wanted; `progress` hears how decoding gets on, when there is much of it.
+        With `few`, only the first rows are wanted; `progress` hears how decoding gets on, when there is much of it,
+        `running` how the query itself does.
 
         UsageError for SQL that is wrong or does not only read, CaptureError for torn segments,
         InterruptedQueryError after `interrupt`; Ctrl-C stops the query at once.
         """
         with self._lock:
             cursor = self._connection.cursor()
+            watch_progress(cursor, running is not None)
             self._running.add(cursor)
         # DuckDB waits in native code that Ctrl-C does not reach, so it gets a thread to wait in.
         with ThreadPoolExecutor(1, "blackbox-sql") as thread:
 
             def run(work: Callable[[], T]) -> T:
                 with self._explaining(sql):
-                    return thread.submit(work).result()
+                    future = thread.submit(work)
+                    while running is not None and not wait([future], _LOOK_SECONDS).done:
+                        if (percent := cursor.query_progress()) >= 0:
+                            running(percent)
+                    return future.result()
 
             opened: list[pa.RecordBatchReader] = []
             stopped = threading.Event()
@@ -220,13 +228,10 @@ def _start(
     opened: list[pa.RecordBatchReader],
 ) -> tuple[pa.RecordBatchReader, pa.Schema]:
     relation = cursor.sql(sql, params=dict(parameters) if parameters else None)
-    types = [str(kind) for kind in relation.types]
-    if any(_FOREIGN.search(kind) for kind in types):
-        relation = relation.project(_projection(relation.columns, types))
-        types = [str(kind) for kind in relation.types]
+    relation, types = without_foreign_types(relation)
     reader = relation.to_arrow_reader(batch_rows)
     opened.append(reader)
-    return reader, _schema(reader.schema, types)
+    return reader, marked(reader.schema, types)
 
 
 def _batches(
@@ -257,31 +262,3 @@ def _stop(thread: ThreadPoolExecutor, cursor: duckdb.DuckDBPyConnection, opened:
     while not closed.done():
         cursor.interrupt()
         wait([closed], timeout=0.05)
-
-
-def _projection(names: list[str], types: list[str]) -> str:
-    """All columns by position, foreign types as text or, nested, as JSON."""
-    columns = []
-    for position, (name, kind) in enumerate(zip(names, types, strict=True), start=1):
-        if not _FOREIGN.search(kind):
-            columns.append(f"#{position}")
-        elif kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "VARIANT")):
-            columns.append(f"to_json(#{position}) as {quoted(name)}")
-        else:
-            columns.append(f"cast(#{position} as varchar) as {quoted(name)}")
-    return ", ".join(columns)
-
-
-def _schema(schema: pa.Schema, types: list[str]) -> pa.Schema:
-    """The result's schema with each name once and JSON marked as JSON."""
-    taken: set[str] = set()
-    fields = []
-    for field, kind in zip(schema, types, strict=True):
-        name, number = field.name, 0
-        while name in taken:
-            number += 1
-            name = f"{field.name}_{number}"
-        taken.add(name)
-        is_json = kind == "JSON" and field.type == pa.string()
-        fields.append(pa.field(name, pa.json_() if is_json else field.type))
-    return pa.schema(fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from recorder.capture.reader import Capture
+from recorder.payloads.protobuf_schema import descriptor_set, message_class
+from recorder.payloads.schemas import Schema
 from tests.builders import T0, make_capture
 from tests.conftest import wait_until
 
@@ -107,3 +110,51 @@ def test_a_signal_interrupts_at_once_and_leaves_nothing(capture: Capture, tmp_pa
     assert process.returncode == 130
     assert "Traceback" not in complaint
     assert list(tmp_path.rglob("*")) == [tmp_path / "spill"]
+
+
+def test_a_long_query_shows_a_bar_on_a_terminal_and_goes_at_once(capture: Capture) -> None:
+    ours, theirs = pty.openpty()
+    sql = "SELECT count(*) FROM range(100000000) a, range(100000000) b WHERE a.range + b.range = 7"
+    command = [sys.executable, "-c", PROGRAM, "sql", str(capture.root), sql]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while b"running" not in shown:
+            shown += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 130
+        assert process.stdout is not None
+        assert process.stdout.read() == b""
+    os.close(ours)
+
+
+PROTO = (
+    'syntax = "proto3"; package shop; message Other { string x = 1; } message Order { string id = 1; int64 cents = 2; }'
+)
+
+
+def _descriptors(proto: Path) -> Path:
+    path = proto.with_suffix(".desc")
+    path.write_bytes(descriptor_set(Schema("protobuf", PROTO), {}).SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("form", ["text", "descriptors"])
+def test_somebody_says_what_a_topics_payloads_are(tmp_path: Path, form: str) -> None:
+    proto = tmp_path / "order.proto"
+    proto.write_text(PROTO)
+    schema = proto if form == "text" else _descriptors(proto)
+    order = message_class(Schema("protobuf", PROTO, message="shop.Order"), {})
+    rows = [("orders", 0, T0 + i, b"\0\0\0%c" % i, order(id=f"o{i}", cents=i).SerializeToString()) for i in range(1, 9)]
+    capture = make_capture(tmp_path / "c", rows)
+    said = ["--value-format", f"orders=protobuf:{schema}#shop.Order", "--key-format", "orders=int"]
+    sql = "SELECT max(id) AS id, sum(cents)::int AS cents, max(key_decoded) AS k, max(value_json) AS j FROM orders"
+    done = blackbox(capture.root, sql, *said, "--format", "json")
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == [{"id": "o8", "cents": 36, "k": 8, "j": {"id": "o8", "cents": 8}}]
+
+
+def test_a_format_nobody_knows_is_a_usage_error(capture: Capture) -> None:
+    done = blackbox(capture.root, "SELECT 1", "--value-format", "orders=xml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'xml' is no format" in done.stderr

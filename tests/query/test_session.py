@@ -68,6 +68,19 @@ def test_interrupt_stops_a_query_from_another_thread(session: Session) -> None:
     assert session.query("SELECT 1 AS a").to_pylist() == [{"a": 1}]
 
 
+def test_a_long_query_says_how_far_it_is(session: Session) -> None:
+    heard: list[float] = []
+
+    def hear(percent: float) -> None:
+        heard.append(percent)
+        session.interrupt()
+
+    with pytest.raises(InterruptedQueryError), session.stream(ENDLESS, running=hear):
+        pass
+    assert all(0 <= percent <= 100 for percent in heard)
+    assert heard
+
+
 def test_threads_share_a_session(session: Session) -> None:
     def count(i: int) -> int:
         [row] = session.query(
