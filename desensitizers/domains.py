@@ -14,6 +14,23 @@ from desensitizers import canonical as canonicals
 from desensitizers.errors import UnfitError
 from desensitizers.keys import Keyring
 from desensitizers.surrogates.kinds import KINDS, Kind, Surrogate
+from desensitizers.surrogates.partitions import staying
+
+OPTIONS: Mapping[str, type] = {"partitions": int, "key": str}
+"""What every domain may say: surrogates keep ``key`` with the value in place of {} in its partition of so many."""
+
+
+def wrong_options(options: Mapping[str, int | str | bool]) -> str:
+    """What is wrong with options that are right one by one; "" when nothing is."""
+    if "partitions" not in options:
+        return "'key' says how keys look for 'partitions': name their number, too." if "key" in options else ""
+    if not 2 <= int(options["partitions"]) <= 10_000:
+        return "'partitions' is the topic's number of partitions: 2 to 10000."
+    try:
+        first, second = (str(options.get("key", "{}")).format(value) for value in ("7", "8"))
+    except (IndexError, KeyError, ValueError):
+        first = second = ""
+    return "" if first != second else "'key' is a key with {} in place of the value, as in 'cust-{}'."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +61,10 @@ class Domain:
             function = partial(canonicals.phone, country=str(spec.options["country"]).lstrip("+"))
         self._canonical = function
         key = keyring.derive(spec.name, f"surrogate/{self.kind.name}/{name}", self.kind.version)
-        self._surrogate: Surrogate = self.kind.build(key, spec.options)
+        made: Surrogate = self.kind.build(key, spec.options)
+        if "partitions" in spec.options:
+            made = staying(made, str(spec.options.get("key", "{}")), int(spec.options["partitions"]))
+        self._surrogate = made
 
     def canonical(self, text: str) -> str:
         """The one spelling of `text` in this domain. Raises UnfitError."""

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from desensitizers import detectors, imports, rules
 from desensitizers.canonical import FUNCTIONS
-from desensitizers.domains import DomainSpec
+from desensitizers.domains import OPTIONS as DOMAIN_OPTIONS
+from desensitizers.domains import DomainSpec, wrong_options
 from desensitizers.errors import PolicyError
 from desensitizers.parsing_rules import RuleParser, typed
 from desensitizers.paths import compile_name
@@ -132,9 +133,11 @@ def _domains(tree: Tree) -> list[tuple[DomainSpec, Tree]]:
             head["canonical"].fail(f"surrogate '{surrogate}' works on canonical: {needed}.")
         options = {
             option: typed(head[option], option, wanted)
-            for option, wanted in KINDS[surrogate].options.items()
+            for option, wanted in {**DOMAIN_OPTIONS, **KINDS[surrogate].options}.items()
             if option in head
         }
+        if wrong := wrong_options(options):
+            body.fail(f"domain '{name}': {wrong}")
         if not 0 <= int(options.get("keep_prefix", 0)) <= 8:
             head["keep_prefix"].fail("keep_prefix is 0 to 8: the digits that name the card's issuer.")
         out.append((DomainSpec(name, surrogate, canonical, options, key.line), key))
@@ -144,7 +147,7 @@ def _domains(tree: Tree) -> list[tuple[DomainSpec, Tree]]:
 def _domain_names(body: Tree) -> list[str]:
     """The names a domain may have: its surrogate's options among them."""
     kind = next((v.text("surrogate") for k, _, v in body.items("a domain") if k == "surrogate"), "hex")
-    return ["canonical", "surrogate", *(KINDS[kind].options if kind in KINDS else ())]
+    return ["canonical", "surrogate", *DOMAIN_OPTIONS, *(KINDS[kind].options if kind in KINDS else ())]
 
 
 def _check_name(tree: Tree, name: str) -> None:

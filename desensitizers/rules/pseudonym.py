@@ -15,7 +15,7 @@ def _build(_options: Options, domain: Domain | None, _context: Context) -> Actio
     def rewrite(values: object) -> list[Scalar]:
         return [surrogate(value) for value in values]  # type: ignore[attr-defined]
 
-    return Action(rewrite, domain.kind.uniqueness, domain.kind.types)
+    return Action(rewrite, domain.kind.uniqueness, domain.kind.types, greatest=domain.kind.greatest)
 
 
 RULE = Rule(

@@ -14,7 +14,9 @@ from typing import Literal
 from desensitizers.errors import UnfitError
 from desensitizers.surrogates import words
 from desensitizers.surrogates.fictional import number_for
-from desensitizers.surrogates.permutation import Permutation
+from desensitizers.surrogates.ordered import GREATEST, WIDTH, rising
+from desensitizers.surrogates.partitions import shuffled_within
+from desensitizers.surrogates.permutation import SHUFFLED, Permutation
 
 Uniqueness = Literal["injective", "collision-resistant", "merges"]
 Options = Mapping[str, int | str | bool]
@@ -50,27 +52,51 @@ class Kind:
     """(plain surrogate, original) -> surrogate."""
     keeps_form: bool = False
     """Whether a surrogate could be another original of the domain."""
+    greatest: int | None = None
+    """The greatest number it gives; None when its numbers need no more room than their originals."""
 
 
 def _bits(key: bytes, canonical: str) -> int:
     return int.from_bytes(hmac.digest(key, canonical.encode("utf-8", "surrogatepass"), "sha256"), "big")
 
 
-def _digits(key: bytes, _options: Options) -> Surrogate:
-    spaces: dict[tuple[int, int], Permutation] = {}
+def _digits(key: bytes, options: Options) -> Surrogate:
+    spaces: dict[tuple[int, int], Callable[[int], int]] = {}
+    count, pattern = int(options.get("partitions", 0)), str(options.get("key", "{}"))
+
+    def space(low: int, high: int) -> Callable[[int], int]:
+        if count and high - low <= SHUFFLED:
+            images = shuffled_within(key, low, high, pattern, count)
+            return lambda number: _moved(number, int(images[number - low]))
+        permutation = Permutation(key, high - low)
+        return lambda number: low + permutation(number - low)
 
     def surrogate(canonical: str) -> str:
         if len(canonical) > _MOST_DIGITS:
             raise UnfitError(f"has more than {_MOST_DIGITS} digits")
         number = int(canonical)
         sign, number = ("-", -number) if number < 0 else ("", number)
-        low, high = _decade(number)
-        permutation = spaces.get((low, high))
-        if permutation is None:
-            permutation = spaces[low, high] = Permutation(key, high - low)
-        return sign + str(low + permutation(number - low))
+        bounds = _decade(number)
+        if bounds not in spaces:
+            spaces[bounds] = space(*bounds)
+        return sign + str(spaces[bounds](number))
 
     return surrogate
+
+
+def _moved(number: int, image: int) -> int:
+    if image == number:
+        raise UnfitError("is the only number of its width in its partition: it has no surrogate there")
+    return image
+
+
+def _ordered(key: bytes, _options: Options) -> Surrogate:
+    image = rising(key)
+    return lambda canonical: str(image(int(canonical)))
+
+
+def _padded(plain: str, _original: str) -> str:
+    return plain.zfill(WIDTH)
 
 
 def _decade(number: int) -> tuple[int, int]:
@@ -263,6 +289,18 @@ KINDS: dict[str, Kind] = {
             "a number of the same width",
             _in_digits_of,
             True,
+        ),
+        Kind(
+            "ordered",
+            1,
+            "digits",
+            "injective",
+            _TEXT_OR_INT,
+            _ordered,
+            {},
+            "a number of 64 bits; they sort as their originals do",
+            _padded,
+            greatest=GREATEST,
         ),
         Kind("email", 1, "email", "collision-resistant", _TEXT, _email, {}, "an address at example.test"),
         Kind("name", 1, "words", "collision-resistant", _TEXT, _name, {}, "two coined words and a code"),

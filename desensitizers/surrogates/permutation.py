@@ -26,7 +26,7 @@ class Permutation:
         if not 2 <= n <= LARGEST:
             raise ValueError(f"can't permute {n} values")
         self.n = n
-        self._table: Any = _shuffled(key, n) if n <= SHUFFLED else None
+        self._table: Any = shuffled(key, n) if n <= SHUFFLED else None
         self._ff1 = FF1(key, 2, (n - 1).bit_length()) if n > SHUFFLED else None
 
     def __call__(self, value: int) -> int:
@@ -39,12 +39,13 @@ class Permutation:
 
 
 @lru_cache(maxsize=24)
-def _shuffled(key: bytes, n: int) -> Any:
-    """A derangement of range(n) as an int32 array."""
+def shuffled(key: bytes, n: int, label: int = 0) -> Any:
+    """A derangement of range(n) as an int32 array; another `label`, another one."""
     import numpy as np
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-    stream = Cipher(algorithms.AES256(key), modes.CTR(n.to_bytes(16, "big"))).encryptor().update(bytes(8 * n))
+    start = modes.CTR(((label << 32 | n) << 64).to_bytes(16, "big"))  # far apart: no two streams share a block
+    stream = Cipher(algorithms.AES256(key), start).encryptor().update(bytes(8 * n))
     table = np.argsort(np.frombuffer(stream, "<u8"), kind="stable").astype(np.int32)
     stuck = np.flatnonzero(table == np.arange(n, dtype=np.int32))
     if len(stuck) == 1:  # alone it changes places with its neighbour, whose image can't be the stuck value
