@@ -259,7 +259,8 @@ def finish(root: Path, manifest: Manifest) -> None:
     with reporting_write_errors(root / MANIFEST_NAME):
         write_atomically(root / MANIFEST_NAME, encode(manifest))
         if not manifest.resumable:
-            for name in (CHECKPOINT_NAME, JOURNAL_NAME):
+            # In this order: who is killed in between is seen to be unfinished, and finishes this.
+            for name in (JOURNAL_NAME, CHECKPOINT_NAME):
                 (root / name).unlink(missing_ok=True)
 
 

@@ -283,11 +283,20 @@ def test_what_the_command_says(
 
 
 def test_a_kill_between_the_manifest_and_the_end_leaves_nothing_to_do(
-    kafka: LocalKafka, topic: str, tmp_path: Path
+    kafka: LocalKafka, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(kafka, topic, partitions=1)
     before = recorded(kafka, tmp_path / "c", topic).manifest
     for name in (CHECKPOINT_NAME, JOURNAL_NAME):
         (tmp_path / "c" / name).touch()
+    unlink = Path.unlink
+
+    def die_after(path: Path, missing_ok: bool = False) -> None:
+        unlink(path, missing_ok)
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Path, "unlink", die_after)
+        resumed(kafka, tmp_path / "c")
     assert resumed(kafka, tmp_path / "c") == before
     assert {path.name for path in (tmp_path / "c").iterdir()} == {MANIFEST_NAME, "records"}
