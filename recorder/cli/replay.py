@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -79,6 +80,10 @@ def replay(
     allow_unknown_schemas: options.AllowUnknownSchemas = False,
     create_topics: options.CreateTopics = False,
     dry_run: options.DryRun = False,
+    topic_config: options.TopicConfig = None,
+    partitions_of: options.PartitionsOf = None,
+    replication_factor: options.ReplicationFactor = None,
+    allow_target: options.AllowTarget = None,
     allow_source_cluster: options.AllowSource = False,
     allow_raw: options.AllowRaw = False,
     aborted: options.Aborted = False,
@@ -110,10 +115,12 @@ def replay(
     from recorder.replaying import Options, prepare
     from recorder.replaying import certificate as certificates
     from recorder.replaying.chaos import parse_chaos
+    from recorder.replaying.creation import parse_partitions_of, parse_topic_config
     from recorder.replaying.gathering import together
     from recorder.replaying.objectives import parse_objectives
     from recorder.replaying.options import parse_point, parse_remap, parse_size, parse_start_offsets
     from recorder.replaying.partition_map import parse_partitions
+    from recorder.replaying.project import allowed_targets
     from recorder.replaying.rewriting import load_transform
     from recorder.replaying.summary import reading_advice
     from recorder.window import parse_duration
@@ -171,6 +178,10 @@ def replay(
             allow_unknown=allow_unknown_schemas,
         ),
         create_topics=create_topics,
+        topic_config=parse_topic_config(topic_config or ()),
+        partitions_of=parse_partitions_of(partitions_of or ()),
+        replication_factor=replication_factor,
+        allow_targets=(*allowed_targets(Path()), *(allow_target or ())),
         allow_source_cluster=allow_source_cluster,
         allow_raw=allow_raw,
         aborted=aborted,

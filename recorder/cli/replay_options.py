@@ -302,6 +302,47 @@ CreateTopics = Annotated[
     bool,
     typer.Option("--create-topics", help="Create missing topics as they were recorded.", rich_help_panel=_TARGET),
 ]
+TopicConfig = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--topic-config",
+        metavar="TOPIC:NAME=VALUE",
+        help="With --create-topics: a setting that differs from the recorded one; *:NAME=VALUE for all; may repeat.",
+        rich_help_panel=_TARGET,
+        show_default=False,
+    ),
+]
+PartitionsOf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--partitions-of",
+        metavar="TOPIC=N",
+        help="With --create-topics: so many partitions instead of the recorded number; may repeat.",
+        rich_help_panel=_TARGET,
+        show_default=False,
+    ),
+]
+ReplicationFactor = Annotated[
+    int | None,
+    typer.Option(
+        "--replication-factor",
+        metavar="N",
+        help="With --create-topics: copies of each partition. Default: 3, or as many as there are brokers.",
+        rich_help_panel=_TARGET,
+        min=1,
+        show_default=False,
+    ),
+]
+AllowTarget = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-target",
+        metavar="CLUSTER_ID",
+        help="Write to no other cluster than this; may repeat, and adds to allow_targets in blackbox.yaml.",
+        rich_help_panel=_TARGET,
+        show_default=False,
+    ),
+]
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Say what would be done; send and create nothing.", rich_help_panel=_TARGET),

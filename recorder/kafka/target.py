@@ -24,6 +24,7 @@ KAFKA_DEFAULTS = {
     "message.timestamp.before.max.ms": "9223372036854775807",
     "message.timestamp.type": "CreateTime",
     "min.insync.replicas": "1",
+    "retention.bytes": "-1",
     "retention.ms": "604800000",
 }
 """What Kafka 4 ships; a broker may have others."""
@@ -35,6 +36,7 @@ _BROKER_NAMES = {
     "message.timestamp.before.max.ms": "log.message.timestamp.before.max.ms",
     "message.timestamp.type": "log.message.timestamp.type",
     "min.insync.replicas": "min.insync.replicas",
+    "retention.bytes": "log.retention.bytes",
     "retention.ms": "log.retention.ms",
 }
 
@@ -82,6 +84,8 @@ class TargetTopic:
     in_sync: int | None
     """In-sync replicas of its worst partition."""
     may_write: bool | None
+    replicas: int | None = None
+    """Copies of each partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ class NewTopicPlan:
 def target_topics(cluster: Cluster, names: Iterable[str]) -> dict[str, TargetTopic]:
     """Those of `names` that exist, described. Raises KafkaUnavailableError."""
     facts = cluster.topics(names)
-    in_sync, may_write = _replicas_and_rights(cluster, list(facts))
+    replicas, in_sync, may_write = _replicas_and_rights(cluster, list(facts))
     return {
         name: TargetTopic(
             name=name,
@@ -114,6 +118,7 @@ def target_topics(cluster: Cluster, names: Iterable[str]) -> dict[str, TargetTop
             settings=topic.effective,
             in_sync=in_sync.get(name),
             may_write=may_write.get(name),
+            replicas=replicas.get(name),
         )
         for name, topic in facts.items()
     }
@@ -174,11 +179,12 @@ def _wait_for_leaders(cluster: Cluster, wanted: Mapping[str, int]) -> None:
             time.sleep(0.02)
 
 
-def _replicas_and_rights(cluster: Cluster, names: list[str]) -> tuple[dict[str, int], dict[str, bool]]:
+def _replicas_and_rights(cluster: Cluster, names: list[str]) -> tuple[dict[str, int], dict[str, int], dict[str, bool]]:
+    replicas: dict[str, int] = {}
     in_sync: dict[str, int] = {}
     may_write: dict[str, bool] = {}
     if not names:
-        return in_sync, may_write
+        return replicas, in_sync, may_write
     answers = cluster.admin.describe_topics(
         TopicCollection(names), include_authorized_operations=True, request_timeout=ANSWER_SECONDS
     )
@@ -187,10 +193,21 @@ def _replicas_and_rights(cluster: Cluster, names: list[str]) -> tuple[dict[str, 
             description = future.result()
         except KafkaException:
             continue  # describing is a right of its own; writing will tell
+        replicas[name] = max((len(partition.replicas) for partition in description.partitions), default=0)
         in_sync[name] = min((len(partition.isr) for partition in description.partitions), default=0)
         if description.authorized_operations is not None:
             may_write[name] = bool({AclOperation.WRITE, AclOperation.ALL} & set(description.authorized_operations))
-    return in_sync, may_write
+    return replicas, in_sync, may_write
+
+
+def may_create(cluster: Cluster) -> bool | None:
+    """May we create any topic? False may still leave some by name; None where the cluster does not tell."""
+    try:
+        answer = cluster.admin.describe_cluster(include_authorized_operations=True, request_timeout=ANSWER_SECONDS)
+        allowed = answer.result().authorized_operations
+    except KafkaException:
+        return None
+    return None if allowed is None else bool({AclOperation.CREATE, AclOperation.ALL} & set(allowed))
 
 
 def _count(number: int, thing: str) -> str:

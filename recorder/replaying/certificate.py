@@ -124,6 +124,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """What machine and broker could do just before; None when nobody wanted to know."""
     probed: Probed | None = None
     """None without a probe."""
+    stamped_by_target: tuple[str, ...] = ()
+    """Target topics that put the broker's time of arrival in the place of our timestamps (LogAppendTime)."""
     placements: tuple[Placement, ...] = ()
     """How records found their partitions, by recorded topic."""
     chaos: str | None = None

@@ -150,6 +150,14 @@ class Options:
     """Translate the schema ids in records to those of this registry."""
     create_topics: bool = False
     """Create topics that the target lacks, like the recorded ones."""
+    topic_config: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Settings of created topics that differ from the recorded ones, by target topic; ``*`` is all of them."""
+    partitions_of: Mapping[str, int] = field(default_factory=dict)
+    """How many partitions created topics have, where not as many as recorded."""
+    replication_factor: int | None = None
+    """Copies of each partition of created topics; None: three, or as many as there are brokers."""
+    allow_targets: Sequence[str] = ()
+    """Cluster ids; when there are any, nothing is written to another cluster."""
     allow_source_cluster: bool = False
     """Write even into the cluster that the capture came from."""
     allow_raw: bool = False
@@ -173,6 +181,11 @@ class Options:
             raise UsageError("--late-bound is how late a record may be: give at least 1ms.")
         if self.read_ahead_bytes < 1:
             raise UsageError("--read-ahead is how much may be read before it is due: give for example 64MB.")
+        if not self.create_topics and (self.topic_config or self.partitions_of or self.replication_factor is not None):
+            raise UsageError(
+                "--topic-config, --partitions-of and --replication-factor are for topics that are created: "
+                "give --create-topics, too."
+            )
         if self.calibrate_topic is not None and not self.calibrate:
             raise UsageError("--calibrate-topic and --no-calibration contradict each other: give one of them.")
         if self.time_basis == "offset":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from recorder.capture.reader import Capture
@@ -11,17 +11,25 @@ from recorder.errors import BlackboxError, ExitCode, RefusedError
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import Connection
 from recorder.kafka.producer import DEFAULT_BATCH_BYTES, Limits
-from recorder.kafka.target import NewTopicPlan, default_settings, target_topics
+from recorder.kafka.target import NewTopicPlan, default_settings, may_create, target_topics
 from recorder.payloads.naming import Counts
 from recorder.replaying.calibration import check_topic
-from recorder.replaying.creation import BATCH_OVERHEAD, plan_topic
+from recorder.replaying.creation import BATCH_OVERHEAD, check_named, plan_topic
 from recorder.replaying.gathering import capture_names
 from recorder.replaying.middleware import Middleware
 from recorder.replaying.options import Options
 from recorder.replaying.partitions import Placement, placements
-from recorder.replaying.preflight import Finding, check_captures, check_topics, combine
+from recorder.replaying.preflight import (
+    Finding,
+    check_captures,
+    check_creation,
+    check_space,
+    check_topics,
+    combine,
+)
 from recorder.replaying.routes import Routes, plan_routes
 from recorder.replaying.schema_ids import Translation, books_of, plan_translation, warn_of_ids
+from recorder.replaying.space import Space, compressed_share, compresses
 from recorder.replaying.streams import Streams
 from recorder.replaying.survey import Survey, survey
 
@@ -41,8 +49,9 @@ class Plan:
     to_create: tuple[NewTopicPlan, ...]
     limits: Limits
     prepared_at_ms: int
-    replicas: int
-    """Copies that the target will keep of each record, at most."""
+    spaces: tuple[Space, ...]
+    stamped_by_target: tuple[str, ...] = ()
+    """Target topics whose records get the broker's time of arrival."""
     translation: Translation | None = None
     """What schema ids become; None: they stay as they are."""
 
@@ -118,6 +127,7 @@ def prepare(
     if options.calibrate_topic is not None:
         exists = options.calibrate_topic in cluster.names()
         check_topic(options.calibrate_topic, set(routes.partitions), exists=exists)
+    check_named(options, routes.partitions)
     existing = target_topics(cluster, routes.partitions)
     now_ms = time.time_ns() // 1_000_000
     books, named = books_of(routes), Counts()
@@ -133,18 +143,28 @@ def prepare(
         if options.create_topics and target not in existing
     }
     counts = {name: topic.partitions for name, topic in (existing | to_create).items()}
+    settings: dict[str, Mapping[str, str] | None] = {name: topic.settings for name, topic in existing.items()}
+    settings |= {name: {**defaults, **plan.config} for name, plan in to_create.items()}
+    share, by_producer = compressed_share(captures), connection.settings.get("compression.type")
+    copies = {name: topic.replicas or 1 for name, topic in existing.items()}
+    copies |= {name: plan.replicas for name, plan in to_create.items()}
+    spaces = tuple(
+        Space(
+            target=name,
+            bytes=combine(seen, routes, name).bytes * (options.loop or 1),
+            replicas=copies[name],
+            share=share if compresses(found, by_producer) else 1.0,
+        )
+        for name, found in settings.items()
+    )
     findings = (
         *check_captures(captures, cluster.cluster_id, options),
         *check_topics(routes, seen, options, existing, to_create, defaults),
+        *check_creation(to_create, existing, options, brokers, may_create(cluster) if to_create else None),
+        *check_space(spaces, counts, settings),
         *of_schemas,
     )
-    sizes = [
-        int(settings.get("max.message.bytes", DEFAULT_BATCH_BYTES))
-        for settings in (
-            *(topic.settings or {} for topic in existing.values()),
-            *({**defaults, **plan.config} for plan in to_create.values()),
-        )
-    ]
+    sizes = [int((found or {}).get("max.message.bytes", DEFAULT_BATCH_BYTES)) for found in settings.values()]
     return Plan(
         captures=captures,
         cluster=cluster,
@@ -160,6 +180,9 @@ def prepare(
             largest_batch=min(sizes, default=DEFAULT_BATCH_BYTES),
         ),
         prepared_at_ms=now_ms,
-        replicas=max((plan.replicas for plan in to_create.values()), default=1),
+        spaces=spaces,
+        stamped_by_target=tuple(
+            name for name, found in settings.items() if (found or {}).get("message.timestamp.type") == "LogAppendTime"
+        ),
         translation=translation,
     )

@@ -18,6 +18,7 @@ from recorder.replaying.gathering import capture_names
 from recorder.replaying.options import Options
 from recorder.replaying.partitions import Placement, placements
 from recorder.replaying.routes import Routes
+from recorder.replaying.space import Space, kept_too_little
 from recorder.replaying.survey import Survey, TopicSurvey
 from recorder.window import format_duration
 
@@ -40,6 +41,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 def check_captures(captures: Sequence[Capture], target_id: str | None, options: Options) -> Iterator[Finding]:
     """`check_clusters` for each; what is found of several says of which."""
+    if options.allow_targets and target_id not in options.allow_targets:
+        yield Finding(
+            severity="error",
+            topic=None,
+            what=f"The target is cluster {target_id or '(it does not say)'}, and replays may only go to "
+            + ", ".join(options.allow_targets),
+            fix="Give another target, or name it: --allow-target, or allow_targets in blackbox.yaml.",
+            refusal=True,
+        )
     for capture, name in zip(captures, capture_names(captures), strict=True):
         for found in check_clusters(capture.manifest, target_id, options):
             yield found if len(captures) == 1 else msgspec.structs.replace(found, what=f"{name}: {found.what}")
@@ -108,6 +118,47 @@ def check_topics(
             yield from _check_settings(target, found, settings, options)
             if target in existing:
                 yield from _check_replicas(existing[target], settings)
+
+
+def check_creation(
+    created: Mapping[str, NewTopicPlan],
+    existing: Mapping[str, TargetTopic],
+    options: Options,
+    brokers: int,
+    may_create: bool | None,
+) -> Iterator[Finding]:
+    """Can the missing topics be created as they were planned?"""
+    for new in created.values():
+        if new.replicas > brokers:
+            yield _error(
+                new.name,
+                f"--replication-factor {new.replicas} needs as many brokers, and the target has {brokers}",
+                f"Give --replication-factor {brokers}.",
+            )
+    if created and may_create is False:
+        yield _warning(
+            None,
+            f"We may not create topics in general, and {', '.join(created)} must be created",
+            "Ask for the right CREATE on the cluster or on these topics, or have them created.",
+        )
+    for name in existing:
+        if name in options.topic_config or name in options.partitions_of:
+            yield _warning(
+                name,
+                "It exists already and stays as it is: --topic-config and --partitions-of are for new topics",
+                "Change it yourself, or map the records with -m to a new topic.",
+            )
+
+
+def check_space(
+    spaces: Sequence[Space], counts: Mapping[str, int], settings: Mapping[str, Mapping[str, str] | None]
+) -> Iterator[Finding]:
+    """Will the topics keep all that the replay brings?"""
+    for space in spaces:
+        for what in kept_too_little(space, counts[space.target], settings[space.target] or {}):
+            yield _warning(
+                space.target, f"{what}: Kafka will delete the first of them", "Set retention.bytes=-1 on the topic."
+            )
 
 
 def combine(survey: Survey, routes: Routes, target: str) -> TopicSurvey:

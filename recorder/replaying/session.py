@@ -320,6 +320,7 @@ class _Run:
                 choices(options, survey), self._clock, player, tally, 0 if self._caps is None else self._caps.waits
             ),
             rhythm=tally.rhythm.rhythm(),
+            stamped_by_target=plan.stamped_by_target,
             placements=plan.placements,
             chaos=None if options.chaos is None else options.chaos.text or str(options.chaos),
             perturbations=() if self._trouble is None else tuple(self._trouble.listed),

@@ -43,6 +43,8 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
     )
     facts |= _measured(certificate)
     facts["timestamps"] = _timestamps(certificate)
+    if certificate.stamped_by_target:
+        facts["timestamps"] += f"; the target's own time of arrival in {', '.join(certificate.stamped_by_target)}"
     facts |= _placed(certificate.placements)
     if certificate.chaos is not None:
         facts["chaos"] = f"{certificate.chaos} (order is judged against what was meant to be sent)"
@@ -90,8 +92,7 @@ def plan_facts(plan: Plan) -> dict[str, str]:
     facts = {
         "target": f"cluster {plan.cluster.cluster_id or '(unknown)'}",
         "records": f"{seen.records:,}, {seen.bytes:,} bytes before compression",
-        "disk": f"up to {seen.bytes * plan.replicas:,} bytes on the target, in {plan.replicas} "
-        f"cop{'y' if plan.replicas == 1 else 'ies'}",
+        "disk": _disk(plan),
     }
     if plan.pass_ms is None:
         facts["duration"] = f"as fast as the target takes them ({pace})"
@@ -106,6 +107,20 @@ def plan_facts(plan: Plan) -> dict[str, str]:
     if seen.collapsed_gaps:
         facts["idle time left out"] = f"{format_duration(seen.collapsed_ms)} in {seen.collapsed_gaps:,} stretches"
     return facts
+
+
+def _disk(plan: Plan) -> str:
+    """What the target's brokers need for it."""
+    copies = sorted({space.replicas for space in plan.spaces}) or [1]
+    shares = {space.share for space in plan.spaces} - {1.0}
+    many = (
+        f"{copies[0]} cop{'y' if copies == [1] else 'ies'}"
+        if len(copies) == 1
+        else f"{copies[0]} to {copies[-1]} copies"
+    )
+    squeezed = f", compressed to about {min(shares):.0%} as the capture is" if shares else ", without compression"
+    every = "" if plan.options.loop == 1 else ", all passes" if plan.options.loop else ", each pass"
+    return f"about {sum(space.on_disk for space in plan.spaces):,} bytes on the target, in {many}{squeezed}{every}"
 
 
 def plan_rows(plan: Plan) -> Rows:
@@ -135,7 +150,8 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "target_cluster_id": plan.cluster.cluster_id,
         "records": plan.survey.records,
         "bytes": plan.survey.bytes,
-        "replicas": plan.replicas,
+        "disk_bytes": sum(space.on_disk for space in plan.spaces),
+        "spaces": [asdict(space) for space in plan.spaces],
         "rate": plan.options.pace,
         "duration_ms": plan.duration_ms,
         "peak_per_second": None if plan.options.pace is None else plan.survey.peak_per_second,

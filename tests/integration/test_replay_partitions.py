@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import connect
 from recorder.kafka.local import LocalKafka
 from recorder.replaying import Options, replay
+from recorder.replaying.certificate import read_certificate
 from tests.builders import make_capture, record
+from tests.cli.running import run
 from tests.conftest import create_topic
 from tests.integration.java_client import produce_lines
 from tests.integration.test_replay import NOW, read_all
@@ -42,3 +45,24 @@ def test_trap_18_every_key_lies_where_kafkas_java_producer_puts_it(target_kafka:
         assert {key for key, *_ in ours} == theirs
         # The recorded order of all keys, as one recorded moment came after the other.
         assert [int(value or b"") for _, value, *_ in ours] == sorted(int(value or b"") for _, value, *_ in ours)
+
+
+def test_trap_22_created_topics_are_as_asked_for_and_their_own_time_is_told(
+    target_kafka: LocalKafka, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    topic, kept = f"made-{uuid.uuid4().hex[:8]}", tmp_path / "kept.json"
+    rows = [record(topic, i % 2, NOW + i, f"k{i % 9}", str(i)) for i in range(90)]
+    root = make_capture(tmp_path / "c", rows, clean=True, created_at_ms=NOW + 60_000).root
+    words = ("replay", root, "-b", target_kafka.bootstrap, "--certificate", kept, "--create-topics", "--topspeed")
+    more = ("--partitions-of", f"{topic}=5", "--topic-config", "*:message.timestamp.type=LogAppendTime")
+    refused = run(capsys, *words, *more, "--allow-target", "another", "--replication-factor", "2")
+    assert refused.code == 7
+    assert "replays may only go to another" in refused.err and "--replication-factor 2 needs" in refused.err
+    ran = run(capsys, *words, *more, "--allow-target", target_kafka.cluster_id)
+    assert ran.code == 0, ran.err
+    certificate = read_certificate(kept)
+    assert certificate.stamped_by_target == (topic,)
+    assert certificate.placements[0].partitions == 5
+    facts = Cluster(connect(target_kafka.bootstrap)).topics([topic])[topic]
+    assert (len(facts.partitions), facts.overrides) == (5, {"message.timestamp.type": "LogAppendTime"})
+    assert "the target's own time of arrival" in ran.out
