@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from desensitizers.sink import PROOF_ONLY, Findings
 from desensitizers.spec import ExtractSpec, Leaf, RuleSpec
 
 if TYPE_CHECKING:
+    from desensitizers.explaining import Explanation
     from desensitizers.types import Schemas
 
 REMEMBERED = 200_000
@@ -113,7 +115,9 @@ class LeafRules:
         schemas: Schemas | None = None,
         file: str = "",
         tags: Sequence[tuple[str, Leaf]] = (),
+        explanation: Explanation | None = None,
     ) -> None:
+        self.explanation = explanation
         self.beside: dict[str, Sequence[str]] = {}
         """Texts by path in the record at hand, for rules with `by`."""
         self._tags = tags
@@ -136,7 +140,11 @@ class LeafRules:
         identity = _identity(spec, path)
         if identity not in self._known:
             self._known[identity] = LeafRule(spec, path, self, self.budget)
-        return self._known[identity]
+        made = self._known[identity]
+        if made.spec is not spec:
+            made = copy(made)  # remembers with the other, and knows its own line
+            made.spec = spec
+        return made
 
 
 def _scans(spec: Leaf) -> bool:
@@ -147,9 +155,9 @@ def _scans(spec: Leaf) -> bool:
 
 def _identity(spec: Leaf, path: str) -> object:
     if isinstance(spec, ExtractSpec):
-        return spec.pattern, tuple((name, _identity(group, name)) for name, group in spec.groups), spec.when, spec.line
+        return spec.pattern, tuple((name, _identity(group, name)) for name, group in spec.groups)
     options = tuple(sorted(spec.options.items()))
-    return spec.rule, spec.domain, options, spec.types, spec.learns(path), spec.when
+    return spec.rule, spec.domain, options, spec.types, spec.learns(path)
 
 
 class LeafRule:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
 from copy import copy
+from typing import Protocol
 
 from desensitizers.errors import Refusal
 from desensitizers.leaves import LeafRule
@@ -14,6 +15,15 @@ from desensitizers.paths import EACH, Matcher, Steps, is_wild, show
 
 _STEP_MARKS = (EACH, "\x1f")
 NO_TAGS: frozenset[str] = frozenset()
+
+
+class Explain(Protocol):
+    """Is told of places and their rules."""
+
+    keep: LeafRule
+    """What stands in for a rule where there is none."""
+
+    def tell(self, steps: Steps, kind: str, path: str, rule: LeafRule | None, file: str) -> None: ...
 
 
 class PathRules:
@@ -28,12 +38,15 @@ class PathRules:
         learning: bool = False,
         tags: Mapping[str, LeafRule] | None = None,
         file: str = "",
+        explain: Explain | None = None,
     ) -> None:
         """`unknown` None refuses what no path names, with `hint` as the end of the cure.
 
         `learning` rules only look: the payloads stay as they are. `tags` are rules by schema tag; `file` is the
-        policy's, for errors.
+        policy's, for errors. With `explain` it tells of every place it is asked about, and lets those without a
+        rule stay, so that all of them are found at once: never for a copy.
         """
+        self._explain = explain
         self.learning = learning
         self.file = file
         rules = list(rules)
@@ -76,12 +89,20 @@ class PathRules:
 
     def rule(self, index: int | None, steps: Steps, kind: str) -> tuple[str, LeafRule]:
         """(policy path, rule) for a leaf of a kind (string, number, boolean, null, bytes). Raises Refusal."""
+        if self._explain is not None:
+            return self._explained(self._explain, index, steps, kind)
         if index is not None:
             return self._paths[index], self._rules[index]
         if self.unknown is not None:
             return "(unknown)", self.unknown
         path = show(steps)
         raise Refusal(path, f'{kind} is not named by the policy; add "{path}: drop" (or keep, mask …) {self._hint}')
+
+    def _explained(self, explain: Explain, index: int | None, steps: Steps, kind: str) -> tuple[str, LeafRule]:
+        path, rule = ("(unknown)", self.unknown) if index is None else (self._paths[index], self._rules[index])
+        if kind not in ("object", "array"):
+            explain.tell(steps, kind, path, rule, self.file)
+        return path, rule or explain.keep
 
     def takes_whole(self, index: int | None) -> bool:
         """Whether the rule, standing at an object or array, speaks for all that is in it."""

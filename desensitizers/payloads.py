@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from desensitizers.choosing import Choosing
 from desensitizers.documents import Documents, rewriting
 from desensitizers.errors import PolicyError, Refusal, UnfitError
+from desensitizers.explaining import Explanation
 from desensitizers.leaves import Budget, LeafRule, LeafRules
 from desensitizers.pathrules import PathRules
+from desensitizers.paths import Steps
 from desensitizers.sink import Sink
 from desensitizers.spec import PayloadSpec, RuleSpec, TopicSpec
 
@@ -36,6 +38,9 @@ class PayloadRule:
         """For formats with fields."""
         self.leaves: list[tuple[str, LeafRule]] = []
         self._what = "text"
+        self._form = spec.format
+        self._file = topic.file or rules.file
+        self._explanation = rules.explanation
         if spec.has_fields:
             self.leaves = [(path, rules.make(leaf, path)) for path, leaf in spec.paths]
             unknown = None
@@ -46,7 +51,15 @@ class PayloadRule:
 
             def make(leaves: Sequence[tuple[str, LeafRule]]) -> Documents:
                 file = topic.file or rules.file
-                by_path = PathRules(leaves, unknown, hint, learning=rules.learning, tags=rules.tags(), file=file)
+                by_path = PathRules(
+                    leaves,
+                    unknown,
+                    hint,
+                    learning=rules.learning,
+                    tags=rules.tags(),
+                    file=file,
+                    explain=_explain(place, rules),
+                )
                 return rewriting(place, spec.format, by_path, sink, rules.schemas)
 
             if any(leaf.spec.when or leaf.by for _path, leaf in self.leaves):
@@ -97,6 +110,8 @@ class PayloadRule:
                 out.append(None)
         if self.documents is None:
             self._sink.counts[self.place, "$", self._what] += done
+            if done and self._explanation is not None:
+                self._explanation.tell(self.place, (), self._form, "$", self.leaves[0][1], self._file)
         return out
 
     def flush_counts(self) -> None:
@@ -110,6 +125,24 @@ class PayloadRule:
         cure = "; set undecodable: replace to put a marker in its place" if refusal.undecodable else ""
         self._sink.problem(row, self.place, refusal.path, refusal.reason + cure)
         return None
+
+
+class _Explain:
+    """Tells an explanation of the places of one payload."""
+
+    def __init__(self, place: str, explanation: Explanation, keep: LeafRule) -> None:
+        self._place = place
+        self._explanation = explanation
+        self.keep = keep
+
+    def tell(self, steps: Steps, kind: str, path: str, rule: LeafRule | None, file: str) -> None:
+        self._explanation.tell(self._place, steps, kind, path, rule, file)
+
+
+def _explain(place: str, rules: LeafRules) -> _Explain | None:
+    if rules.explanation is None:
+        return None
+    return _Explain(place, rules.explanation, rules.make(RuleSpec("keep", 0), "$"))
 
 
 def _scalar(form: str, leaf: LeafRule) -> Callable[[bytes], bytes]:

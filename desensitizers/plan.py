@@ -11,6 +11,7 @@ from typing import Any
 
 from desensitizers.domains import Domain
 from desensitizers.errors import PolicyError
+from desensitizers.explaining import Explanation
 from desensitizers.keys import Keyring
 from desensitizers.learned import Learned
 from desensitizers.leaves import LeafRules
@@ -46,7 +47,9 @@ class Plan:
         *,
         learning: bool = False,
         schemas: Schemas | None = None,
+        explanation: Explanation | None = None,
     ) -> None:
+        """With an `explanation` nothing that comes of it is clean: it lets pass what no rule names."""
         self.spec = spec
         self.findings = Findings()
         self.learned: Learned | None = None
@@ -55,7 +58,13 @@ class Plan:
         for domain in domains.values():
             domain.tell = self.findings.pair
         self._rules = LeafRules(
-            context, self.findings, learning=learning, schemas=schemas, file=spec.file, tags=spec.schema_tags
+            context,
+            self.findings,
+            learning=learning,
+            schemas=schemas,
+            file=spec.file,
+            tags=spec.schema_tags,
+            explanation=explanation,
         )
         self._matches = [(compile_name(topic.match), topic) for topic in spec.topics]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from desensitizers.domains import Domain
 from desensitizers.errors import PolicyError
+from desensitizers.explaining import Explanation
 from desensitizers.keys import Keyring
 from desensitizers.parsing import parse_policy
 from desensitizers.plan import Plan, check_plan
@@ -65,12 +66,17 @@ class Policy:
         """Domains whose surrogates look like originals of the same domain, but for the digits."""
         return frozenset(spec.name for spec in self.spec.domains if KINDS[spec.surrogate].keeps_form)
 
-    def plan(self, *, learning: bool = False, schemas: Schemas | None = None) -> Plan:
+    def plan(
+        self, *, learning: bool = False, schemas: Schemas | None = None, explanation: Explanation | None = None
+    ) -> Plan:
         """The compiled policy, with its own memory. A `learning` one changes nothing and only fills `findings`.
 
         `schemas` read framed payloads (Avro, Protobuf, JSON Schema); without them there is only JSON.
+        An `explanation` is told which rule each place meets; what comes of such a plan is never clean.
         """
-        return Plan(self.spec, self.keyring, self.domains(), learning=learning, schemas=schemas)
+        return Plan(
+            self.spec, self.keyring, self.domains(), learning=learning, schemas=schemas, explanation=explanation
+        )
 
     def __repr__(self) -> str:
         return f"Policy({self.spec.file!r}, secret hidden)"

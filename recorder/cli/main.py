@@ -24,6 +24,7 @@ from recorder.cli import (
     local,
     ls,
     merge,
+    policy,
     push,
     record,
     replay,
@@ -104,6 +105,7 @@ for verb in VERBS:
 
 
 app.add_typer(ctl.app, name="ctl")
+app.add_typer(policy.app, name="policy")
 app.add_typer(local.app, name="local")
 
 

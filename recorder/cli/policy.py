@@ -1,0 +1,99 @@
+"""`blackbox policy`: is a policy right, what does it do to a capture, and its JSON Schema for editors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from recorder.cli.options import CapturePath, OutputFormat
+from recorder.cli.output import Format, emit, emit_json, progress, say
+from recorder.errors import ExitCode
+
+if TYPE_CHECKING:
+    from recorder.scrubbing.explain import Explained
+
+app = typer.Typer(name="policy", help="Check a policy, explain it on a capture, or print its JSON Schema.")
+
+_Policy = Annotated[Path, typer.Argument(metavar="POLICY", help="The policy's YAML file.", show_default=False)]
+
+
+@app.command()
+def check(
+    policy: _Policy,
+    capture: Annotated[
+        str | None, typer.Argument(metavar="[CAPTURE]", help="A capture that it must fit.", show_default=False)
+    ] = None,
+) -> None:
+    """Say whether a policy is right, and whether it answers for every record of a capture. Needs no secret.
+
+    Exit 2 when the policy has a mistake, 1 when the capture holds what it doesn't answer for.
+
+    Example: blackbox policy check policy.yaml incident/
+    """
+    from recorder.scrubbing.explain import load_to_explain
+
+    if capture is None:
+        loaded = load_to_explain(policy)
+        say(f"{policy} is right: {len(loaded.spec.topics)} topics, {len(loaded.spec.domains)} domains.")
+        return
+    found = _explain(policy, capture)
+    lines = [row for row in _rows(found) if row[4] == "FAILS"]
+    if lines:
+        emit(_COLUMNS, lines, Format.TABLE)
+        say(f"{policy} does not answer for {found.fails} things in {capture}.")
+        raise typer.Exit(ExitCode.FAILED)
+    say(f"{policy} answers for all that is in {capture}: {len(found.told)} places.")
+
+
+@app.command()
+def explain(policy: _Policy, capture: CapturePath, form: OutputFormat = Format.TABLE) -> None:
+    """For each path of a capture: which rule it meets, in which line of the policy, and what would fail.
+
+    Shows paths and rules, never a value. Needs no secret.
+
+    Example: blackbox policy explain policy.yaml incident/
+    """
+    emit(_COLUMNS, _rows(_explain(policy, capture)), form)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of policies, by which editors complete and check them.
+
+    Example: blackbox policy schema > policy.schema.json
+    """
+    from desensitizers.policy_schema import policy_schema
+
+    emit_json(policy_schema())
+
+
+_COLUMNS = ("topic", "place", "path", "type", "rule", "policy path", "where")
+
+
+def _explain(policy: Path, capture: str) -> Explained:
+    from recorder.capture.reader import open_capture, total_bytes
+    from recorder.scrubbing.explain import explain, load_to_explain
+
+    rules = load_to_explain(policy)
+    with progress("explain", total_bytes(capture), "bytes") as bar:
+        return explain(open_capture(capture), rules, bar.advance)
+
+
+def _rows(found: Explained) -> list[tuple[str, ...]]:
+    rows = [
+        (
+            one.topic,
+            one.place,
+            one.path,
+            one.type,
+            one.rule or "FAILS",
+            one.policy_path if one.rule else "is not named by the policy",
+            f"{one.file}:{one.line}" if one.line else "",
+        )
+        for one in found.told
+    ]
+    rows += [(one.topic, one.place, one.path, "", "FAILS", one.reason, "") for one in found.problems]
+    rows += [(topic, "", "", "", "FAILS", "no topic of the policy matches it", "") for topic in found.unnamed_topics]
+    return sorted(rows)
