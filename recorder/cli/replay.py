@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from recorder.payloads.registering import TargetRegistry
     from recorder.replaying.certificate import Certificate
     from recorder.replaying.control import Control, Status
+    from recorder.replaying.dead_letters import DeadLetters
     from recorder.replaying.options import Condition
     from recorder.replaying.plan import Plan
 
@@ -74,6 +75,10 @@ def replay(
     middleware: options.Piping = None,
     chaos: options.Perturbed = None,
     provenance: options.Provenance = False,
+    dlq: options.DeadLetters = False,
+    dlq_header: options.LetterHeader = None,
+    dlq_strip: options.LetterStrip = None,
+    max_attempts: options.MaxAttempts = 3,
     target_registry: options.TargetRegistry = None,
     subject_map: options.SubjectMap = None,
     no_register: options.NoRegister = False,
@@ -170,6 +175,7 @@ def replay(
         middleware=middleware,
         chaos=None if chaos is None else parse_chaos(chaos),
         provenance=provenance,
+        dead_letters=_dead_letters(dlq, dlq_header, dlq_strip or (), max_attempts),
         target_registry=_target_registry(
             target_registry,
             gather(properties or (), command_config),
@@ -208,6 +214,14 @@ def replay(
         say(f"warning: {advice}")
     say(f"The certificate is kept in {path}  ·  blackbox timing {path}")
     _end(result)
+
+
+def _dead_letters(wanted: bool, header: str | None, strip: Sequence[str], max_attempts: int) -> DeadLetters | None:
+    from recorder.replaying.dead_letters import dead_letters
+
+    if not wanted and (header is not None or strip):
+        raise UsageError("--dlq-header and --dlq-strip are about dead letters: give --dlq.")
+    return dead_letters(header, strip, max_attempts) if wanted else None
 
 
 def _target_registry(
@@ -293,7 +307,9 @@ def _end(result: Certificate) -> None:
         raise typer.Exit(ExitCode.LATE if missed else ExitCode.LOSS)
     if missed:
         raise typer.Exit(ExitCode.LATE)
-    if result.failed:
+    if left := sum(result.letters_left.values()):
+        complain(f"{left:,} dead letters were left: 'blackbox replay --dlq --dry-run' names them by topic and reason.")
+    if result.failed or left:
         raise typer.Exit(ExitCode.LOSS)
 
 
@@ -305,6 +321,8 @@ def _show_plan(plan: Plan, form: Format) -> None:
         return
     emit_facts(f"Would replay {plan.name}", summary.plan_facts(plan))
     emit(*summary.plan_rows(plan), form)
+    if (letters := summary.letter_rows(plan)) is not None:
+        emit(*letters, form)
     if (schemas := summary.translation_rows(plan)) is not None:
         emit(*schemas, form)
     for new in plan.to_create:

@@ -19,6 +19,7 @@ from recorder.replaying.chaos import Perturbation
 from recorder.replaying.conduct import Ending
 from recorder.replaying.course import Course
 from recorder.replaying.histogram import RELATIVE_ERROR, Distribution
+from recorder.replaying.homes import SENT, LetterCount
 from recorder.replaying.objectives import Judgement
 from recorder.replaying.options import Timestamps
 from recorder.replaying.partitions import Placement
@@ -115,6 +116,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     starved_ns: int
     created_topics: tuple[str, ...]
     findings: tuple[Finding, ...]
+    letters: tuple[LetterCount, ...] = ()
+    """Dead letters: where they belong, why they are ones, and whether they could go; `planned` counts those only."""
     registered_schemas: tuple[str, ...] = ()
     """What was registered in the target's registry before the first record: subject, version and id there."""
     course: Course = Course()
@@ -138,6 +141,15 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """What was demanded of this replay, and whether it was so."""
     percentile_error: float = RELATIVE_ERROR
     """Percentiles are upper edges of buckets: never below the true value, and less than this fraction above it."""
+
+    @property
+    def letters_left(self) -> dict[str, int]:
+        """Dead letters that could not go, by why."""
+        left: dict[str, int] = {}
+        for one in self.letters:
+            if one.fate != SENT:
+                left[one.fate] = left.get(one.fate, 0) + one.records
+        return left
 
     @property
     def losses(self) -> int:

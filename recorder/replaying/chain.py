@@ -7,6 +7,7 @@ import numpy as np
 from recorder.replaying.changes import Change, Outgoing, each
 from recorder.replaying.chaos import Trouble
 from recorder.replaying.headers import with_header
+from recorder.replaying.homes import bring_home
 from recorder.replaying.middleware import Middleware
 from recorder.replaying.partitions import choose_partitions
 from recorder.replaying.plan import Plan
@@ -23,6 +24,8 @@ def chain(
     changes: list[Change] = []
     if plan.translation is not None:  # first: what people write, and what hashes keys, meets them as they are there
         changes.append(plan.translation.change(plan.streams))
+    if plan.letters is not None:
+        changes.append(bring_home(plan.routes, plan.streams, options))
     if options.transform is not None:
         changes.append(rewritten(options.transform, options.transform.name))
     if middleware is not None:

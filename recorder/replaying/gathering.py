@@ -15,6 +15,7 @@ import msgspec
 
 from recorder.capture.manifest import Manifest, Origin, Partition, Topic
 from recorder.capture.reader import Capture
+from recorder.replaying.dead_letters import DeadLetters
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,19 @@ class Part:
     capture: Capture
     topic: str
     partition: Partition
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The topic where letters of a dead-letter topic came from, and to which they go again (see `homes`)."""
+
+    topic: str
+    how: DeadLetters
+    not_home: frozenset[str]
+    recorded: int | None
+    """How many partitions it had, when the capture knows."""
+    needed: int
+    """How many it has in the target, or would get there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +52,13 @@ class Gathered:
     topic: Topic
     captures: tuple[Capture, ...]
     apart: str | None = None
+    home: Home | None = None
+    """Only those of the records that are letters from there."""
+
+    @property
+    def belongs(self) -> str:
+        """The topic whose records these are: where they were recorded, or where letters came from."""
+        return self.name if self.home is None else self.home.topic
 
     def parts(self, partition: int) -> tuple[Part, ...]:
         """That partition's parts that hold records, by offset."""

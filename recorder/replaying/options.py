@@ -11,6 +11,7 @@ from recorder.capture.schema import Record
 from recorder.capture.selection import Selection
 from recorder.errors import UsageError
 from recorder.payloads.registering import TargetRegistry
+from recorder.replaying.dead_letters import DeadLetters
 from recorder.replaying.objectives import Objective
 from recorder.window import parse_duration, parse_time
 
@@ -146,6 +147,8 @@ class Options:
     """Trouble on purpose, after all other changes."""
     provenance: bool = False
     """Tell in a header of every record which replay sent it."""
+    dead_letters: DeadLetters | None = None
+    """Send dead letters to the topics that their headers name, and nothing else."""
     target_registry: TargetRegistry | None = None
     """Translate the schema ids in records to those of this registry."""
     create_topics: bool = False

@@ -29,11 +29,11 @@ ODD = "recorded where Java's hash would not have put the key"
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
-    """How the records of a recorded topic find their partition."""
+    """How the records of a recorded topic find their partition; `home`: dead letters, see `homes.bring_home`."""
 
     topic: str
     target: str
-    by: Literal["keep", "hash", "map"]
+    by: Literal["keep", "hash", "map", "home"]
     recorded: int
     """How many partitions were recorded, and how many the target has."""
     partitions: int
@@ -53,6 +53,8 @@ def _placement(routes: Routes, number: int, options: Options, counts: Mapping[st
     target = routes.target_of[topic.name]
     recorded = max((partition.partition for partition in topic.partitions), default=-1) + 1
     present = counts.get(target, routes.partitions[target])
+    if routes.gathered[number].home is not None:
+        return Placement(topic=topic.name, target=target, by="home", recorded=recorded, partitions=present)
     by = options.partitions
     if by == "auto":
         by = "keep" if present == recorded else "hash"

@@ -16,6 +16,7 @@ from recorder.payloads.naming import Counts
 from recorder.replaying.calibration import check_topic
 from recorder.replaying.creation import BATCH_OVERHEAD, check_named, plan_topic
 from recorder.replaying.gathering import capture_names
+from recorder.replaying.homes import Letters, sort_letters
 from recorder.replaying.middleware import Middleware
 from recorder.replaying.options import Options
 from recorder.replaying.partitions import Placement, placements
@@ -52,6 +53,8 @@ class Plan:
     spaces: tuple[Space, ...]
     stamped_by_target: tuple[str, ...] = ()
     """Target topics whose records get the broker's time of arrival."""
+    letters: Letters | None = None
+    """Dead letters and what becomes of them; None: records go where they were."""
     translation: Translation | None = None
     """What schema ids become; None: they stay as they are."""
 
@@ -93,7 +96,9 @@ class Plan:
         """What a dry run ends with: would this replay start?"""
         if any(finding.refusal for finding in self.errors):
             return ExitCode.REFUSED
-        return ExitCode.FAILED if self.errors else ExitCode.OK
+        if self.errors:
+            return ExitCode.FAILED
+        return ExitCode.LOSS if self.letters is not None and self.letters.left else ExitCode.OK
 
     def require_no_errors(self) -> None:
         """RefusedError or BlackboxError with all errors, when there are any."""
@@ -121,8 +126,12 @@ def prepare(
         Middleware(options.middleware)  # is there such a program?
     captures = (capture,) if isinstance(capture, Capture) else tuple(capture)
     routes = plan_routes(captures, options)
-    streams = Streams(routes, options)
     cluster = Cluster(connection)
+    letters = None
+    if options.dead_letters is not None:
+        letters = sort_letters(captures, routes, options, options.dead_letters, cluster.partition_counts())
+        routes = letters.routes
+    streams = Streams(routes, options)
     brokers = len(cluster.brokers)
     if options.calibrate_topic is not None:
         exists = options.calibrate_topic in cluster.names()
@@ -185,4 +194,5 @@ def prepare(
             name for name, found in settings.items() if (found or {}).get("message.timestamp.type") == "LogAppendTime"
         ),
         translation=translation,
+        letters=letters,
     )

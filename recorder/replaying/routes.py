@@ -29,12 +29,15 @@ class Routes:
     ) -> None:
         self.gathered, self._remap = tuple(gathered), remap
         self.topics: tuple[Topic, ...] = tuple(one.topic for one in gathered)
-        self.target_of = {one.topic.name: remap.get(one.topic.name, remap.get(one.name, one.name)) for one in gathered}
+        self.target_of = {
+            one.topic.name: remap.get(one.topic.name, remap.get(one.belongs, one.belongs)) for one in gathered
+        }
         self.partitions: dict[str, int] = {}
         """Target topic to how many partitions it needs at least, for recorded partitions to keep their numbers."""
-        for topic in self.topics:
-            target = self.target_of[topic.name]
-            needed = max((partition.partition for partition in topic.partitions), default=-1) + 1
+        for one in gathered:
+            target = self.target_of[one.topic.name]
+            recorded = max((partition.partition for partition in one.topic.partitions), default=-1) + 1
+            needed = recorded if one.home is None else one.home.needed
             self.partitions[target] = max(self.partitions.get(target, 0), needed)
         self.sizes = {target: (sizes or {}).get(target, needed) for target, needed in self.partitions.items()}
         """Target topic to how many partitions of it are written to."""
@@ -73,7 +76,7 @@ def plan_routes(captures: Sequence[Capture], options: Options) -> Routes:
     where = "this capture" if len(captures) == 1 else "these captures"
     for name in options.selection.topics:
         require_known(name, known, where)
-    for name in options.remap:
+    for name in options.remap if options.dead_letters is None else ():
         require_known(name, [*known, *(one.topic.name for one in gathered if one.apart)], where)
     excludes = [compile_pattern(pattern) for pattern in options.excludes]
     chosen = [

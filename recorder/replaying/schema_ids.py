@@ -110,7 +110,7 @@ def plan_translation(
         topic, side, key = use
         schema = books[topic].find(key) if topic in books else None
         if schema is not None:
-            name, to = routes.gathered[topic].name, routes.target_of[routes.topics[topic].name]
+            name, to = routes.gathered[topic].belongs, routes.target_of[routes.topics[topic].name]
             wanted[use] = schema, target_subjects(schema, name, to, side, target.subjects)
     _require_known_subjects(target.subjects, books, routes)
     subjects = [(use, schema, subject) for use, (schema, all_) in wanted.items() for subject in all_]
@@ -168,7 +168,7 @@ def target_subjects(schema: Schema, topic: str, target: str, side: Side, mapped:
 
 def _require_known_subjects(subjects: Mapping[str, str], books: Mapping[int, SchemaBook], routes: Routes) -> None:
     known = {version.subject for book in books.values() for schema in book for version in schema.subjects}
-    known |= {f"{one.name}-{side}" for one in routes.gathered for side in ("key", "value")}
+    known |= {f"{one.belongs}-{side}" for one in routes.gathered for side in ("key", "value")}
     for subject in subjects:
         require_known(subject, sorted(known), "the subjects of this capture's schemas")
 

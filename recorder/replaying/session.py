@@ -315,6 +315,7 @@ class _Run:
             starved_ns=player.starved_ns,
             created_topics=tuple(plan.name for plan in plan.to_create),
             findings=plan.findings,
+            letters=() if plan.letters is None else plan.letters.counts,
             registered_schemas=() if plan.translation is None else plan.translation.registered,
             course=course(
                 choices(options, survey), self._clock, player, tally, 0 if self._caps is None else self._caps.waits

@@ -20,6 +20,7 @@ from recorder.capture.merge import Range, merge_by_time
 from recorder.capture.reader import merge_batch_bytes
 from recorder.capture.sampling import hash_limit, record_hashes, within
 from recorder.errors import UsageError
+from recorder.replaying.dead_letters import letters_for
 from recorder.replaying.gathering import Part
 from recorder.replaying.options import Options
 from recorder.replaying.routes import Routes
@@ -73,6 +74,7 @@ class Streams:
     def __init__(self, routes: Routes, options: Options) -> None:
         self.options = options
         self.streams = tuple(_streams(routes, options))
+        self._homes = [routes.gathered[stream.topic].home for stream in self.streams]
         self.topic_numbers = np.array([stream.topic for stream in self.streams], np.int64)
         self.partitions = np.array([stream.partition for stream in self.streams], np.int64)
         placing = [self._placing(stream) for stream in self.streams]
@@ -138,6 +140,9 @@ class Streams:
                 from_offset=from_offset,
             ):
                 kept = self._selected(batch, part)
+                if (home := self._homes[number]) is not None:
+                    wanted = letters_for(home.topic, kept.column("headers"), home.how, home.not_home)
+                    kept = kept.filter(pa.array(wanted))
                 if kept.num_rows:
                     yield shape(self._placed(kept, number))
 
@@ -147,6 +152,8 @@ class Streams:
             wanted |= dict.fromkeys(("key", "offset"))
         if self.options.time_basis != "create":
             wanted |= dict.fromkeys(("offset", "timestamp_ms", "timestamp_type"))
+        if self.options.dead_letters is not None:
+            wanted["headers"] = None
         return list(wanted)
 
     def _selected(self, batch: pa.RecordBatch, part: Part) -> pa.RecordBatch:

@@ -49,6 +49,8 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
     if certificate.chaos is not None:
         facts["chaos"] = f"{certificate.chaos} (order is judged against what was meant to be sent)"
     facts |= _changes(certificate.changes)
+    if left := certificate.letters_left:
+        facts["letters left"] = ", ".join(f"{count:,}: {why}" for why, count in left.items())
     if certificate.registered_schemas:
         facts["registered"] = ", ".join(certificate.registered_schemas)
     odd = {
@@ -135,6 +137,11 @@ def plan_rows(plan: Plan) -> Rows:
     return ("topic", "target", "create", "partitions", "records", "bytes", "largest"), rows
 
 
+def letter_rows(plan: Plan) -> Rows | None:
+    """What becomes of dead letters; None when nobody asked for them."""
+    return None if plan.letters is None else plan.letters.rows()
+
+
 def translation_rows(plan: Plan) -> Rows | None:
     """What becomes of schema ids; None when they stay."""
     return None if plan.translation is None else plan.translation.rows()
@@ -143,7 +150,7 @@ def translation_rows(plan: Plan) -> Rows | None:
 def plan_document(plan: Plan) -> dict[str, Any]:
     """A plan for programs; durations in ms, sizes in bytes."""
     columns, rows = plan_rows(plan)
-    schemas = translation_rows(plan)
+    schemas, letters = translation_rows(plan), letter_rows(plan)
     return {
         "capture_id": plan.captures[0].manifest.capture_id,
         "capture_ids": [capture.manifest.capture_id for capture in plan.captures],
@@ -158,6 +165,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "collapsed_gaps": plan.survey.collapsed_gaps,
         "collapsed_ms": plan.survey.collapsed_ms,
         "topics": [dict(zip(columns, row, strict=True)) for row in rows],
+        "letters": None if letters is None else [dict(zip(letters[0], row, strict=True)) for row in letters[1]],
         "schemas": None if schemas is None else [dict(zip(schemas[0], row, strict=True)) for row in schemas[1]],
         "to_create": [asdict(new) for new in plan.to_create],
         "placements": [msgspec.to_builtins(placement) for placement in plan.placements],
