@@ -20,7 +20,7 @@ from desensitizers.json.document import quote, unquote
 from desensitizers.rules.base import Action, Context, Scalar
 from desensitizers.rules.contract import held
 from desensitizers.sink import PROOF_ONLY, Findings
-from desensitizers.spec import ExtractSpec, Leaf, RuleSpec
+from desensitizers.spec import ExtractSpec, InsideSpec, Leaf, RuleSpec
 
 if TYPE_CHECKING:
     from desensitizers.explaining import Explanation
@@ -150,12 +150,21 @@ class LeafRules:
 def _scans(spec: Leaf) -> bool:
     if isinstance(spec, ExtractSpec):
         return any(_scans(group) for _name, group in spec.groups)
+    if isinstance(spec, InsideSpec):
+        return any(map(_scans, _within(spec)))
     return spec.rule == "scan"
+
+
+def _within(spec: InsideSpec) -> list[Leaf]:
+    return [spec.leaf] if spec.leaf is not None else [leaf for _path, leaf in spec.paths]
 
 
 def _identity(spec: Leaf, path: str) -> object:
     if isinstance(spec, ExtractSpec):
         return spec.pattern, tuple((name, _identity(group, name)) for name, group in spec.groups)
+    if isinstance(spec, InsideSpec):
+        paths = tuple((inner, _identity(leaf, inner)) for inner, leaf in spec.paths)
+        return spec.encodings, spec.form, spec.leaf and _identity(spec.leaf, path), paths, spec.unknown, path
     options = tuple(sorted(spec.options.items()))
     return spec.rule, spec.domain, options, spec.types, spec.learns(path)
 
@@ -181,6 +190,14 @@ class LeafRule:
             self.learns = False
             self.merges = any(group.merges for group in self._groups.values())
             text: Callable[[str], str] = self._extract
+        elif isinstance(spec, InsideSpec):
+            from desensitizers.inside import Inside
+
+            self._inside = Inside(spec, path, made_by)
+            self.name, self.effect, self.types = "inside", "rewrite", frozenset({"string"})
+            self.learns = False
+            self.merges = any(leaf.merges for leaf in self._inside.leaves)
+            text = self._inside.text
         else:
             rule = rules.rule(spec.rule)
             self.name, self.effect = rule.name, rule.effect
@@ -217,6 +234,8 @@ class LeafRule:
         spec = self.spec
         if isinstance(spec, ExtractSpec):
             return any(group.wants_learned for group in self._groups.values())
+        if isinstance(spec, InsideSpec):
+            return any(leaf.wants_learned for leaf in self._inside.leaves)
         names = spec.options.get("detectors", ())
         return isinstance(names, tuple) and "learned" in names
 

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from desensitizers import rules
 from desensitizers.conditions import TESTS, Condition, as_text
 from desensitizers.domains import DomainSpec
+from desensitizers.encodings import ENCODINGS
 from desensitizers.errors import PolicyError, did_you_mean
 from desensitizers.paths import compile_path
 from desensitizers.plugins import PluginError
 from desensitizers.rules import options as rule_options
 from desensitizers.rules.base import Rule
-from desensitizers.spec import ExtractSpec, Leaf, RuleSpec
+from desensitizers.spec import WIDTHS, ExtractSpec, InsideSpec, Leaf, RuleSpec
 from desensitizers.surrogates.kinds import KINDS
 from desensitizers.yamltree import Tree
 
 LEAF_TYPES = ("string", "number", "boolean", "bytes")
+FORMS = ("text", "json", "jwt", "query")
+"""What may be inside of a text when its encodings are off."""
 COMMON = ("rule", "domain", "type", "learn", "when")
 
 
@@ -46,6 +50,9 @@ class RuleParser:
     def is_rule(self, items: list[tuple[str, Tree, Tree]]) -> bool:
         """Whether a mapping under `value` speaks of the whole value rather than of its fields."""
         found = {name: value for name, _key, value in items}
+        if "format" in found:
+            form = found["format"]
+            return not form.is_mapping and (not form.is_scalar or form.text("format") in (*ENCODINGS, *FORMS))
         if "extract" in found:
             return found["extract"].is_scalar and found["extract"].text("extract") not in rules.names()
         if "rule" in found:
@@ -53,6 +60,10 @@ class RuleParser:
         return "domain" in found and found["domain"].is_scalar and found["domain"].text("domain") in self._domains
 
     def check_format(self, tree: Tree, form: str, leaf: Leaf) -> None:
+        if isinstance(leaf, InsideSpec):
+            if form != "string":
+                tree.fail(f"what is inside of a text needs a text, not {form}.")
+            return
         if isinstance(leaf, ExtractSpec):
             if form != "string":
                 tree.fail(f"extract works on text: write format: string, not {form}.")
@@ -63,10 +74,10 @@ class RuleParser:
         if leaf.rule == "pseudonym":
             types = KINDS[self._domains[leaf.domain].surrogate].types
         if leaf.rule == "replace":
-            types = frozenset({"string"} if isinstance(leaf.options["with"], str) else {"integer"})
+            types = _types_of(leaf.options["with"])
         if form == "bytes" and leaf.rule not in ("keep", "hash", "token"):
             tree.fail(f"rule '{leaf.rule}' can't work on bytes: use keep, hash, token or drop.")
-        if form in ("int32", "int64") and "integer" not in types:
+        if form in WIDTHS and not types & {"number", "integer" if form.startswith("int") else "number"}:
             what = f"domain '{leaf.domain}'" if leaf.rule == "pseudonym" else f"rule '{leaf.rule}'"
             tree.fail(f"{what} makes text, which doesn't fit format {form}: use a domain of digits, or replace.")
 
@@ -75,12 +86,41 @@ class RuleParser:
         if tree.is_scalar:
             return self._rule(tree, tree.text("a rule"), {})
         fields = {name: value for name, _key, value in tree.items("a rule") if name not in skip}
+        if "format" in fields:
+            return self._inside(tree, fields)
         if "extract" in fields:
             return self._extract(tree, fields)
         if "rule" not in fields and "domain" not in fields:
             tree.fail("a rule needs 'rule: NAME' or 'domain: NAME'; paths are written with dots, not nested.")
         name = fields["rule"].text("rule") if "rule" in fields else "pseudonym"
         return self._rule(fields.get("rule", tree), name, fields, tree)
+
+    def _inside(self, tree: Tree, fields: dict[str, Tree]) -> InsideSpec:
+        """``{format: json, customer.id: …}``, ``{format: [base64, gzip, json], …}``, ``{format: url, rule: mask}``."""
+        form = fields.pop("format")
+        words = [form] if form.is_scalar else form.elements("format")
+        names = [word.choice("format", (*ENCODINGS, *FORMS)) for word in words]
+        last = names.pop() if names and names[-1] in FORMS else "text"
+        for word, name in zip(words, names, strict=False):
+            if name in FORMS:
+                word.fail(f"'{name}' must be the last of the formats.")
+        when = self._when(fields.pop("when")) if "when" in fields else ()
+        leaf: Leaf | None = None
+        paths: tuple[tuple[str, Leaf], ...] = ()
+        items = [item for item in tree.items("a rule") if item[0] in fields]
+        if last == "text":
+            leaf = self.leaf(tree, skip=("format", "when"))
+        elif self.is_rule(items):
+            paths = (("$", self.leaf(tree, skip=("format", "when"))),)
+        else:
+            paths = self.paths(items)
+        inner = [leaf] if leaf is not None else [one for _path, one in paths]
+        if any(one.when or (isinstance(one, RuleSpec) and "by" in one.options) for one in inner):
+            tree.fail("conditions (when) and by ask for fields of the record, not of what is inside of a text.")
+        if isinstance(leaf, RuleSpec) and leaf.rule in ("drop", "null"):
+            tree.fail(f"rule '{leaf.rule}' on all that is inside: write it without format.")
+        unknown: Any = self.unknown_field
+        return InsideSpec(tuple(names), last, tree.line, leaf, paths, unknown, when, tree.file)  # type: ignore[arg-type]
 
     def _rule(self, at: Tree, name: str, fields: dict[str, Tree], body: Tree | None = None) -> RuleSpec:
         if name not in rules.names():
@@ -180,10 +220,16 @@ class RuleParser:
         for name, leaf in groups.items():
             if leaf.when:
                 fields[name].fail("when stands beside extract, not within a group.")
-            if isinstance(leaf, ExtractSpec) or leaf.rule in ("drop", "null"):
+            if isinstance(leaf, ExtractSpec) or (isinstance(leaf, RuleSpec) and leaf.rule in ("drop", "null")):
                 fields[name].fail(f"group '{name}' takes a rule that leaves a text: keep, mask, hash, a domain.")
             specs.append((name, leaf))
         return ExtractSpec(pattern, tuple(specs), tree.line, when, tree.file)
+
+
+def _types_of(constant: object) -> frozenset[str]:
+    if isinstance(constant, bool | str):
+        return frozenset({"boolean" if isinstance(constant, bool) else "string"})
+    return frozenset({"number", "integer"} if isinstance(constant, int) else {"number"})
 
 
 def typed(tree: Tree, name: str, wanted: type) -> str | int | bool:

@@ -6,7 +6,11 @@ Null stays null and empty stays empty. What a policy calls undecodable is decide
 from __future__ import annotations
 
 import hmac
+import math
+import re
+import struct
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 
 from desensitizers.choosing import Choosing
 from desensitizers.documents import Documents, rewriting
@@ -16,10 +20,10 @@ from desensitizers.leaves import Budget, LeafRule, LeafRules
 from desensitizers.pathrules import PathRules
 from desensitizers.paths import Steps
 from desensitizers.sink import Sink
-from desensitizers.spec import PayloadSpec, RuleSpec, TopicSpec
+from desensitizers.spec import WIDTHS, PayloadSpec, RuleSpec, TopicSpec
 
 _INTEGERS = 20_000
-_WIDTHS = {"int32": 31, "int64": 63}
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 MARKER = b"undecodable:"
 """Starts what replaces an undecodable payload; 32 hex digits of a keyed hash follow, so that equal ones stay equal."""
 
@@ -152,7 +156,11 @@ def _scalar(form: str, leaf: LeafRule) -> Callable[[bytes], bytes]:
         return leaf.bytes_raw.__getitem__
     if form == "string":
         return leaf.bytes_text.__getitem__ if leaf.effect == "rewrite" else _text
-    width = 4 if form == "int32" else 8
+    if form == "uuid":
+        return leaf.memo(lambda payload: _uuid(leaf.text(_uuid(payload.decode()))).encode()).__getitem__
+    width = WIDTHS[form]
+    if form in ("float", "double"):
+        return leaf.memo(_real(form, leaf)).__getitem__
 
     def integer(payload: bytes) -> bytes:
         if len(payload) != width:
@@ -163,6 +171,36 @@ def _scalar(form: str, leaf: LeafRule) -> Callable[[bytes], bytes]:
             raise UnfitError(f"rule '{leaf.name}' gives a number that doesn't fit {form}") from None
 
     return Budget(_INTEGERS).memo(integer).__getitem__
+
+
+def _uuid(text: str) -> str:
+    """The text as it is when it is a UUID. Raises Refusal and UnfitError."""
+    if not _UUID.fullmatch(text):
+        raise UnfitError("is not a UUID, before or after its rule")
+    return text
+
+
+def _real(form: str, leaf: LeafRule) -> Callable[[bytes], bytes]:
+    code = struct.Struct(">f" if form == "float" else ">d")
+
+    def number(payload: bytes) -> bytes:
+        if len(payload) != code.size:
+            raise Refusal("", f"is not a {form} ({code.size} bytes)", undecodable=True)
+        if leaf.effect == "keep":
+            return payload
+        value = code.unpack(payload)[0]
+        if not math.isfinite(value):
+            raise UnfitError("is not a number that a rule can work on")
+        before = Decimal(f"{value:.9g}" if code.size == 4 else repr(value))
+        after = leaf.scalar(before, str(before))
+        if isinstance(after, bool | str):
+            raise UnfitError(f"rule '{leaf.name}' does not give a number")
+        try:
+            return payload if after == before else code.pack(float(after))
+        except OverflowError:
+            raise UnfitError(f"rule '{leaf.name}' gives a number that doesn't fit {form}") from None
+
+    return number
 
 
 def _text(payload: bytes) -> bytes:
@@ -186,9 +224,9 @@ def check_payload(rule: PayloadRule, spec: PayloadSpec, topic: TopicSpec, file: 
             )
         for bound in (leaf.least, leaf.greatest):
             if (
-                spec.format in _WIDTHS
+                spec.format.startswith("int")
                 and bound is not None
-                and not -(1 << _WIDTHS[spec.format]) <= bound < (1 << _WIDTHS[spec.format])
+                and not -(1 << 8 * WIDTHS[spec.format] - 1) <= bound < 1 << 8 * WIDTHS[spec.format] - 1
             ):
                 raise PolicyError(
                     f"rule '{leaf.name}' can give {bound}, which doesn't fit {spec.format}.", file=file, line=line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Union
 
 from desensitizers.conditions import Condition
 from desensitizers.domains import DomainSpec
@@ -12,9 +12,17 @@ from desensitizers.rules.base import OptionValue
 
 UnknownField = Literal["fail", "drop", "mask"]
 Undecodable = Literal["fail", "replace"]
-Format = Literal["auto", "json", "avro", "protobuf", "json-schema", "string", "int32", "int64", "bytes"]
-FORMATS: tuple[Format, ...] = ("json", "avro", "protobuf", "json-schema", "string", "int32", "int64", "bytes")
+Format = Literal[
+    "auto", "json", "avro", "protobuf", "json-schema",
+    "string", "bytes", "int16", "int32", "int64", "float", "double", "uuid",
+]  # fmt: skip
+FORMATS: tuple[Format, ...] = (
+    "json", "avro", "protobuf", "json-schema",
+    "string", "bytes", "int16", "int32", "int64", "float", "double", "uuid",
+)  # fmt: skip
 """What a policy may write; `auto` is what it gets where it names paths and no format."""
+WIDTHS: dict[str, int] = {"int16": 2, "int32": 4, "int64": 8, "float": 4, "double": 8}
+"""Bytes of what Java's serializers make of numbers, big-endian."""
 WITH_FIELDS: frozenset[Format] = frozenset({"auto", "json", "avro", "protobuf", "json-schema"})
 
 
@@ -48,13 +56,27 @@ class ExtractSpec:
     """Text that carries values in named groups of a pattern which must match all of it."""
 
     pattern: str
-    groups: tuple[tuple[str, RuleSpec], ...]
+    groups: tuple[tuple[str, RuleSpec | InsideSpec], ...]
     line: int
     when: tuple[Condition, ...] = ()
     file: str = ""
 
 
-Leaf = RuleSpec | ExtractSpec
+@dataclass(frozen=True, slots=True)
+class InsideSpec:
+    """Text that holds something else, maybe encoded (outermost first): a text with one rule, or fields with paths."""
+
+    encodings: tuple[str, ...]
+    form: Literal["text", "json", "jwt", "query"]
+    line: int
+    leaf: Leaf | None = None
+    paths: tuple[tuple[str, Leaf], ...] = ()
+    unknown: UnknownField = "fail"
+    when: tuple[Condition, ...] = ()
+    file: str = ""
+
+
+Leaf = Union[RuleSpec, ExtractSpec, InsideSpec]  # noqa: UP007  (a name that is only written below)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+import math
+import struct
 
 import pytest
 
 from desensitizers.policy import Policy
 from tests.desensitizers.helpers import SECRET, batch, policy, problems
+
+UUID = "3f2b8c1e-5d4a-4c6b-9e8f-0a1b2c3d4e5f"
 
 
 def test_one_customer_is_one_surrogate_in_keys_headers_and_values_of_every_type() -> None:
@@ -156,3 +160,38 @@ def test_another_secret_shares_no_surrogate() -> None:
         for k in "ab"
     ]
     assert not results[0] & results[1]
+
+
+@pytest.mark.parametrize(
+    ("form", "rule", "payload", "wanted"),
+    [
+        ("int16", "{rule: replace, with: -2}", b"\x00\x05", b"\xff\xfe"),
+        ("int64", "keep", b"\x00" * 8, b"\x00" * 8),
+        ("double", "{rule: replace, with: 2.5}", struct.pack(">d", 1.25), struct.pack(">d", 2.5)),
+        ("float", "{rule: replace, with: 2.5}", struct.pack(">f", 0.1), struct.pack(">f", 2.5)),
+        ("double", "keep", struct.pack(">d", math.nan), struct.pack(">d", math.nan)),
+        ("uuid", "keep", UUID.encode(), UUID.encode()),
+        ("uuid", f"{{rule: replace, with: {UUID}}}", UUID.replace("3", "4").encode(), UUID.encode()),
+    ],
+)
+def test_javas_numbers_and_uuids_keep_their_form(form: str, rule: str, payload: bytes, wanted: bytes) -> None:
+    rule = rule if rule.startswith("{") else f"{{rule: {rule}}}"
+    plan = policy(f"headers: {{h: {{format: {form}, {rule[1:-1]}}}}}").plan().for_topic("t")
+    done = plan.apply(batch(headers=[[("h", payload)]]))
+    assert not done.problems
+    assert done.batch.column("headers")[0].as_py() == [{"key": "h", "value": wanted}]
+
+
+@pytest.mark.parametrize(
+    ("form", "rule", "payload", "says"),
+    [
+        ("int16", "{rule: keep}", b"123", "is not an int16"),
+        ("double", "{rule: keep}", b"123", "is not a double"),
+        ("uuid", "{rule: mask}", UUID.encode(), "is not a UUID"),
+        ("uuid", "{rule: keep}", b"Anna", "is not a UUID"),
+    ],
+)
+def test_what_is_not_of_its_format_passes_nothing(form: str, rule: str, payload: bytes, says: str) -> None:
+    text = problems(f"headers: {{h: {{format: {form}, {rule[1:-1]}}}}}", batch(headers=[[("h", payload)]]))
+    assert says in text
+    assert "Anna" not in text
