@@ -13,14 +13,22 @@ _GROUPS = r"(?:[ \u00a0./-]{0,2}\(?\d{1,6}\)?){1,7}"
 _PLUS = re.compile(rf"[+](?<![\w+.)][+])\(?[1-9]\d{{0,3}}\)?{_GROUPS}(?![\w+])")
 _DOUBLE_ZERO = re.compile(rf"0(?<![\w+.,-]0)0[1-9]\d{{0,3}}{_GROUPS}(?![\w+])")
 _NATIONAL = re.compile(
-    r"(?<![\w+.,:/-])(?:\(0\d{1,5}\)|0[1-9]\d{0,4})(?:[ /-]{1,3}\d{2,}(?:[ /-]?\d{2,}){0,4}|(?<!\))\d{5,9})"
-    r"(?![\w+:]|[.,-]\w)"
+    r"[(0](?<![\w+.,:/-][(0])(?:(?<=\()0\d{1,5}\)|(?<=0)[1-9]\d{0,4})"
+    r"(?:[ /-]{1,3}\d{2,}(?:[ /-]?\d{2,}){0,4}|(?<!\))\d{5,9})(?![\w+:]|[.,-]\w)"
 )
-_AMERICAN = re.compile(r"(?<![\w+.-])(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[.-])[2-9]\d\d[ .-]\d{4}(?![\w.-]*\d)")
-_LABELLED = re.compile(
-    r"(?i)(?:\b(?:tel|fon|fax|gsm|msisdn|cell|call|dial)\b|phone|mobile?|mobil|handy|telefon|t[ée]l[ée]phone|tel[ée]fono"
-    r"|telefone|whatsapp|sms)[^\d+\n]{0,12}(\(?\d{1,6}\)?(?:[ \u00a0./-]{0,2}\(?\d{1,6}\)?){1,6})(?![\w+])"
+_AMERICAN = re.compile(
+    r"[(1-9](?<![\w+.-][(1-9])(?:(?<=1)[ .-]\(?[2-9]\d\d\)?[ .-]?|(?<=\()[2-9]\d\d\) ?|(?<=[2-9])\d\d[.-])"
+    r"[2-9]\d\d[ .-]\d{4}(?![\w.-]*\d)"
 )
+_BARE = re.compile(r"[(\d](?<![\w+][(\d])\d{0,6}\)?(?:[ \u00a0./-]{0,2}\(?\d{1,6}\)?){1,6}(?![\w+])")
+_LABEL = re.compile(
+    r"(?i)(?:\b(?:tel|fon|fax|gsm|msisdn|cell|call|dial)\b|phone|mobile?|handy|telefon|t[ée]l[ée]phone|whatsapp|sms)"
+    r"[^\d+\n]{0,12}$"
+)
+_BEFORE = 24
+"""Characters before a bare number in which a word for phones counts."""
+_LONG_ENOUGH = re.compile(r"\d[\d ()\u00a0./-]{5,}\d")
+"""Every number that is found has such a stretch."""
 _NOT_DIGIT = re.compile(r"\D")
 _DECIMAL = re.compile(r"\+(?!\d{1,3}\.\d{9})\d+\.\d+")
 """A price or coordinate. With the calling code before the dot and nine digits after it is a number as EPP writes it."""
@@ -40,6 +48,12 @@ def _national(text: str) -> bool:
     return _FEWEST <= len(number) <= 13
 
 
+def _named(match: re.Match[str]) -> bool:
+    """Whether a word for phones stands before it."""
+    start = match.start()
+    return match.end() - start >= _FEWEST and _LABEL.search(match.string[max(0, start - _BEFORE) : start]) is not None
+
+
 def _longest(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
     """Spans of the longest readings that are numbers: what follows a number may look like more of it."""
     for match in pattern.finditer(text):
@@ -55,9 +69,11 @@ def _find(text: str, strict: bool) -> Iterator[Span]:
     if strict:
         yield from _longest(_PLUS, text)
         return
+    if _LONG_ENOUGH.search(text) is None:
+        return
     found = [*_longest(_PLUS, text), *_longest(_DOUBLE_ZERO, text)]
     others = [match.span() for pattern in (_NATIONAL, _AMERICAN) for match in pattern.finditer(text)]
-    others += [match.span(1) for match in _LABELLED.finditer(text)]
+    others += [match.span() for match in _BARE.finditer(text) if _named(match)]
     for start, end in others:
         known = any(start < last and first < end for first, last in found)
         if not known and _national(text[start:end]):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from desensitizers.detectors import card, detector, iban
 from desensitizers.domains import Domain, DomainSpec
 from desensitizers.keys import Keyring
+from desensitizers.surrogates import fictional
 from desensitizers.surrogates.permutation import Permutation
 
 KEYRING = Keyring(b"k" * 32)
@@ -114,3 +117,33 @@ def test_surrogates_are_stable_for_ever() -> None:
         ("uuid", "x"): "80f8610a-fbbe-8498-9f75-ab6f9eeec814",
     }
     assert {label: domain(label[0]).surrogate(label[1]) for label in known} == known
+
+
+@pytest.mark.parametrize(
+    ("kind", "original", "form"),
+    [
+        ("mac", "3C:22:FB:01:9A:BC", r"00:00:5E:00:53:[0-9A-F]{2}"),
+        ("mac", "3c22.fb01.9abc", r"0000\.5e00\.53[0-9a-f]{2}"),
+        ("ip", "84.12.7.9", r"(192\.0\.2|198\.51\.100|203\.0\.113)\.\d+"),
+        ("ip", "2a00::1", r"2001:db8(:[0-9a-f]+){6}"),
+        ("phone_local", "+44 20 7946 1234", r"\+44\d{10}"),
+        ("phone_local", "+1 415 867 5309", r"\+1\d{3}55501\d\d"),
+        ("phone_local", "+355 4 227 2222", r"\+999\d{12}"),
+    ],
+)
+def test_addresses_and_local_numbers_come_from_what_is_kept_for_documents_and_films(
+    kind: str, original: str, form: str
+) -> None:
+    result = str(domain(kind).surrogate(original))
+    assert re.fullmatch(form, result)
+    name = "phone" if kind == "phone_local" else kind
+    assert list(detector(name).leaks(original))
+    assert not list(detector(name).leaks(f"see {result} there"))
+
+
+def test_every_number_kept_for_films_is_known_as_such() -> None:
+    for code in fictional.BLOCKS:
+        for bits in range(500):
+            number = fictional.number_for(code, bits)
+            assert number is not None
+            assert fictional.is_fictional(number.removeprefix("+"))

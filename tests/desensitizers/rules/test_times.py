@@ -114,3 +114,24 @@ def test_what_can_not_work_is_refused_at_load(rule: str, says: str) -> None:
     with pytest.raises(PolicyError, match=r"test\.yaml:\d+: ") as caught:
         policy(f"value: {{t: {rule}}}")
     assert says in str(caught.value)
+
+
+def test_all_dates_of_one_person_move_alike_and_those_of_another_otherwise() -> None:
+    shift = "{rule: date_shift, days: 3000, by: customer.id, domain: id}"
+    rows = [
+        {"customer": {"id": person}, "born": f"19{year}-03-04", "at": f"2026-01-0{year % 7 + 1}T10:00:00Z"}
+        for person, year in [(4711, 70), (4711, 84), ("004711", 91), (815, 70), (816, 70)]
+    ]
+    done = scrub(f"value: {{customer.id: {{domain: id}}, born: {shift}, at: {shift}}}", *rows)
+    moved = [
+        {(datetime.fromisoformat(after[name]) - datetime.fromisoformat(before[name])).days for name in ("born", "at")}
+        for before, after in zip(rows, done, strict=True)
+    ]
+    assert all(len(days) == 1 for days in moved)
+    assert moved[0] == moved[1] == moved[2]
+    assert len({min(days) for days in moved[2:]}) == 3
+
+
+def test_a_date_without_the_person_it_belongs_to_fails() -> None:
+    rule = "value: {id: {domain: id}, born: {rule: date_shift, by: id}}"
+    assert "born" in problems(rule, batch([b'{"born":"1970-01-01"}']))
