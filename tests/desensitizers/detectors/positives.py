@@ -41,9 +41,10 @@ def placed(rng: random.Random, identifier: str, around: tuple[str, ...] = AROUND
 def emails(rng: random.Random, count: int) -> Iterator[Positive]:
     fake = Faker(["en_US", "de_DE", "fr_FR", "pl_PL", "ja_JP"])
     Faker.seed(rng.randrange(1 << 30))
+    maker = rstr.Rstr(rng)
     locals_ = ("{a}.{b}", "{a}+{b}", "{a}_{b}99", "o'{b}", "{a}-{b}", "x", "{a}!{b}", "{b}%{a}", "1.{a}")
     for _ in range(count):
-        a, b = (rstr.xeger(r"[a-z]{2,9}") for _ in range(2))
+        a, b = (maker.xeger(r"[a-z]{2,9}") for _ in range(2))
         local = rng.choice(locals_).format(a=a, b=b)
         host = rng.choice((fake.domain_name(), f"{a}.co.uk", f"mail.{b}-{a}.museum", "xn--mller-kva.de", "müller.de"))
         yield placed(rng, f"{local}@{host}")
