@@ -10,6 +10,7 @@ from typing import Any
 from desensitizers import detectors, rules
 from desensitizers.canonical import FUNCTIONS
 from desensitizers.conditions import TESTS
+from desensitizers.domains import OPTIONS as DOMAIN_OPTIONS
 from desensitizers.imports import NAMES
 from desensitizers.parsing_rules import LEAF_TYPES
 from desensitizers.rules.base import Option, Rule
@@ -87,7 +88,8 @@ def _settings() -> dict[str, Any]:
 
 
 def _domain() -> dict[str, Any]:
-    options = {name: {"type": _TYPES[kind]} for one in KINDS.values() for name, kind in one.options.items()}
+    kinds = (DOMAIN_OPTIONS, *(one.options for one in KINDS.values()))
+    options = {name: {"type": _TYPES[kind]} for known in kinds for name, kind in known.items()}
     return _object({"surrogate": {"enum": list(KINDS)}, "canonical": {"enum": list(FUNCTIONS)}, **options})
 
 
