@@ -65,7 +65,7 @@ def _run(message: Message, data: bytes, at: int, end: int, edits: list[Edit], de
     if message.make is not None:
         message.handlers, message.make = message.make(), None
     handlers = message.handlers
-    keys: set[tuple[int, bytes]] = set()
+    keys: set[tuple[int, bytes]] | None = None
     while at < end:
         start = at
         tag = data[at]
@@ -78,8 +78,8 @@ def _run(message: Message, data: bytes, at: int, end: int, edits: list[Edit], de
             edits.append((start, at, b""))
             continue
         handler.uses += 1
-        op, argument = handler.op, handler.argument
-        found = [] if handler.gone else edits
+        op, argument, gone = handler.step
+        found = [] if gone else edits
         try:
             if op <= KEEP_SIZED:
                 begin = at
@@ -116,8 +116,9 @@ def _run(message: Message, data: bytes, at: int, end: int, edits: list[Edit], de
             elif op == PACKED:
                 at = _packed(argument, data, at, end, found)
             elif op == MAP:
-                at, key, gone = _map(argument, data, at, end, found, depth)
-                if gone:
+                at, key, goes = _map(argument, data, at, end, found, depth)
+                keys = set() if keys is None else keys
+                if goes:
                     edits.append((start, at, b""))
                 elif (tag, key) in keys:
                     raise UnfitError("two keys of the map became one, or one stood twice; keep them apart")
@@ -131,7 +132,7 @@ def _run(message: Message, data: bytes, at: int, end: int, edits: list[Edit], de
             raise Refusal(handler.where, "is not valid UTF-8", undecodable=True) from None
         if at > end:
             raise malformed("it ends too early")
-        if handler.gone:
+        if gone:
             edits.append((start, at, b""))
 
 
@@ -157,8 +158,10 @@ def _inside(message: Message, data: bytes, at: int, end: int, edits: list[Edit],
 def _add(edits: list[Edit], inner: list[Edit], at: int, begin: int, stop: int) -> None:
     """Adds edits of what begins at `begin`, and one of the length that stands at `at`."""
     if inner:
-        grown = sum(len(new) - (last - first) for first, last, new in inner)
-        edits.append((at, begin, write(stop - begin + grown)))
+        size = stop - begin
+        for first, last, new in inner:
+            size += len(new) - last + first
+        edits.append((at, begin, write(size)))
         edits += inner
 
 

@@ -24,13 +24,11 @@ VARINT, WIDE, SIZED, NARROW = 0, 1, 2, 5
 
 @dataclass(slots=True, eq=False)
 class Handler:
-    """What happens to a field; `gone` takes it out after a look."""
+    """What happens to a field: `step` is op, argument, and whether it is taken out after that look."""
 
-    op: int
-    argument: Any
+    step: tuple[int, Any, bool]
     where: str
     counted: tuple[str, str] | None
-    gone: bool = False
     uses: int = 0
     passing: bool = False
 
@@ -113,9 +111,7 @@ class Tables(Resolver):
     def _inner(self, member: Field, place: Place, open_types: tuple[Type, ...]) -> Handler:
         gone = self._takes(member, place, open_types)
         message = (self._noter() if gone else self)._message(member.type, place, open_types)
-        made = self._made_of(MESSAGE, message, place, None)
-        made.gone = gone
-        return made
+        return self._made_of(MESSAGE, message, place, None, gone=gone)
 
     def _null(self, member: Field, place: Place) -> Handler:
         try:
@@ -136,9 +132,8 @@ class Tables(Resolver):
             self.refuse_removal(answer.gone, place, kind)
         found = {_tag(member, wire): self._plain(kind, wire, answer, place)}
         if member.repeated and wire != SIZED:
-            packed = self._made_of(PACKED, Packed(kind.size if wire != VARINT else 0, answer.function), place, answer)
-            packed.gone = answer.gone is not None
-            found[_tag(member, SIZED)] = packed
+            packed = Packed(kind.size if wire != VARINT else 0, answer.function)
+            found[_tag(member, SIZED)] = self._made_of(PACKED, packed, place, answer, gone=answer.gone is not None)
         return found
 
     def _plain(self, kind: Type, wire: int, answer: Answer, place: Place) -> Handler:
@@ -146,18 +141,17 @@ class Tables(Resolver):
         if wire == SIZED:
             # What is a message by itself (a time) is looked into even when it stays.
             argument = function if function is not None or kind.cell is None else kind.cell.check
-            made = self._made_of(KEEP_SIZED if function is None else EDIT_SIZED, argument, place, answer)
+            op = KEEP_SIZED if function is None else EDIT_SIZED
         elif wire == VARINT:
-            made = self._made_of(KEEP_VARINT if function is None else EDIT_VARINT, function, place, answer)
+            op, argument = (KEEP_VARINT if function is None else EDIT_VARINT), function
         else:
+            op = KEEP_FIXED if function is None else EDIT_FIXED
             argument = kind.size if function is None else (kind.size, function)
-            made = self._made_of(KEEP_FIXED if function is None else EDIT_FIXED, argument, place, answer)
-        made.gone = answer.gone is not None
-        return made
+        return self._made_of(op, argument, place, answer, gone=answer.gone is not None)
 
-    def _made_of(self, op: int, argument: Any, place: Place, answer: Answer | None) -> Handler:
+    def _made_of(self, op: int, argument: Any, place: Place, answer: Answer | None, *, gone: bool = False) -> Handler:
         counted = (answer.path, answer.what) if answer is not None else None
-        made = Handler(op, argument, str(place), counted, passing=self.passing)
+        made = Handler((op, argument, gone), str(place), counted, passing=self.passing)
         self.parts.append(made)
         return made
 
@@ -224,11 +218,11 @@ def _whole(text: str) -> Any:
 def _key(kind: Type) -> tuple[int, Callable[[bytes], Handler]]:
     """(tag, handler) of an entry's key that becomes other bytes."""
     if kind.wire == "sized":
-        return 1 << 3 | SIZED, lambda raw: Handler(EDIT_SIZED, Constant(sized(raw)), "", None)
+        return 1 << 3 | SIZED, lambda raw: Handler((EDIT_SIZED, Constant(sized(raw)), False), "", None)
     if kind.wire == "varint":
-        return 1 << 3 | VARINT, lambda raw: Handler(EDIT_VARINT, Constant(raw), "", None)
+        return 1 << 3 | VARINT, lambda raw: Handler((EDIT_VARINT, Constant(raw), False), "", None)
     wire = WIDE if kind.size == 8 else NARROW
-    return 1 << 3 | wire, lambda raw: Handler(EDIT_FIXED, (kind.size, Constant(raw)), "", None)
+    return 1 << 3 | wire, lambda raw: Handler((EDIT_FIXED, (kind.size, Constant(raw)), False), "", None)
 
 
 def _tag(member: Field, wire: int) -> int:
