@@ -29,6 +29,9 @@ from recorder.cli.timing import show_certificate, show_misses
 from recorder.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from recorder.capture.reader import Capture
     from recorder.kafka.properties import Property
     from recorder.payloads.registering import TargetRegistry
     from recorder.replaying.certificate import Certificate
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from recorder.replaying.dead_letters import DeadLetters
     from recorder.replaying.options import Condition
     from recorder.replaying.plan import Plan
+    from recorder.replaying.state import StateFile
 
 
 def replay(
@@ -91,6 +95,8 @@ def replay(
     allow_target: options.AllowTarget = None,
     allow_source_cluster: options.AllowSource = False,
     allow_raw: options.AllowRaw = False,
+    resume: options.Resume = False,
+    state: options.StateKept = None,
     aborted: options.Aborted = False,
     certificate: options.CertificateFile = None,
     slo: options.Objectives = None,
@@ -126,7 +132,9 @@ def replay(
     from recorder.replaying.options import parse_point, parse_remap, parse_size, parse_start_offsets
     from recorder.replaying.partition_map import parse_partitions
     from recorder.replaying.project import allowed_targets
+    from recorder.replaying.resumption import state_path, state_to_resume
     from recorder.replaying.rewriting import load_transform
+    from recorder.replaying.state import StateFile
     from recorder.replaying.summary import reading_advice
     from recorder.window import parse_duration
 
@@ -203,16 +211,24 @@ def replay(
         _show_plan(plan, form)
         raise typer.Exit(plan.exit_code)
     plan.require_no_errors()
+    if not resume:
+        _tell_of_unfinished(opened[0], state)
     for finding in plan.findings:
         say(f"{finding.severity}: {finding.sentence()}")
     for new in plan.to_create:
         say(f"creating topic {new.sentence()}")
-    result = _run(plan, tz)
-    certificates.write_certificate(result, path)
+    kept = state_to_resume(state, certificate, opened[0].root) if resume else state or state_path(path)
+    with StateFile(kept) as file:
+        result = _run(plan, tz, file, resume=resume)
+        certificates.write_certificate(result, path)
+        if not result.resumable:
+            file.remove()
     show_certificate(result, form)
     if advice := reading_advice(result):
         say(f"warning: {advice}")
     say(f"The certificate is kept in {path}  ·  blackbox timing {path}")
+    if result.resumable:
+        say(f"To go on from where it ended, give the same command with --resume --state {kept}")
     _end(result)
 
 
@@ -240,14 +256,29 @@ def _target_registry(
     return TargetRegistry(registry, parse_subjects(subjects), **choices)
 
 
-def _run(plan: Plan, tz: str | None) -> Certificate:
+def _tell_of_unfinished(capture: Capture, state: Path | None) -> None:
+    from recorder.replaying.resumption import unfinished
+
+    for path in unfinished(capture.root):
+        if path != state:
+            say(f"warning: {path} is of a replay that did not end; with --resume this one would go on with it")
+
+
+def _run(plan: Plan, tz: str | None, state: StateFile, *, resume: bool) -> Certificate:
     """Play, in hand by keys and over the replay's socket."""
     from recorder.cli.interrupt import stopping
     from recorder.cli.keys import Keys as Keyboard
     from recorder.replaying import Control, run
+    from recorder.replaying.resumption import find_place
     from recorder.replaying.session import new_replay_id
 
-    control, replay_id = Control(), new_replay_id()
+    resumption = None
+    if resume:
+        resumption = find_place(plan, state.read(), say)
+        for finding in resumption.findings:
+            say(f"{finding.severity}: {finding.sentence()}")
+        say(f"{resumption.earlier.found:,} records are in the target already")
+    control, replay_id = Control(), new_replay_id() if resumption is None else resumption.state.replay_id
     with ExitStack() as stack:
         stop = stack.enter_context(stopping())
         bar = stack.enter_context(progress("replay", plan.records))
@@ -255,9 +286,18 @@ def _run(plan: Plan, tz: str | None) -> Certificate:
         keyboard = stack.enter_context(Keyboard(control, tz))
 
         def show(now: Status) -> None:
-            bar.show(completed=now.acked + now.dropped, note=keyboard.said or _standing(now))
+            bar.show(completed=now.earlier + now.acked + now.dropped, note=keyboard.said or _standing(now))
 
-        return run(plan, progress=show, stop=stop, control=control, replay_id=replay_id)
+        return run(
+            plan,
+            progress=show,
+            stop=stop,
+            control=control,
+            replay_id=replay_id,
+            state=state,
+            resumption=resumption,
+            tell=lambda words: say(f"warning: {words}"),
+        )
 
 
 @contextmanager

@@ -403,6 +403,24 @@ Aborted = Annotated[
 AllowRaw = Annotated[
     bool, typer.Option("--allow-raw", help="Send even a capture that was not scrubbed.", rich_help_panel=_TARGET)
 ]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with a replay that was killed or interrupted, or lost its target, where the target's log ends.",
+        rich_help_panel=_TARGET,
+    ),
+]
+StateKept = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        metavar="FILE",
+        help="Where what --resume needs is kept until the replay is done. Default: beside the certificate, as .state.",
+        rich_help_panel=_TARGET,
+        show_default=False,
+    ),
+]
 CertificateFile = Annotated[
     Path | None,
     typer.Option(

@@ -25,6 +25,8 @@ DEFAULT_BATCH_BYTES = 1_000_000  # librdkafka's own
 MOST_IN_FLIGHT = 1 << 16  # records handed over and not yet confirmed
 _QUEUE_KBYTES = 64 << 10
 _WARM_UP_SECONDS = 20.0
+_DELIVERY_SETTINGS = ("message.timeout.ms", "delivery.timeout.ms")  # two names of one
+_DELIVERY_MS = 300_000  # librdkafka's own
 
 Report = Callable[[KafkaError | None, Message], None]
 Headers = list[tuple[str, bytes | None]]
@@ -76,8 +78,13 @@ class RecordProducer:
     def __init__(self, connection: Connection, *, limits: Limits, paced: bool) -> None:
         self._connection = connection
         self._statistics = ""
+        given = [connection.settings[name] for name in _DELIVERY_SETTINGS if name in connection.settings]
+        self.patience_seconds = float(given[0] if given else _DELIVERY_MS) / 1e3 or float("inf")
+        """How long a record may wait for its confirmation. It is for the user of this to end it all then: the client
+        would give up single records, send on those behind them, and so lose some in the middle."""
         needed = {
             "acks": "all",
+            "message.timeout.ms": 0,
             "enable.idempotence": True,
             "max.in.flight.requests.per.connection": 5,
             "message.max.bytes": max(limits.largest_record, 1_000_000),

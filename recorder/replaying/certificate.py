@@ -25,6 +25,7 @@ from recorder.replaying.options import Timestamps
 from recorder.replaying.partitions import Placement
 from recorder.replaying.preflight import Finding
 from recorder.replaying.probe import Probed
+from recorder.replaying.resumption import Earlier
 from recorder.replaying.rhythm import Rhythm
 from recorder.replaying.tally import Failure
 
@@ -38,6 +39,8 @@ class TopicCount(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     planned: int
     acked: int
+    earlier: int = 0
+    """Records that were in the target already when a resumed replay went on."""
 
 
 class Inversions(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +140,9 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """What was done about that, as records were read: the first 1,000; `changes` counts all."""
     changes: ChangeCounts = ChangeCounts()
     """What was done to records on their way."""
+    earlier: Earlier | None = None
+    """What came before, when this part of a replay went on with it: then all other figures but the planned ones are
+    of this part alone, and its first anchor is `resumed`."""
     objectives: tuple[Judgement, ...] = ()
     """What was demanded of this replay, and whether it was so."""
     percentile_error: float = RELATIVE_ERROR
@@ -155,9 +161,16 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     def losses(self) -> int:
         """Planned records that are not known to have arrived, those aside that a seek jumped over or that were left
         out on their way, as was asked for."""
-        changes = self.changes
+        changes, earlier = self.changes, self.earlier
         due = self.planned + self.course.repeated - self.course.skipped
+        if earlier is not None:
+            due += earlier.lost - earlier.turns - earlier.compared
         return due + changes.added - sum(changes.left_out.values()) - self.acked
+
+    @property
+    def resumable(self) -> bool:
+        """It ended before its end."""
+        return self.ended_by != "end"
 
 
 def default_path(capture: Location, started_at_ms: int) -> Path:

@@ -65,3 +65,8 @@ class Checkpoints:
             return None
         found = [checkpoint for checkpoint in self._kept if checkpoint.effective_ms < effective_ms]
         return found[-1] if found else None
+
+    def before_number(self, number: int) -> Checkpoint | None:
+        """The last point before the record of that number; None is the beginning."""
+        found = [checkpoint for checkpoint in self._kept if checkpoint.first <= number]
+        return found[-1] if found else None

@@ -22,7 +22,7 @@ _FINE_NS = 200_000
 _LONGEST_WAIT_NS = 50_000_000  # an interruption is noticed within this time
 _NEVER = 1 << 62
 
-Why = Literal["start", "pause", "resume", "rate", "seek", "loop", "step", "burst", "late"]
+Why = Literal["start", "resumed", "pause", "resume", "rate", "seek", "loop", "step", "burst", "late"]
 
 
 class Anchor(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,10 +65,10 @@ class PlayerClock:
         """The steady time of the first position (T0)."""
         return self._began_ns
 
-    def start(self, lead_ns: int = 0, *, position_ns: int = 0) -> None:
-        """That position is due in `lead_ns` from now."""
+    def start(self, lead_ns: int = 0, *, position_ns: int | None = None) -> None:
+        """The beginning, or the position that an earlier part had come to, is due in `lead_ns` from now."""
         self._began_ns = self.now() + lead_ns
-        self._set("start", position_ns, self._began_ns)
+        self._set("start" if position_ns is None else "resumed", position_ns or 0, self._began_ns)
 
     def due(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Deadlines as steady nanoseconds: ``T + (position - anchor) / rate``; never, while time stands still."""

@@ -93,6 +93,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Records in all passes; None for ever."""
     sent: int
     acked: int
+    earlier: int
+    """Records that were in the target already when this part of a resumed replay began."""
     failed: int
     dropped: int
     lateness_ns: int

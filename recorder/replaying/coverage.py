@@ -4,18 +4,41 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 
+import msgspec
+
+
+class Covered(msgspec.Struct, frozen=True, kw_only=True):
+    """What a `Coverage` knows, to go on from."""
+
+    spans: tuple[tuple[int, int], ...] = ()
+    earlier: int = 0
+    repeated: int = 0
+    skipped: int = 0
+
+
+NOTHING_COVERED = Covered()
+
 
 class Coverage:
     """Records by their number in the timeline, as half-open stretches: as many as there were seeks, not as records."""
 
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-        self._earlier = 0
-        self.repeated = 0
+    def __init__(self, covered: Covered = NOTHING_COVERED) -> None:
+        self._starts = [start for start, _ in covered.spans]
+        self._ends = [end for _, end in covered.spans]
+        self._earlier = covered.earlier
+        self.repeated = covered.repeated
         """Turns of records that had had theirs already, in the same pass."""
-        self.skipped = 0
+        self.skipped = covered.skipped
         """Records of finished passes that were jumped over."""
+
+    @property
+    def known(self) -> Covered:
+        return Covered(
+            spans=tuple(zip(self._starts, self._ends, strict=True)),
+            earlier=self._earlier,
+            repeated=self.repeated,
+            skipped=self.skipped,
+        )
 
     @property
     def covered(self) -> int:
@@ -43,3 +66,15 @@ class Coverage:
         self.skipped += max(0, reached - first - self._present)
         self._earlier += self._present
         self._starts, self._ends = [], []
+
+
+def gone_on(covered: Covered, since: tuple[int, int], to: tuple[int, int], first: int, records: int) -> Coverage:
+    """A coverage after straight play from one pass and number to another, of a timeline of `records` from `first`."""
+    coverage = Coverage(covered)
+    (lap, number), (last_lap, last) = since, to
+    while lap < last_lap:
+        coverage.add(number, first + records)
+        coverage.finish(first, first + records)
+        lap, number = lap + 1, first
+    coverage.add(number, last)
+    return coverage

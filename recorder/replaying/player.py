@@ -45,7 +45,10 @@ _FOREVER_NS = 1 << 62
 
 
 class Player:
-    """Plays a timeline. `tick` is called some times a second; `stopped` and `control` are looked at all the time."""
+    """Plays a timeline. `tick` is called some times a second; `stopped` and `control` are looked at all the time.
+
+    A replay that goes on has a `coverage` and a `lap` already; `moved` hears where seeks lead, before anything is sent.
+    """
 
     def __init__(
         self,
@@ -58,9 +61,12 @@ class Player:
         tick: Callable[[], None] = lambda: None,
         control: Control | None = None,
         conduct: Conduct | None = None,
+        coverage: Coverage | None = None,
+        lap: int = 0,
+        moved: Callable[[int, int], None] | None = None,
     ) -> None:
         self._source, self._clock, self._publisher, self._tally = source, clock, publisher, tally
-        self._stopped, self._tick = stopped, tick
+        self._stopped, self._tick, self._moved = stopped, tick, moved
         self._control = Control() if control is None else control
         self._conduct = conduct or Conduct()
         top_speed = clock.rate is None
@@ -73,13 +79,14 @@ class Player:
         self._one_by_one = False
         self._broken: BlackboxError | None = None
         self._left = False  # what is left of the present piece will not be sent
+        self._sought = False  # the next piece is not the one that follows
         self._ending: Ending | None = None
-        self.lap = 0
+        self.lap = lap
         self.at_position_ns = 0
         """Position of a record sent lately."""
         self.at_ms: int | None = None
         """And its time."""
-        self.coverage = Coverage()
+        self.coverage = coverage or Coverage()
         self.changes = ChangeWatch()
         self.error: str | None = None
         """Why the replay ended early, when not because somebody stopped it."""
@@ -105,20 +112,23 @@ class Player:
         return self._ending or "end"
 
     def _next(self) -> Piece | None:
-        piece, self._following = self._following or self._take(), None
+        piece, self._following = self._ahead(), None
         since = self._clock.now()
         while piece is None and not self._stopped():
             if self._broken is not None:
                 raise self._broken
             self._breathe()
             self._obey_all()
-            piece, self._following = self._following or self._take(), None
+            piece, self._following = self._ahead(), None
             if piece is None and self._source.finished:
                 return None
         if piece is not None and len(piece) and not self._clock.paused:
             now = self._clock.now()
             self.starved_ns += max(0, min(now - since, now - int(self._clock.due(piece.positions_ns[:1])[0])))
         return piece
+
+    def _ahead(self) -> Piece | None:
+        return self._take() if self._following is None else self._following  # one without records counts, too
 
     def _take(self) -> Piece | None:
         """What comes next, if it is there; an error waits until all before it was sent."""
@@ -133,6 +143,8 @@ class Player:
         self._left = False
         if piece.lap != self.lap:
             self._turn(piece)
+        if self._sought and not self._arrived(piece):
+            return
         if not len(piece):
             self._account(piece, 0)
             return
@@ -158,6 +170,19 @@ class Player:
         if at:
             self._reached(piece, at)
         self._account(piece, at)
+
+    def _arrived(self, piece: Piece) -> bool:
+        """After a seek, when all that was sent before is settled, tell where it led; False: stopped."""
+        while self._moved is not None and self._tally.in_flight:
+            self._breathe()
+            if self._stopped():
+                self._ending = "interrupt"
+                return False
+        self._sought = False
+        if self._moved is not None:
+            self._tally.settle(force=True)
+            self._moved(piece.lap, piece.first)
+        return True
 
     def _account(self, piece: Piece, at: int) -> None:
         reached = piece.reached(at)
@@ -316,7 +341,7 @@ class Player:
     def _seek(self, command: Seek) -> None:
         conduct, clock = self._conduct, self._clock
         to_ms = max(conduct.first_ms, command.ms + (conduct.first_ms if command.relative else 0))
-        self._left = True
+        self._left = self._sought = True
         self._source.seek(to_ms, self.lap)
         while (piece := self._take()) is None and not self._source.finished and not self._stopped():
             if self._broken is not None:

@@ -8,6 +8,18 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
+from recorder.window import format_duration
+
+STARVED_NS = 20_000_000  # what a slow disk may cost without a word about it
+
+
+def advice(starved_ns: int, read_ahead_bytes: int) -> str | None:
+    """What to do when records were due so long before they were read; None when that is not worth a word."""
+    if starved_ns <= STARVED_NS:
+        return None
+    larger = max(1, round(2 * read_ahead_bytes / 1e6))
+    return f"records were due {format_duration(starved_ns / 1e6)} before they were read: give --read-ahead {larger}MB"
+
 
 class Sized(Protocol):
     """Something that takes memory."""

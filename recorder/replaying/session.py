@@ -12,7 +12,6 @@ from contextlib import ExitStack
 import msgspec
 import numpy as np
 
-from recorder.capture.lineage import tool_version
 from recorder.capture.reader import Capture
 from recorder.errors import CaptureError
 from recorder.kafka.connection import Connection
@@ -20,20 +19,26 @@ from recorder.kafka.producer import RecordProducer
 from recorder.kafka.target import create_topics
 from recorder.replaying.calibration import Floor, calibrate_for
 from recorder.replaying.caps import Caps
-from recorder.replaying.certificate import Certificate, Inversions, TopicCount
+from recorder.replaying.certificate import Certificate
 from recorder.replaying.chain import chain
 from recorder.replaying.changes import ChangeError
 from recorder.replaying.chaos import Trouble
 from recorder.replaying.clock import PlayerClock
 from recorder.replaying.conduct import Conduct, Ending
 from recorder.replaying.control import Control, Status
-from recorder.replaying.course import choices, course
+from recorder.replaying.frontier import Frontier
+from recorder.replaying.issuing import Played, issue
+from recorder.replaying.keeping import Keeper
 from recorder.replaying.middleware import Middleware
 from recorder.replaying.objectives import judge
 from recorder.replaying.options import Options
 from recorder.replaying.plan import Plan, prepare
 from recorder.replaying.player import Player
+from recorder.replaying.present import skipping
 from recorder.replaying.probe import Probe
+from recorder.replaying.read_ahead import advice
+from recorder.replaying.resumption import Resumption, first_state
+from recorder.replaying.state import StateFile
 from recorder.replaying.steadiness import steady_interpreter
 from recorder.replaying.tally import Tally
 from recorder.replaying.timeline import Timeline
@@ -70,21 +75,39 @@ def run(
     stop: threading.Event | None = None,
     control: Control | None = None,
     replay_id: str | None = None,
+    state: StateFile | None = None,
+    resumption: Resumption | None = None,
+    tell: Callable[[str], object] = lambda words: None,
 ) -> Certificate:
-    """Carry out a prepared replay; see `replay`."""
+    """Carry out a prepared replay; see `replay`. `tell` hears at once what a person could do something about.
+
+    `state` is where it leaves what resuming needs, for the caller to remove when nothing is left to resume;
+    `resumption` says where to go on (`find_place`).
+    """
     plan.require_no_errors()
     control = Control() if control is None else control
     try:
         if plan.translation is not None:
             plan.translation.register()
         create_topics(plan.cluster, plan.to_create)
-        return _Run(plan, progress, stop or threading.Event(), control, replay_id or new_replay_id()).run()
+        known = resumption.state.replay_id if resumption else replay_id or new_replay_id()
+        keeper = None if state is None else _keeper(plan, state, known, resumption)
+        return _Run(plan, progress, stop or threading.Event(), control, known, keeper, resumption, tell).run()
     finally:
         control.close()
 
 
 def new_replay_id() -> str:
     return uuid.uuid4().hex
+
+
+def _keeper(plan: Plan, file: StateFile, replay_id: str, resumption: Resumption | None) -> Keeper:
+    chaos = plan.options.chaos
+    moves = chaos is not None and bool(chaos.delay or chaos.reorder)  # records, over any point that could be noted
+    if resumption is not None:
+        return Keeper(file, resumption.state, resumption.frontier(), from_beginning=moves)
+    first = first_state(plan, replay_id)
+    return Keeper(file, first, Frontier(first.base), from_beginning=moves)
 
 
 class _Run:
@@ -97,9 +120,13 @@ class _Run:
         stop: threading.Event,
         control: Control,
         replay_id: str,
+        keeper: Keeper | None,
+        resumption: Resumption | None,
+        tell: Callable[[str], object],
     ) -> None:
+        self._tell, self._told_ns = tell, 0
         self._plan, self._progress, self._stop, self._control = plan, progress, stop, control
-        self._id = replay_id
+        self._id, self._keeper, self._resumption = replay_id, keeper, resumption
         options = plan.options
         paced = options.pace is not None
         self._clock = PlayerClock(options.pace)
@@ -111,6 +138,7 @@ class _Run:
             paced=paced,
             now=self._clock.now,
             matcher=None if self._probe is None else self._probe.matcher,
+            frontier=None if keeper is None else keeper.frontier,
         )
         self._producer = RecordProducer(plan.cluster.connection, limits=plan.limits, paced=paced)
         self._middleware = None if options.middleware is None else Middleware(options.middleware)
@@ -122,6 +150,8 @@ class _Run:
             plan.survey,
             piece_records=piece_records,
             changes=chain(plan, replay_id, middleware=self._middleware, trouble=self._trouble),
+            begin=(0, 0) if resumption is None else resumption.begin,
+            skip=None if resumption is None else skipping(resumption.present.rows, plan.routes),
         )
         capped = options.records_per_second or options.megabits_per_second
         self._caps = Caps(options.records_per_second, options.bytes_per_second) if capped else None
@@ -130,7 +160,7 @@ class _Run:
             self._clock,
             self._producer,
             self._tally,
-            stopped=stop.is_set,
+            stopped=self._stopped,
             tick=self._show,
             control=control,
             conduct=Conduct(
@@ -143,9 +173,13 @@ class _Run:
                 first=plan.survey.first_number,
                 records=plan.survey.records,
             ),
+            coverage=None if resumption is None else resumption.coverage,
+            lap=0 if resumption is None else resumption.begin[0],
+            moved=None if keeper is None else self._moved,
         )
         self._shown_ns = 0
         self._over = False
+        self._unheard = False  # the target has confirmed nothing for longer than anybody waits
 
     def run(self) -> Certificate:
         plan, options = self._plan, self._plan.options
@@ -163,12 +197,16 @@ class _Run:
             stack.enter_context(steady_interpreter())
             self._timeline.wait()
             lead_ns = 0 if options.step else _LEAD_NS
-            start_ms = (time.time_ns() + lead_ns) // 1_000_000
-            self._clock.start(lead_ns)
+            start_ns = time.time_ns() + lead_ns
+            start_ms = start_ns // 1_000_000
+            self._timeline.shift_ms = self._shift_ms(start_ms)
+            if self._keeper is not None and self._resumption is None:
+                self._keeper.begin(start_ms=start_ms, shift_ms=self._timeline.shift_ms)
+            elif self._keeper is not None:
+                self._keeper.go_on()
+            self._begin(max(0, start_ns - time.time_ns()))
             if options.step:
                 self._clock.pause()
-            if options.timestamps == "shift" and plan.survey.first_ms is not None:
-                self._timeline.shift_ms = start_ms - plan.survey.first_ms
             self._control.begin(self._status, self._stop.set)
             try:
                 ending = self._player.play()
@@ -181,21 +219,70 @@ class _Run:
             self._over = True
             planned_ns = self._planned_ns(ending)
             self._confirm(ending)
+            if self._unheard:
+                ending, self._player.error = "error", self._silence()
             self._tally.settle(force=True)
+            if self._keeper is not None:
+                self._keeper.note()
             if self._probe is not None:
                 self._probe.hear_last(self._producer.serve, self._clock, hurry=ending != "end")
-        certificate = self._certify(ending, start_ms, planned_ns)
+        findings = () if self._keeper is None else self._keeper.findings()
+        played = Played(
+            self._clock, self._timeline, self._player, self._tally, self._producer, ending, start_ms, planned_ns
+        )
+        certificate = issue(
+            plan,
+            self._id,
+            played,
+            capped=0 if self._caps is None else self._caps.waits,
+            floor=self._floor,
+            probed=None if self._probe is None else self._probe.probed(),
+            resumption=self._resumption,
+            findings=findings,
+            trouble=self._trouble,
+        )
         return msgspec.structs.replace(certificate, objectives=judge(certificate, options.objectives))
 
+    def _begin(self, lead_ns: int) -> None:
+        """Set the clock: to the beginning, or to the first record that an earlier part did not get to."""
+        if self._resumption is None:
+            self._clock.start(lead_ns)
+            return
+        first = self._timeline.first()
+        if first is not None:
+            self._player.at_position_ns = int(first.positions_ns[0])
+        self._clock.start(lead_ns, position_ns=self._player.at_position_ns)
+
+    def _shift_ms(self, start_ms: int) -> int:
+        if self._resumption is not None:
+            return self._resumption.state.shifted_by_ms
+        shifts = self._plan.options.timestamps == "shift" and self._plan.survey.first_ms is not None
+        return start_ms - self._plan.survey.first_ms if shifts else 0  # type: ignore[operator]
+
+    def _stopped(self) -> bool:
+        return self._unheard or self._stop.is_set()
+
+    def _moved(self, lap: int, number: int) -> None:
+        if self._keeper is not None:
+            self._keeper.moved(lap, number, self._player.coverage.known)
+
     def _confirm(self, ending: Ending) -> None:
-        """Wait for the reports of what was handed over; the client ends this itself (message.timeout.ms)."""
+        """Wait for the reports of what was handed over, as long as the client's user wants to."""
         waited_from = self._clock.now()
         while self._producer.flush(0.1):
             self._show()
             asked_to_end = ending != "end" or self._stop.is_set()
-            if asked_to_end and self._clock.now() - waited_from > _GIVE_UP_SECONDS * 1e9:
+            hurried = asked_to_end and self._clock.now() - waited_from > _GIVE_UP_SECONDS * 1e9
+            if hurried or self._unheard:
                 self._producer.give_up()
                 return
+
+    def _silence(self) -> str:
+        seconds = self._producer.patience_seconds
+        return (
+            f"a record was not confirmed within {seconds:g} s (message.timeout.ms): are the target's brokers up, and "
+            "enough replicas in sync?"
+        )
 
     def _show(self) -> None:
         now = self._clock.now()
@@ -203,9 +290,23 @@ class _Run:
             return
         self._shown_ns = now
         self._tally.settle(force=True)
+        waiting_since = self._tally.oldest_ns
+        if waiting_since is not None and now - waiting_since > self._producer.patience_seconds * 1e9:
+            self._unheard = True
+        if self._keeper is not None:
+            self._keeper.tick(now)
+        self._warn_of_starvation()
         if self._probe is not None:
             self._probe.hear()
         self._progress(self._status())
+
+    def _warn_of_starvation(self) -> None:
+        starved_ns, options = self._player.starved_ns, self._plan.options
+        if options.pace is not None and starved_ns > self._told_ns:
+            words = advice(starved_ns, options.read_ahead_bytes)
+            if words is not None:
+                self._told_ns = 4 * starved_ns  # a few lines, however long it goes on
+                self._tell(words)
 
     def _status(self) -> Status:
         """From any thread: figures that were true a moment ago."""
@@ -230,6 +331,7 @@ class _Run:
             planned=plan.records,
             sent=tally.sent,
             acked=tally.acked,
+            earlier=0 if self._resumption is None else self._resumption.earlier.found,
             failed=tally.failed,
             dropped=tally.dropped,
             lateness_ns=tally.last_lateness_ns,
@@ -241,7 +343,8 @@ class _Run:
         if not plan.options.loop:
             return None
         if rate is None:
-            left = (plan.records or 0) - self._tally.sent
+            found = 0 if self._resumption is None else self._resumption.earlier.found
+            left = (plan.records or 0) - found - self._tally.sent
             elapsed = (self._clock.now() - self._clock.started_ns) / 1e6
             return left * elapsed / self._tally.sent if self._tally.sent else None
         laps_left = plan.options.loop - lap - 1
@@ -256,76 +359,3 @@ class _Run:
         if ending != "end" or clock.paused:
             return None if plan.duration_ms is None else round(plan.duration_ms * 1e6)
         return int(clock.due(np.array([self._player.at_position_ns]))[0]) - clock.started_ns
-
-    def _certify(self, ending: Ending, start_ms: int, planned_ns: int | None) -> Certificate:
-        plan, tally, options, player = self._plan, self._tally, self._plan.options, self._player
-        manifest, survey = plan.captures[0].manifest, plan.survey
-        passes = options.loop or player.lap + 1
-        straight = ending == "end" and not self._clock.paused and tally.sent
-        return Certificate(
-            replay_id=self._id,
-            capture_id=manifest.capture_id,
-            capture=plan.name,
-            further_captures=tuple(capture.manifest.capture_id for capture in plan.captures[1:]),
-            tool=tool_version(),
-            source_cluster_id=manifest.source.cluster_id,
-            target_cluster_id=plan.cluster.cluster_id,
-            started_at_ms=start_ms,
-            finished_at_ms=time.time_ns() // 1_000_000,
-            ended_by=ending,
-            error=player.error,
-            rate=options.pace,
-            timestamps=options.timestamps,
-            shifted_by_ms=self._timeline.shift_ms,
-            max_gap_ms=options.max_gap_ms,
-            remap=dict(options.remap),
-            topics=tuple(
-                TopicCount(
-                    topic=topic.name,
-                    target=plan.routes.target_of[topic.name],
-                    planned=survey.topics[topic.name].records * passes,
-                    acked=int(acked),
-                )
-                for topic, acked in zip(plan.routes.topics, tally.acked_by_topic, strict=True)
-            ),
-            planned=survey.records * passes,
-            sent=tally.sent,
-            acked=tally.acked,
-            failed=tally.failed,
-            failures=tuple(tally.failures),
-            errors=dict(tally.errors),
-            planned_ns=planned_ns,
-            sending_ns=(tally.last_sent_ns or 0) - (tally.first_sent_ns or 0),
-            dispatch_lateness=tally.dispatch_lateness.distribution(),
-            ack_lateness=tally.ack_lateness.distribution(),
-            round_trip=tally.round_trip.distribution(),
-            end_drift_ns=tally.last_lateness_ns if straight and options.pace is not None else None,
-            inversions=Inversions(
-                partition=tally.order.partition_inversions,
-                key=tally.order.key_inversions,
-                timeline=tally.rhythm.inversions if options.pace is not None else None,
-            ),
-            clamped=survey.clamped,
-            wild=survey.wild,
-            collapsed_gaps=survey.collapsed_gaps,
-            collapsed_ms=survey.collapsed_ms,
-            timestamp_0_sent_as_1=self._timeline.raised_to_1,
-            queue_full=player.queue_full,
-            retries=self._producer.retries,
-            starved_ns=player.starved_ns,
-            created_topics=tuple(plan.name for plan in plan.to_create),
-            findings=plan.findings,
-            letters=() if plan.letters is None else plan.letters.counts,
-            registered_schemas=() if plan.translation is None else plan.translation.registered,
-            course=course(
-                choices(options, survey), self._clock, player, tally, 0 if self._caps is None else self._caps.waits
-            ),
-            rhythm=tally.rhythm.rhythm(),
-            stamped_by_target=plan.stamped_by_target,
-            placements=plan.placements,
-            chaos=None if options.chaos is None else options.chaos.text or str(options.chaos),
-            perturbations=() if self._trouble is None else tuple(self._trouble.listed),
-            changes=player.changes.counts(),
-            floor=self._floor,
-            probed=None if self._probe is None else self._probe.probed(),
-        )

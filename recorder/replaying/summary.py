@@ -16,9 +16,8 @@ from recorder.replaying.objectives import Judgement, show
 from recorder.replaying.partitions import Placement
 from recorder.replaying.plan import Plan
 from recorder.replaying.preflight import Finding
+from recorder.replaying.read_ahead import advice
 from recorder.window import format_duration, format_time
-
-STARVED_NS = 20_000_000  # what a slow disk may cost without a word about it
 
 
 def certificate_facts(certificate: Certificate) -> dict[str, str]:
@@ -30,6 +29,7 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
         "target": f"cluster {certificate.target_cluster_id or '(unknown)'}",
         "began": f"{format_time(certificate.started_at_ms)}, {_pace(certificate)}",
         "ended by": certificate.ended_by + (f": {certificate.error}" if certificate.error else ""),
+        **_earlier(certificate),
         "records": f"{certificate.acked:,} confirmed of {certificate.planned:,} planned, {certificate.failed:,} failed",
         "took": f"{format_duration(certificate.sending_ns / 1e6)}{_planned(certificate)}{speed}",
     }
@@ -72,13 +72,9 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
 
 def reading_advice(certificate: Certificate) -> str | None:
     """What to do when reading could not keep up with the schedule; None when it could."""
-    if certificate.rate is None or certificate.starved_ns <= STARVED_NS:
+    if certificate.rate is None:
         return None
-    larger = max(1, round(2 * certificate.course.choices.read_ahead_bytes / 1e6))
-    return (
-        f"records were due {format_duration(certificate.starved_ns / 1e6)} before they were read: "
-        f"give --read-ahead {larger}MB"
-    )
+    return advice(certificate.starved_ns, certificate.course.choices.read_ahead_bytes)
 
 
 def failure_rows(certificate: Certificate) -> Rows:
@@ -199,6 +195,22 @@ def _measured(certificate: Certificate) -> dict[str, str]:
     if certificate.objectives:
         facts["objectives"] = ", ".join(map(_judged, certificate.objectives))
     return facts
+
+
+def _earlier(certificate: Certificate) -> dict[str, str]:
+    """What came before, of a replay that was resumed."""
+    earlier = certificate.earlier
+    if earlier is None:
+        return {}
+    where = next((anchor.position_ns for anchor in certificate.course.anchors if anchor.why == "resumed"), 0)
+    unconfirmed = f", {earlier.unconfirmed:,} of them unconfirmed until then" if earlier.unconfirmed else ""
+    lost = f", {earlier.lost:,} lost" if earlier.lost else ""
+    parts = "1 earlier part" if earlier.parts == 1 else f"{earlier.parts:,} earlier parts"
+    return {
+        "resumed": f"after {parts} from {format_time(earlier.started_at_ms)} on: {earlier.found:,} records found in "
+        f"the target{unconfirmed}{lost}; a new anchor at +{format_duration(where / 1e6)}. All figures below but those "
+        "planned are of this part alone."
+    }
 
 
 def _judged(one: Judgement) -> str:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from recorder.capture.manifest import Topic
 from recorder.kafka.producer import MOST_IN_FLIGHT, KafkaError, Message, Report, describe
+from recorder.replaying.frontier import Frontier
 from recorder.replaying.histogram import Histogram
 from recorder.replaying.order import OrderWatch
 from recorder.replaying.probe import Matcher
@@ -44,7 +45,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tally:
-    """Accounts of one replay. `paced` says whether deadlines mean anything; `matcher` hears of what was confirmed."""
+    """Accounts of one replay. `paced` says whether deadlines mean anything; `matcher` hears of what was confirmed,
+    `frontier` of what is settled."""
 
     def __init__(
         self,
@@ -55,14 +57,16 @@ class Tally:
         now: Callable[[], int],
         size: int = MOST_IN_FLIGHT,
         matcher: Matcher | None = None,
+        frontier: Frontier | None = None,
     ) -> None:
         self._topics, self._paced, self._now = topics, paced, now
-        self._matcher = matcher
+        self._matcher, self._frontier = matcher, frontier
         self._size = size
         self._admitted = self._dispatched = self._watched = 0  # sequence numbers; slot = number modulo size
         self._due, self._sent_at = np.zeros(size, np.int64), np.zeros(size, np.int64)
         self._offset, self._target_offset = np.zeros(size, np.int64), np.zeros(size, np.int64)
         self._topic, self._partition = np.zeros(size, np.int64), np.zeros(size, np.int64)
+        self._lap, self._number = np.zeros(size, np.int64), np.zeros(size, np.int64)
         self._lane, self._key = np.zeros(size, np.int64), np.zeros(size, np.int64)
         self._keyed, self._done = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
         self._reports: list[Report] = [partial(self._report, slot) for slot in range(size)]
@@ -98,6 +102,11 @@ class Tally:
         return self.sent - self.acked - self.failed - len(self._acks[0]) - len(self._errors)
 
     @property
+    def oldest_ns(self) -> int | None:
+        """When the record was handed over that waits longest for its confirmation, as of the last `settle`."""
+        return int(self._sent_at[self._watched % self._size]) if self._watched < self._dispatched else None
+
+    @property
     def order(self) -> OrderWatch:
         return self._order
 
@@ -114,6 +123,7 @@ class Tally:
         self._offset[slots], self._target_offset[slots] = piece.offsets, -1
         self._topic[slots], self._partition[slots] = piece.topic_numbers, piece.source_partitions
         self._lane[slots], self._key[slots], self._keyed[slots] = piece.lanes, piece.key_hashes, piece.keyed
+        self._lap[slots], self._number[slots] = piece.lap, piece.numbers
         first, last = int(slots[0]), int(slots[-1])
         if first <= last:
             return self._reports[first : last + 1]
@@ -173,6 +183,8 @@ class Tally:
             times.append(self._now())
         else:
             self._errors.append((slot, describe(error)))
+            if self._frontier is not None and (error.code() < 0 or error.fatal()):
+                self._frontier.freeze()  # the client's own word, not a broker's: it may have arrived all the same
 
     def _settle_sends(self) -> None:
         counts, times = (np.array(column, np.int64) for column in self._sends)
@@ -241,6 +253,16 @@ class Tally:
         slots = slots[:ended]
         self._watched += ended
         self._done[slots] = False
+        if self._frontier is not None:
+            following = self._watched % self._size if self._watched < self._dispatched else None
+            self._frontier.settled(
+                self._lap[slots],
+                self._number[slots],
+                self._topic[slots],
+                self._lane[slots],
+                self._target_offset[slots],
+                None if following is None else (int(self._lap[following]), int(self._number[following])),
+            )
         slots = slots[self._target_offset[slots] >= 0]
         if len(slots):
             self._order.feed(self._lane[slots], self._key[slots], self._keyed[slots], self._target_offset[slots])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from types import TracebackType
 from typing import Any, Self
 
@@ -59,6 +59,11 @@ class Piece:
     def __len__(self) -> int:
         return len(self.positions_ns)
 
+    @property
+    def numbers(self) -> Ints:
+        """Each record's number in the timeline; one that was added has that of a record before it."""
+        return np.arange(self.first, self.first + len(self)) if self.changed is None else self.changed.numbers
+
     def reached(self, rows: int) -> int:
         """The number that the timeline has come to when its first `rows` have had their turn."""
         if self.changed is None:
@@ -69,7 +74,10 @@ class Piece:
 
 
 class Timeline:
-    """Hands out pieces. A context manager, for its reading threads."""
+    """Hands out pieces, from the pass and the number `begin` on. A context manager, for its reading threads.
+
+    `skip` is a last change, for as long as nobody seeks.
+    """
 
     def __init__(
         self,
@@ -79,14 +87,18 @@ class Timeline:
         *,
         piece_records: int = 256,
         changes: Sequence[Change] = (),
+        begin: tuple[int, int] = (0, 0),
+        skip: Change | None = None,
     ) -> None:
         self._streams, self._routes, self._survey = streams, routes, survey
         self._options = streams.options
         self._piece_records, self._changes = piece_records, tuple(changes)
+        self._skip = skip
         self.shift_ms = 0
         """What `timestamps="shift"` adds to each; set it before the first `take`."""
         self._cut: Iterator[Piece] = iter(())
-        self._ahead = self._reading(0, survey.start_ms)
+        number = begin[1] if begin[1] > survey.first_number else 0  # the beginning is read as it always is
+        self._ahead = self._reading(begin[0], survey.start_ms, number)
         self._left: list[ReadAhead[Outgoing]] = []
         self.raised_to_1 = 0
         """Records with timestamp 0, which the client would take for "now": sent with 1 ms instead."""
@@ -116,6 +128,22 @@ class Timeline:
                 return None
             self._cut = self._pieces(stretch)
 
+    def first(self) -> Piece | None:
+        """The first piece with a record in it, or None when there is none; it stays to be taken. Waits for it."""
+        empty: list[Piece] = []
+        while True:
+            piece = self.take()
+            if piece is None:
+                if self.finished:
+                    self._cut = iter(empty)
+                    return None
+                self.wait()
+                continue
+            empty.append(piece)
+            if len(piece):
+                self._cut = chain(empty, self._cut)
+                return piece
+
     @property
     def finished(self) -> bool:
         """No piece will come any more; ask only after `take` answered None."""
@@ -125,24 +153,25 @@ class Timeline:
         """Go on with the first record whose effective time is not before `to_ms`, in the same pass."""
         self._ahead.close()
         self._left.append(self._ahead)
-        self._cut = iter(())
+        self._cut, self._skip = iter(()), None
         self._ahead = self._reading(lap, max(to_ms, self._survey.start_ms or to_ms))
         self._ahead.__enter__()
 
-    def _reading(self, lap: int, from_ms: int | None) -> ReadAhead[Outgoing]:
-        return ReadAhead(self._laps(lap, from_ms), self._options.read_ahead_bytes)
+    def _reading(self, lap: int, from_ms: int | None, from_number: int = 0) -> ReadAhead[Outgoing]:
+        return ReadAhead(self._laps(lap, from_ms, from_number), self._options.read_ahead_bytes)
 
-    def _laps(self, first: int, from_ms: int | None) -> Iterator[Outgoing]:
+    def _laps(self, first: int, from_ms: int | None, from_number: int) -> Iterator[Outgoing]:
+        changes = [*self._changes, self._skip] if self._skip else self._changes
         for lap in count(first):
-            yield from changed(self._lap(lap, from_ms), self._changes)
+            yield from changed(self._lap(lap, from_ms, from_number), changes)
             if lap + 1 == self._options.loop or not self._survey.records:
                 return
-            from_ms = self._survey.start_ms
+            from_ms, from_number = self._survey.start_ms, 0
 
-    def _lap(self, lap: int, from_ms: int | None) -> Iterator[Outgoing]:
+    def _lap(self, lap: int, from_ms: int | None, from_number: int) -> Iterator[Outgoing]:
         """One pass, or the rest of it."""
         survey, spread = self._survey, self._options.intra_ms == "spread"
-        begin = survey.checkpoints.before(from_ms)
+        begin = survey.checkpoints.before_number(from_number) if from_number else survey.checkpoints.before(from_ms)
         schedule = new_schedule(self._options, spread=spread, place=None if begin is None else begin.place)
         merged = self._streams.merged(start=begin, unplaced=survey.checkpoints.unplaced)
         number = 0 if begin is None else begin.first
@@ -154,6 +183,7 @@ class Timeline:
                 for edge, otherwise in ((survey.start_ms, 0), (from_ms, 0), (survey.end_ms, len(times)))
             )
             positions = schedule.positions(times[low:high])
+            wanted = max(wanted, min(from_number - number, high))
             if wanted < high:
                 yield self._outgoing(
                     batch.slice(wanted, high - wanted), positions[wanted - low :], number + wanted, lap

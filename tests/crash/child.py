@@ -1,9 +1,10 @@
-"""`blackbox record` in a process of its own, with small segments, so that small topics have many places to die at."""
+"""`blackbox` in a process of its own, to be killed; its segments are small, so that there are many places to die at."""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
@@ -20,9 +21,9 @@ _processes = get_context("forkserver")  # loads the libraries once, and forks fr
 _processes.set_forkserver_preload([__name__, "confluent_kafka.admin", "pyarrow.parquet", "pyarrow.compute"])
 
 
-def start(arguments: Sequence[str | Path], told: Path) -> ForkServerProcess:
-    """Run `blackbox record …`; what it says on stderr goes to the file `told`."""
-    process = _processes.Process(target=_run, args=([str(one) for one in arguments], told))
+def start(verb: str, arguments: Sequence[str | Path], told: Path) -> ForkServerProcess:
+    """Run `blackbox VERB …`; what it says goes to the file `told`."""
+    process = _processes.Process(target=_run, args=([verb, *map(str, arguments)], told))
     process.start()
     return process
 
@@ -36,5 +37,16 @@ def _run(arguments: list[str], told: Path) -> None:
     pending.HANDED_BYTES = ROW_GROUP_BYTES
     tape.SURE_RECORDS = SURE_RECORDS
     assert resume.tapes_of is recording.tapes_of
-    sys.argv[1:] = ["record", *arguments]
-    main(["record", *arguments])
+    sys.argv[1:] = arguments
+    main(arguments)
+
+
+def to_the_end(verb: str, arguments: Sequence[str | Path], told: Path, seconds: float) -> tuple[float, int | None]:
+    """Run it undisturbed: how many seconds it took, and its exit code. TimeoutError after `seconds`."""
+    began = time.monotonic()
+    process = start(verb, arguments, told)
+    process.join(seconds)
+    if process.is_alive():
+        process.kill()
+        raise TimeoutError(told.read_text())
+    return time.monotonic() - began, process.exitcode

@@ -1,24 +1,34 @@
-"""When a recording is killed: at a random time, or as soon as something is seen to happen in its directory."""
+"""When a process is killed: at a random time, or as soon as something is seen to happen in its directory."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 _LOOK_SECONDS = 0.0005
 
 Seen = Callable[[Path], int]
-"""How far something has come in the directory of a recording."""
+"""How far something has come in a directory."""
 
 
-def _count(pattern: str) -> Seen:
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What is watched, up to which number it is waited for, and how often that is chosen (a random time: 8)."""
+
+    seen: Seen
+    most: int
+    weight: int = 1
+
+
+def number_of(pattern: str) -> Seen:
     return lambda root: sum(1 for _ in root.glob(pattern))
 
 
-def _size(name: str) -> Seen:
+def size_of(name: str) -> Seen:
     def seen(root: Path) -> int:
         try:
             return (root / name).stat().st_size
@@ -29,30 +39,28 @@ def _size(name: str) -> Seen:
 
 
 AT_RANDOM = "at a random time"
-_EVENTS: dict[str, tuple[Seen, int]] = {
-    "as a segment is begun": (_count("records/*/*/*.tmp"), 8),
-    "as a segment is sealed": (_count("records/*/*/*.parquet"), 15),
-    "as the journal grows": (_size("checkpoint.log"), 8_000),
-    "as the plan is written": (_count("checkpoint.json*"), 2),
-    "as the manifest is written": (_count("manifest.json*"), 1),
-    "as the manifest is there": (_count("manifest.json"), 1),
-}
-"""What is watched, and up to which number it is waited for."""
-_WEIGHTS = {AT_RANDOM: 8} | dict(zip(_EVENTS, (3, 3, 3, 1, 1, 1), strict=True))
 
 
-def choose(chance: random.Random) -> str:
+def choose(chance: random.Random, events: Mapping[str, Event]) -> str:
     """One of the moments."""
-    return chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
+    weights = {AT_RANDOM: 8} | {name: event.weight for name, event in events.items()}
+    return chance.choices(list(weights), list(weights.values()))[0]
 
 
-def kill_at(moment: str, process: ForkServerProcess, root: Path, chance: random.Random, seconds: float) -> bool:
+def kill_at(
+    moment: str,
+    process: ForkServerProcess,
+    root: Path,
+    chance: random.Random,
+    seconds: float,
+    events: Mapping[str, Event],
+) -> bool:
     """Kill -9 at the moment, within `seconds`; False when the process ended before."""
     deadline = time.monotonic() + chance.triangular(0, seconds, seconds / 4)
     if moment != AT_RANDOM:
-        seen, most = _EVENTS[moment]
+        seen = events[moment].seen
         deadline += 3 * seconds
-        wanted = seen(root) + chance.randint(1, most)
+        wanted = seen(root) + chance.randint(1, events[moment].most)
         while process.is_alive() and seen(root) < wanted and time.monotonic() < deadline:
             time.sleep(_LOOK_SECONDS)
         deadline = time.monotonic() + chance.choice([0, 0, 0.001, 0.003])

@@ -12,11 +12,19 @@ from pathlib import Path
 
 from recorder.capture.manifest import CHECKPOINT_NAME
 from tests.crash.check import Found, compare
-from tests.crash.child import start
+from tests.crash.child import start, to_the_end
 from tests.crash.log import WINDOW
-from tests.crash.moments import choose, kill_at
+from tests.crash.moments import Event, choose, kill_at, number_of, size_of
 
 _PATIENCE_SECONDS = 120.0
+_EVENTS = {
+    "as a segment is begun": Event(number_of("records/*/*/*.tmp"), 8, 3),
+    "as a segment is sealed": Event(number_of("records/*/*/*.parquet"), 15, 3),
+    "as the journal grows": Event(size_of("checkpoint.log"), 8_000, 3),
+    "as the plan is written": Event(number_of("checkpoint.json*"), 2),
+    "as the manifest is written": Event(number_of("manifest.json*"), 1),
+    "as the manifest is there": Event(number_of("manifest.json"), 1),
+}
 _FASTEST_MBPS = (None, 40, 15)
 """Caps on the reading; a slow one spreads the places to die at."""
 
@@ -60,7 +68,7 @@ def run(bootstrap: str, topics: Sequence[str], work: Path, *, kills: int, second
     asked = ["-b", bootstrap, *(word for topic in topics for word in ("-t", topic))]
     asked += ["--from", WINDOW[0], "--to", WINDOW[1]]
     undisturbed = work / "undisturbed"
-    took, code = _to_the_end([*asked, "-o", undisturbed], work)
+    took, code = to_the_end("record", [*asked, "-o", undisturbed], work / "told", _PATIENCE_SECONDS)
     began = time.monotonic()
     while tally.kills.total() < kills and time.monotonic() - began < seconds:
         root = work / f"{tally.captures}"
@@ -70,9 +78,9 @@ def run(bootstrap: str, topics: Sequence[str], work: Path, *, kills: int, second
         killed = 0
         arguments: list[str | Path] = [*asked, *capped, "-o", root]
         while True:
-            moment = choose(chance)
-            process = start(arguments, work / "told")
-            if not kill_at(moment, process, root, chance, took):
+            moment = choose(chance, _EVENTS)
+            process = start("record", arguments, work / "told")
+            if not kill_at(moment, process, root, chance, took, _EVENTS):
                 break
             tally.kills[moment] += 1
             killed += 1
@@ -83,7 +91,7 @@ def run(bootstrap: str, topics: Sequence[str], work: Path, *, kills: int, second
                 shutil.rmtree(root, ignore_errors=True)
         if arguments is not resuming and root.exists():
             arguments = resuming
-        _, ended = _to_the_end(arguments, work)
+        _, ended = to_the_end("record", arguments, work / "told", _PATIENCE_SECONDS)
         found = compare(root, undisturbed)
         if ended != code:
             found = Found(others=(*found.others, f"ended with {ended}: {(work / 'told').read_text()}"))
@@ -94,13 +102,3 @@ def run(bootstrap: str, topics: Sequence[str], work: Path, *, kills: int, second
             shutil.rmtree(root)
     tally.seconds = time.monotonic() - began
     return tally
-
-
-def _to_the_end(arguments: Sequence[str | Path], work: Path) -> tuple[float, int | None]:
-    began = time.monotonic()
-    process = start(arguments, work / "told")
-    process.join(_PATIENCE_SECONDS)
-    if process.is_alive():
-        process.kill()
-        raise TimeoutError((work / "told").read_text())
-    return time.monotonic() - began, process.exitcode

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from recorder.capture.reader import open_capture
 from recorder.cli.main import main
 from recorder.errors import ExitCode
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import connect
 from recorder.kafka.local import LocalKafka
 from recorder.kafka.offsets import log_ends
+from recorder.kafka.producer import Columns, Limits, RecordProducer
+from recorder.replaying import Options, prepare, run
 from recorder.replaying.certificate import Certificate, read_certificate
 from tests.builders import make_capture, record
+from tests.conftest import create_topic
 
 pytestmark = pytest.mark.integration
 
@@ -89,3 +95,58 @@ def test_captures_of_two_clusters_and_one_that_goes_on(target_kafka: LocalKafka,
     assert certificate.capture == "eu-2 + eu-1 + us"
     assert len(certificate.further_captures) == 2
     assert certificate.inversions.partition == 0
+
+
+class SlowAfterwards:
+    """Takes every record; once told to, it takes its time for each batch, as a slow disk would."""
+
+    expression = "true"
+
+    def __init__(self) -> None:
+        self.slow = False
+
+    def holds(self, batch: pa.RecordBatch) -> pa.Array:
+        if self.slow:
+            threading.Event().wait(0.3)
+        return pa.array([True] * batch.num_rows)
+
+
+def test_a_replay_that_starves_says_so_while_it_runs_with_the_number_to_set(
+    target_kafka: LocalKafka, name: str, tmp_path: Path
+) -> None:
+    condition, told, acked = SlowAfterwards(), list[tuple[str, int]](), [0]
+    options = Options(
+        where=condition, loop=3, read_ahead_bytes=2_000_000, create_topics=True, calibrate=False, rate=100
+    )
+    plan = prepare(open_capture(Path(capture(tmp_path / "c", name))), connect(target_kafka.bootstrap), options)
+    condition.slow = True
+    certificate = run(
+        plan,
+        progress=lambda now: acked.append(now.acked),
+        tell=lambda words: told.append((words, acked[-1])),
+    )
+    assert certificate.acked == 600
+    assert told
+    assert "before they were read: give --read-ahead 4MB" in told[0][0]
+    assert told[0][1] < 600
+
+
+def test_trap_26_a_record_in_rhythm_does_not_wait_for_company(target_kafka: LocalKafka, name: str) -> None:
+    create_topic(target_kafka.bootstrap, name)
+
+    def quickest(*, paced: bool) -> float:
+        """Of twenty records that are sent one after the other: from hand-over to confirmation, in seconds."""
+        producer = RecordProducer(connect(target_kafka.bootstrap), limits=Limits(1_000, 1_000_000), paced=paced)
+        producer.warm_up([name])
+        took = []
+        for _ in range(20):
+            confirmed: list[float] = []
+            began = time.monotonic()
+            columns = Columns([name], [0], [b"k"], [b"v"], [None], [1])
+            producer.send(columns, [lambda error, message, at=confirmed: at.append(time.monotonic())], 0, 1)  # type: ignore[misc]
+            while not confirmed:
+                producer.serve(1_000_000)
+            took.append(confirmed[0] - began)
+        return min(took)
+
+    assert quickest(paced=True) < 0.010 <= quickest(paced=False)

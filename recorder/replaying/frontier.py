@@ -1,0 +1,86 @@
+"""How far a replay is settled: the first record of the plan whose fate is not known, and where the target's log goes on
+behind all that is before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from recorder.replaying.state import Point
+
+Ints = npt.NDArray[np.int64]
+
+
+class Frontier:
+    """Moves on as records are settled in the order of their sending.
+
+    What is noted of it stays where it is once a record failed that may be in the target all the same (`freeze`), and at
+    first until it is beyond `held`: until then part of what comes next is in the log already.
+    """
+
+    def __init__(
+        self,
+        base: Point,
+        *,
+        offsets: Sequence[int] | None = None,
+        acked: Ints | None = None,
+        lost: int | None = None,
+        held: tuple[int, int] | None = None,
+    ) -> None:
+        self.base = self.point = base
+        """What was noted lastly, and before that."""
+        self._offsets = np.array(base.offsets if offsets is None else offsets, np.int64)
+        self._acked = np.array(base.acked, np.int64) if acked is None else acked.astype(np.int64)
+        self._lost = base.lost if lost is None else lost
+        self._place = (base.lap, base.number)
+        self._held, self._frozen, self._between = held, False, False
+        self.moved = 0
+        """Records settled since the point that was noted lastly."""
+
+    def freeze(self) -> None:
+        """From here on only the target's log can tell."""
+        self._frozen = True
+
+    def settled(
+        self,
+        laps: Ints,
+        numbers: Ints,
+        topics: Ints,
+        lanes: Ints,
+        offsets: Ints,
+        following: tuple[int, int] | None,
+    ) -> None:
+        """Records that were confirmed (their offsets) or lost (-1), in the order of their sending; `following` is the
+        pass and number of the first one after them that is still in flight.
+        """
+        if not len(numbers):
+            return
+        there = offsets >= 0
+        np.maximum.at(self._offsets, lanes[there], offsets[there] + 1)
+        self._acked += np.bincount(topics[there], minlength=len(self._acked))
+        self._lost += int(np.count_nonzero(~there))
+        self.moved += len(numbers)
+        last = (int(laps[-1]), int(numbers[-1]))
+        self._place = (last[0], last[1] + 1) if following is None else following
+        self._between = following == last  # a record that was added on the way has the number of the one before it
+
+    def move(self, lap: int, number: int) -> None:
+        """All that was sent is settled, and the plan goes on elsewhere: nothing before that is of interest any more."""
+        self._place, self._held, self._between, self._frozen = (lap, number), None, False, False
+        self.note()
+        self.base = self.point
+
+    def note(self) -> bool:
+        """Make the present point `point`, and that one `base`; False when there is nothing new."""
+        stays = self._held is not None and self._place <= self._held
+        if self._frozen or self._between or stays or (self.point.lap, self.point.number) == self._place:
+            return False
+        self._held, self.moved = None, 0
+        offsets, acked = tuple(self._offsets.tolist()), tuple(self._acked.tolist())
+        lap, number = self._place
+        self.base = self.point
+        self.point = Point(lap=lap, number=number, offsets=offsets, acked=acked, lost=self._lost)
+        return True

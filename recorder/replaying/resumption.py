@@ -1,0 +1,327 @@
+"""Going on with an unfinished replay: is it the same, is the target the one it wrote to, and what is there already."""
+
+from __future__ import annotations
+
+import glob
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from recorder.capture.locations import Location
+from recorder.errors import RefusedError, UsageError
+from recorder.kafka.offsets import Place, log_ends, log_starts
+from recorder.kafka.tails import Digest, read_tails, settled_ends
+from recorder.replaying.chain import chain
+from recorder.replaying.chaos import Trouble
+from recorder.replaying.coverage import Coverage, gone_on
+from recorder.replaying.frontier import Frontier
+from recorder.replaying.middleware import Middleware
+from recorder.replaying.plan import Plan
+from recorder.replaying.preflight import Finding
+from recorder.replaying.present import Present, find_present
+from recorder.replaying.state import SUFFIX, Point, State, binding_options, differing
+from recorder.replaying.tally import Failure
+from recorder.replaying.timeline import Piece, Timeline
+
+_PIECE_RECORDS = 2_048
+
+
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of a resumed replay that came before this one, as far as the target's log and what they left behind
+    tell. Times, latenesses and rates are known of the last part only."""
+
+    parts: int
+    started_at_ms: int
+    """T0 of the first."""
+    found: int
+    """Records that are in the target."""
+    unconfirmed: int
+    """Of these, those that nobody had noted as confirmed: on their way when the replay ended."""
+    lost: int
+    """Records that had their turn and are not in the target."""
+    named: tuple[Failure, ...] = ()
+    """The first of those that were lost since the last note: only they have names."""
+    foreign: int = 0
+    """Records of others in the stretch of the target's log that was compared."""
+    turns: int = 0
+    """Records of the timeline that had had their turn before the stretch that was compared,"""
+    compared: int = 0
+    """and in it."""
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """Where to go on, and what is known of what came before."""
+
+    state: State
+    present: Present
+    ends: tuple[int, ...]
+    """Of the target's logs, by lane."""
+    coverage: Coverage
+    earlier: Earlier
+    by_topic: tuple[int, ...]
+    """Records in the target, by recorded topic."""
+    findings: tuple[Finding, ...]
+
+    @property
+    def begin(self) -> tuple[int, int]:
+        """The pass and the number to read on from; what is there already is passed over."""
+        return self.state.base.lap, self.state.base.number
+
+    def frontier(self) -> Frontier:
+        base, present = self.state.base, self.present
+        return Frontier(
+            base,
+            offsets=self.ends,
+            acked=present.by_topic + base.acked,
+            lost=base.lost + present.missing,
+            held=present.until,
+        )
+
+
+def first_state(plan: Plan, replay_id: str) -> State:
+    """What to leave behind before the first record: where the target's logs end now."""
+    routes, survey = plan.routes, plan.survey
+    places = routes.places()
+    ends = log_ends(plan.cluster, _existing(plan))
+    point = Point(
+        lap=0,
+        number=survey.first_number,
+        offsets=tuple(ends.get(place, 0) for place in places),
+        acked=(0,) * len(routes.topics),
+    )
+    names = sorted({topic for topic, _ in ends})
+    ids = plan.cluster.topic_ids(names)
+    return State(
+        replay_id=replay_id,
+        captures=_capture_ids(plan),
+        options=binding_options(plan.options),
+        target_cluster_id=plan.cluster.cluster_id,
+        target_topics={name: ids.get(name) for name in names},
+        places=tuple(places),
+        topics=tuple(topic.name for topic in routes.topics),
+        base=point,
+        point=point,
+        since=(0, survey.first_number),
+    )
+
+
+def state_path(certificate: Path) -> Path:
+    """Where the state of a replay is kept: beside its certificate."""
+    return certificate.with_suffix(SUFFIX)
+
+
+def unfinished(capture: Location) -> list[Path]:
+    """The states in the current directory that replays of this capture left, the newest last."""
+    return sorted(Path().glob(f"{glob.escape(capture.resolve().name)}.replay-*{SUFFIX}"))
+
+
+def state_to_resume(given: Path | None, certificate: Path | None, capture: Location) -> Path:
+    """The state to resume from. Raises UsageError when there is none, or more than one."""
+    if given is not None:
+        return given
+    if certificate is not None and state_path(certificate).exists():
+        return state_path(certificate)
+    found = unfinished(capture)
+    if not found:
+        raise UsageError(
+            f"No unfinished replay of {capture.resolve().name} in this directory: nothing was sent yet, or all of it. "
+            "Give --state if it is kept elsewhere."
+        )
+    if len(found) > 1:
+        names = ", ".join(map(str, found))
+        raise UsageError(
+            f"Several replays of {capture.resolve().name} are unfinished: name one with --state ({names})."
+        )
+    return found[0]
+
+
+def find_place(plan: Plan, state: State, tell: Callable[[str], object] = lambda words: None) -> Resumption:
+    """Read the target's logs and say where the replay goes on.
+
+    Raises UsageError when it is not the same replay, RefusedError when the log can't tell (records of others that are
+    like ours, a topic that was created anew, records that retention deleted), and KafkaUnavailableError.
+    """
+    _require_same_replay(plan, state)
+    _require_same_topics(plan, state)
+    places = plan.routes.places()
+    ends = dict.fromkeys(places, 0) | settled_ends(plan.cluster, _existing(plan), tell)
+    _require_whole_logs(plan, state, ends)
+    log, timeless = _read(plan, state, ends)
+    begin = state.base.lap, state.base.number
+    with ExitStack() as stack:
+        present = find_present(_pieces(plan, state, stack), log, routes=plan.routes, timeless=timeless.__contains__)
+    _require_the_same_changes(plan, present)
+    first, records = plan.survey.first_number, plan.survey.records
+    coverage = gone_on(state.covered, state.since, begin, first, records)
+    noted = sum(state.point.acked) - sum(state.base.acked)
+    found = sum(state.base.acked) + present.found
+    earlier = Earlier(
+        parts=state.parts,
+        started_at_ms=state.started_at_ms,
+        found=found,
+        unconfirmed=max(0, present.found - noted),
+        lost=state.base.lost + present.missing,
+        named=present.named,
+        foreign=present.foreign,
+        turns=coverage.covered + coverage.repeated,
+        compared=present.turns,
+    )
+    return Resumption(
+        state=state,
+        present=present,
+        ends=tuple(ends[place] for place in places),
+        coverage=coverage,
+        earlier=earlier,
+        by_topic=tuple((present.by_topic + state.base.acked).tolist()),
+        findings=tuple(_findings(earlier, gone=max(0, noted - present.found))),
+    )
+
+
+def _pieces(plan: Plan, state: State, stack: ExitStack) -> Iterator[Piece]:
+    """What the replay would send from the base on, as long as anybody asks and the stack is open."""
+    if plan.translation is not None:
+        plan.translation.register()  # what was sent bears the ids that this gave
+    middleware = None if plan.options.middleware is None else Middleware(plan.options.middleware)
+    if middleware is not None:
+        stack.enter_context(middleware)
+    trouble = None if plan.options.chaos is None else Trouble(plan.options.chaos, plan.streams)
+    timeline = Timeline(
+        plan.streams,
+        plan.routes,
+        plan.survey,
+        piece_records=_PIECE_RECORDS,
+        changes=chain(plan, state.replay_id, middleware=middleware, trouble=trouble),
+        begin=(state.base.lap, state.base.number),
+    )
+    timeline.shift_ms = state.shifted_by_ms
+    stack.enter_context(timeline)
+    if middleware is not None:
+        stack.callback(middleware.abandon)
+    while True:
+        piece = timeline.take()
+        if piece is not None:
+            yield piece
+        elif timeline.finished:
+            return
+        else:
+            timeline.wait()
+
+
+def _require_the_same_changes(plan: Plan, present: Present) -> None:
+    """People's own code may make something else of a record today: then ours would pass for another's."""
+    options = plan.options
+    name = "--transform" if options.transform else "--middleware" if options.middleware else None
+    if name is not None and present.foreign:
+        raise RefusedError(
+            f"{present.foreign:,} records in the target's log are none that {name} makes now: others wrote there, or "
+            "it makes something else of the same record each time, and nobody can tell what is there already. Replay "
+            "anew into new topics, without --resume."
+        )
+
+
+def _existing(plan: Plan) -> list[Place]:
+    """The target's partitions, but for those that nothing will go to and that are not there."""
+    counts = plan.cluster.partition_counts()
+    return [place for place in plan.routes.places() if place[1] < counts.get(place[0], 0)]
+
+
+def _capture_ids(plan: Plan) -> tuple[str, ...]:
+    return tuple(capture.manifest.capture_id for capture in plan.captures)
+
+
+def _require_same_replay(plan: Plan, state: State) -> None:
+    if _capture_ids(plan) != state.captures:
+        raise UsageError(f"Replay {state.replay_id} was of other captures ({', '.join(state.captures)}): give those.")
+    other = differing(state.options, binding_options(plan.options))
+    if other:
+        raise UsageError(
+            f"Replay {state.replay_id} was begun with another value of {', '.join(other)}: resume it as it was begun "
+            "(rate, caps and what is measured may change)."
+        )
+    if state.target_cluster_id != plan.cluster.cluster_id:
+        raise UsageError(
+            f"Replay {state.replay_id} went to cluster {state.target_cluster_id}, and "
+            f"{plan.cluster.connection.bootstrap} is {plan.cluster.cluster_id}: give the brokers of the first with -b."
+        )
+
+
+def _require_same_topics(plan: Plan, state: State) -> None:
+    names = set(plan.cluster.names())
+    ids = plan.cluster.topic_ids([name for name in state.target_topics if name in names])
+    for name, known in state.target_topics.items():
+        if name not in names:
+            raise RefusedError(f"Topic {name} was deleted on the target since: replay anew, without --resume.")
+        if known is not None and ids.get(name, known) != known:
+            raise RefusedError(
+                f"Topic {name} was created anew on the target since, without what was sent before: replay anew, "
+                "without --resume."
+            )
+    if state.places != tuple(plan.routes.places()) or len(state.topics) != len(plan.routes.topics):
+        raise RefusedError(
+            f"The target's topics have other partitions than when replay {state.replay_id} began, so that records "
+            "would go elsewhere now: replay anew into new topics, without --resume."
+        )
+
+
+def _require_whole_logs(plan: Plan, state: State, ends: dict[Place, int]) -> None:
+    places = plan.routes.places()
+    starts = dict.fromkeys(places, 0) | log_starts(plan.cluster, _existing(plan))
+    for place, noted in zip(places, state.base.offsets, strict=True):
+        where = f"{place[0]}/{place[1]}"
+        if ends[place] < noted:
+            raise RefusedError(
+                f"{where}: its log ends at offset {ends[place]:,}, although records up to {noted:,} were confirmed: it "
+                "was cut, as an unclean leader election does. Replay anew into a new topic, without --resume."
+            )
+        if starts[place] > noted:
+            raise RefusedError(
+                f"{where}: its log begins at offset {starts[place]:,} now, what lay before is deleted (retention?), so "
+                f"nobody can tell what was there from offset {noted:,} on. Replay anew into a new topic that keeps "
+                "records (retention.ms=-1), without --resume."
+            )
+
+
+def _read(plan: Plan, state: State, ends: dict[Place, int]) -> tuple[dict[int, array[int]], set[int]]:
+    """The log's records from the base on, by lane, and the lanes whose timestamps are the broker's."""
+    places = plan.routes.places()
+    lanes = {place: lane for lane, place in enumerate(places)}
+    log = {lane: array("q") for lane in range(len(places))}
+    timeless = set(range(len(places))) if plan.options.timestamps == "now" else set()
+
+    def note(place: Place, digest: Digest, stamped: bool) -> None:
+        log[lanes[place]].append(digest)
+        if stamped:
+            timeless.add(lanes[place])
+
+    spans = {place: (start, ends[place]) for place, start in zip(places, state.base.offsets, strict=True)}
+    read_tails(plan.cluster, spans, note, timeless=plan.options.timestamps == "now", committed=False)
+    return log, timeless
+
+
+def _findings(earlier: Earlier, gone: int) -> list[Finding]:
+    found = []
+    if gone:
+        found.append(
+            Finding(
+                severity="warning",
+                topic=None,
+                what=f"{gone:,} records that the target had confirmed are not in its log any more (an unclean leader "
+                "election?)",
+                fix="Those with nothing of ours behind them are sent again; look at min.insync.replicas.",
+            )
+        )
+    if earlier.foreign:
+        found.append(
+            Finding(
+                severity="warning",
+                topic=None,
+                what=f"{earlier.foreign:,} records of others lie among ours in the target's log",
+                fix="They were told apart by their content; --provenance makes that sure.",
+            )
+        )
+    return found
