@@ -2,7 +2,7 @@
 
 Each line is a replay of its own in a process of its own, into a local Kafka on the same machine. Lateness is in
 milliseconds after the plan; memory is the peak resident size of that process, preflight included. `--large` adds
-2 million records of 1 KB.
+2 million records of 1 KB; `--drift 600` and `--inversions 10000000` are runs of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import resource
 import shutil
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=10, help="length of the paced replays")
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--large", action="store_true")
+    parser.add_argument("--drift", type=float, metavar="SECONDS", help="only: drift at rates 0.5, 1 and 10")
+    parser.add_argument("--inversions", type=int, metavar="RECORDS", help="only: order in the log of so many")
     parser.add_argument("-b", "--bootstrap", help="an own cluster instead of a local one")
     arguments = parser.parse_args()
+    if arguments.drift or arguments.inversions:
+        _long(arguments)
+        return
     cases = [
         ("paced 1,000/s", 1_000, arguments.seconds * 1_000, 1_000, Options(allow_raw=True)),
         ("paced 10,000/s", 10_000, arguments.seconds * 10_000, 200, Options(allow_raw=True)),
@@ -58,6 +64,18 @@ def main() -> None:
                 _measure(cases, cluster.bootstrap, arguments.partitions, work)
     finally:
         shutil.rmtree(work)
+
+
+def _long(arguments: argparse.Namespace) -> None:
+    from tests.benchmarks import replay_long  # it makes its captures as this module does
+
+    with ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-replay-")))
+        bootstrap = arguments.bootstrap or stack.enter_context(local_kafka()).bootstrap
+        if arguments.drift:
+            replay_long.drift(bootstrap, arguments.drift, arguments.partitions, work)
+        if arguments.inversions:
+            replay_long.inversions(bootstrap, arguments.inversions, arguments.partitions, work)
 
 
 def _measure(cases: list[tuple[str, int, int, int, Options]], bootstrap: str, partitions: int, work: Path) -> None:
