@@ -78,6 +78,7 @@ def replay(
     transform: options.Transforming = None,
     middleware: options.Piping = None,
     chaos: options.Perturbed = None,
+    transactional: options.Transactional = None,
     provenance: options.Provenance = False,
     dlq: options.DeadLetters = False,
     dlq_header: options.LetterHeader = None,
@@ -129,7 +130,7 @@ def replay(
     from recorder.replaying.creation import parse_partitions_of, parse_topic_config
     from recorder.replaying.gathering import together
     from recorder.replaying.objectives import parse_objectives
-    from recorder.replaying.options import parse_point, parse_remap, parse_size, parse_start_offsets
+    from recorder.replaying.options import parse_point, parse_remap, parse_size, parse_start_offsets, parse_steps
     from recorder.replaying.partition_map import parse_partitions
     from recorder.replaying.project import allowed_targets
     from recorder.replaying.resumption import state_path, state_to_resume
@@ -182,6 +183,7 @@ def replay(
         transform=None if transform is None else load_transform(transform),
         middleware=middleware,
         chaos=None if chaos is None else parse_chaos(chaos),
+        transactional=None if transactional is None else parse_steps(transactional),
         provenance=provenance,
         dead_letters=_dead_letters(dlq, dlq_header, dlq_strip or (), max_attempts),
         target_registry=_target_registry(
@@ -211,6 +213,10 @@ def replay(
         _show_plan(plan, form)
         raise typer.Exit(plan.exit_code)
     plan.require_no_errors()
+    if resume and transactional:
+        raise UsageError(
+            "--resume can't tell what of a transaction will stay: go on with --start-offset, behind what is committed."
+        )
     if not resume:
         _tell_of_unfinished(opened[0], state)
     for finding in plan.findings:
@@ -227,7 +233,7 @@ def replay(
     if advice := reading_advice(result):
         say(f"warning: {advice}")
     say(f"The certificate is kept in {path}  ·  blackbox timing {path}")
-    if result.resumable:
+    if result.resumable and not transactional:
         say(f"To go on from where it ended, give the same command with --resume --state {kept}")
     _end(result)
 

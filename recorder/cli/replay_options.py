@@ -258,6 +258,17 @@ Perturbed = Annotated[
         show_default=False,
     ),
 ]
+Transactional = Annotated[
+    str | None,
+    typer.Option(
+        "--transactional",
+        metavar="N|DURATION",
+        help="Send inside transactions, committed after so many records or so long: 1000, 500ms or 1000,500ms. One "
+        "that fails is aborted, and ends the replay.",
+        rich_help_panel=_TARGET,
+        show_default=False,
+    ),
+]
 Provenance = Annotated[
     bool,
     typer.Option(

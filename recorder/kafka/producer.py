@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from operator import length_hint
@@ -75,7 +75,9 @@ class Refusal:
 class RecordProducer:
     """One producer for a whole replay. Not for several threads."""
 
-    def __init__(self, connection: Connection, *, limits: Limits, paced: bool) -> None:
+    def __init__(
+        self, connection: Connection, *, limits: Limits, paced: bool, more: Mapping[str, Any] | None = None
+    ) -> None:
         self._connection = connection
         self._statistics = ""
         given = [connection.settings[name] for name in _DELIVERY_SETTINGS if name in connection.settings]
@@ -100,7 +102,9 @@ class RecordProducer:
             "enable.sparse.connections": False,
         }
         defaults = {key: value for key, value in wished.items() if key not in connection.settings}
-        self._producer = connection.producer(**{key.replace(".", "_"): v for key, v in (defaults | needed).items()})
+        self._producer = connection.producer(
+            **{key.replace(".", "_"): v for key, v in (defaults | needed | dict(more or {})).items()}
+        )
         self._produce = self._producer.produce
         self.serve(0)
 

@@ -57,6 +57,15 @@ class Inversions(msgspec.Struct, frozen=True, kw_only=True):
     from before this was counted."""
 
 
+class Transactions(msgspec.Struct, frozen=True, kw_only=True):
+    """How records became visible to consumers that read only committed ones."""
+
+    committed: int
+    aborted: int
+    withdrawn: int
+    """Records that the brokers had confirmed, in transactions that were not committed."""
+
+
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of one replay. Lateness is counted from the plan ``T0 + position / rate``, never from the send."""
 
@@ -130,6 +139,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """What machine and broker could do just before; None when nobody wanted to know."""
     probed: Probed | None = None
     """None without a probe."""
+    transactions: Transactions | None = None
+    """None: records were sent outside transactions."""
     stamped_by_target: tuple[str, ...] = ()
     """Target topics that put the broker's time of arrival in the place of our timestamps (LogAppendTime)."""
     placements: tuple[Placement, ...] = ()
@@ -165,7 +176,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
         due = self.planned + self.course.repeated - self.course.skipped
         if earlier is not None:
             due += earlier.lost - earlier.turns - earlier.compared
-        return due + changes.added - sum(changes.left_out.values()) - self.acked
+        withdrawn = 0 if self.transactions is None else self.transactions.withdrawn
+        return due + changes.added - sum(changes.left_out.values()) - self.acked + withdrawn
 
     @property
     def resumable(self) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from recorder.capture.lineage import tool_version
 from recorder.kafka.producer import RecordProducer
+from recorder.kafka.transactions import TransactionalProducer
 from recorder.replaying.calibration import Floor
-from recorder.replaying.certificate import Certificate, Inversions, TopicCount
+from recorder.replaying.certificate import Certificate, Inversions, TopicCount, Transactions
 from recorder.replaying.chaos import Trouble
 from recorder.replaying.clock import PlayerClock
 from recorder.replaying.conduct import Ending
@@ -117,6 +118,7 @@ def issue(
         ),
         course=course(choices(options, survey), played.clock, player, tally, capped),
         rhythm=tally.rhythm.rhythm(),
+        transactions=_transactions(played),
         stamped_by_target=plan.stamped_by_target,
         placements=plan.placements,
         chaos=None if options.chaos is None else options.chaos.text or str(options.chaos),
@@ -125,4 +127,15 @@ def issue(
         earlier=None if resumption is None else resumption.earlier,
         floor=floor,
         probed=probed,
+    )
+
+
+def _transactions(played: Played) -> Transactions | None:
+    producer = played.producer
+    if not isinstance(producer, TransactionalProducer):
+        return None
+    return Transactions(
+        committed=producer.committed,
+        aborted=producer.aborted,
+        withdrawn=max(0, played.tally.acked - producer.committed_records),
     )

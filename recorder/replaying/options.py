@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from recorder.capture.schema import Record
@@ -22,10 +22,20 @@ Partitions = Literal["auto", "keep", "hash", "map"]
 Late = Literal["catchup", "slow", "drop", "fail"]
 DEFAULT_READ_AHEAD = 32 << 20
 BYTES_PER_MEGABIT = 125_000
+MOST_IN_TRANSACTION = 1_000_000
+LONGEST_TRANSACTION_MS = 30_000  # half of what brokers are told to wait before they abort
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _SOURCE = re.compile(r"(?:[^/]+/)?[a-zA-Z0-9._-]{1,249}")
 _SIZE = re.compile(r"(?P<number>\d{1,9}(?:\.\d+)?) ?(?P<unit>[kKMG])(?P<binary>i)?B", re.ASCII)
 _OFFSET = re.compile(r"(?P<topic>.+)/(?P<partition>\d{1,9}):(?P<offset>\d{1,18})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """When to commit a transaction: after so many records, or so many milliseconds, whichever comes first."""
+
+    records: int = 1_000
+    milliseconds: int = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,8 @@ class Options:
     """A program that does, as a command line; after `transform`."""
     chaos: Chaos | None = None
     """Trouble on purpose, after all other changes."""
+    transactional: Steps | None = None
+    """Send inside transactions that are committed in such steps."""
     provenance: bool = False
     """Tell in a header of every record which replay sent it."""
     dead_letters: DeadLetters | None = None
@@ -188,6 +200,10 @@ class Options:
             raise UsageError(
                 "--topic-config, --partitions-of and --replication-factor are for topics that are created: "
                 "give --create-topics, too."
+            )
+        if self.calibrate_topic is not None and self.transactional is not None:
+            raise UsageError(
+                "--calibrate-topic measures records outside transactions: leave it or --transactional out."
             )
         if self.calibrate_topic is not None and not self.calibrate:
             raise UsageError("--calibrate-topic and --no-calibration contradict each other: give one of them.")
@@ -252,6 +268,22 @@ def parse_start_offsets(texts: Sequence[str]) -> dict[tuple[str, int], int]:
             raise UsageError(f"--start-offset says twice where {place[0]}/{place[1]} begins.")
         found[place] = int(match["offset"])
     return found
+
+
+def parse_steps(text: str) -> Steps:
+    """``1000`` records, ``500ms``, or both: ``1000,500ms``. Raises UsageError."""
+    steps = Steps(MOST_IN_TRANSACTION, LONGEST_TRANSACTION_MS)
+    for part in text.split(","):
+        if part.strip().isdecimal():
+            steps = replace(steps, records=int(part))
+        else:
+            steps = replace(steps, milliseconds=parse_duration(part.strip()))
+    if not (1 <= steps.records <= MOST_IN_TRANSACTION and 1 <= steps.milliseconds <= LONGEST_TRANSACTION_MS):
+        raise UsageError(
+            f"--transactional {text}: a transaction holds 1 to {MOST_IN_TRANSACTION:,} records and lasts up to "
+            f"{LONGEST_TRANSACTION_MS // 1000} s; write for example 1000 or 500ms or 1000,500ms."
+        )
+    return steps
 
 
 def parse_size(text: str) -> int:

@@ -17,6 +17,7 @@ from recorder.errors import CaptureError
 from recorder.kafka.connection import Connection
 from recorder.kafka.producer import RecordProducer
 from recorder.kafka.target import create_topics
+from recorder.kafka.transactions import TransactionalProducer
 from recorder.replaying.calibration import Floor, calibrate_for
 from recorder.replaying.caps import Caps
 from recorder.replaying.certificate import Certificate
@@ -91,7 +92,9 @@ def run(
             plan.translation.register()
         create_topics(plan.cluster, plan.to_create)
         known = resumption.state.replay_id if resumption else replay_id or new_replay_id()
-        keeper = None if state is None else _keeper(plan, state, known, resumption)
+        keeper = (
+            None if state is None or plan.options.transactional is not None else _keeper(plan, state, known, resumption)
+        )
         return _Run(plan, progress, stop or threading.Event(), control, known, keeper, resumption, tell).run()
     finally:
         control.close()
@@ -108,6 +111,20 @@ def _keeper(plan: Plan, file: StateFile, replay_id: str, resumption: Resumption 
         return Keeper(file, resumption.state, resumption.frontier(), from_beginning=moves)
     first = first_state(plan, replay_id)
     return Keeper(file, first, Frontier(first.base), from_beginning=moves)
+
+
+def _producer(plan: Plan, replay_id: str, *, paced: bool) -> RecordProducer:
+    connection, steps = plan.cluster.connection, plan.options.transactional
+    if steps is None:
+        return RecordProducer(connection, limits=plan.limits, paced=paced)
+    return TransactionalProducer(
+        connection,
+        limits=plan.limits,
+        paced=paced,
+        name=f"blackbox-replay-{replay_id}",
+        records=steps.records,
+        milliseconds=steps.milliseconds,
+    )
 
 
 class _Run:
@@ -140,7 +157,7 @@ class _Run:
             matcher=None if self._probe is None else self._probe.matcher,
             frontier=None if keeper is None else keeper.frontier,
         )
-        self._producer = RecordProducer(plan.cluster.connection, limits=plan.limits, paced=paced)
+        self._producer = _producer(plan, replay_id, paced=paced)
         self._middleware = None if options.middleware is None else Middleware(options.middleware)
         self._trouble = None if options.chaos is None else Trouble(options.chaos, plan.streams)
         piece_records = _PACED_PIECE if paced else _TOP_SPEED_PIECE
@@ -219,8 +236,9 @@ class _Run:
             self._over = True
             planned_ns = self._planned_ns(ending)
             self._confirm(ending)
-            if self._unheard:
-                ending, self._player.error = "error", self._silence()
+            failure = self._producer.commit() if isinstance(self._producer, TransactionalProducer) else None
+            if self._unheard or failure:
+                ending, self._player.error = "error", self._silence() if self._unheard else failure
             self._tally.settle(force=True)
             if self._keeper is not None:
                 self._keeper.note()

@@ -46,6 +46,9 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
     if certificate.stamped_by_target:
         facts["timestamps"] += f"; the target's own time of arrival in {', '.join(certificate.stamped_by_target)}"
     facts |= _placed(certificate.placements)
+    if (txn := certificate.transactions) is not None:
+        lost = f", {txn.withdrawn:,} confirmed records withdrawn with them" if txn.withdrawn else ""
+        facts["transactions"] = f"{txn.committed:,} committed, {txn.aborted:,} aborted{lost}"
     if certificate.chaos is not None:
         facts["chaos"] = f"{certificate.chaos} (order is judged against what was meant to be sent)"
     facts |= _changes(certificate.changes)
