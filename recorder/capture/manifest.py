@@ -24,6 +24,8 @@ STAGED_NAME = "staged-for.json"
 WAITING_NAME = "manifest.json.waiting"
 """The manifest of a finished recording that has not yet reached the object store it is for."""
 JOURNAL_NAME = "checkpoint.log"
+REPORT_NAME, REPORT_PAGE_NAME = "report.json", "report.html"
+"""The report of a clean capture, for programs and for people (FORMAT.md 25)."""
 _SCHEMA_FILE = re.compile(r"schemas-[0-9a-f]{16}\.json")
 
 GapReason = Literal["expired", "aborted", "control", "compacted", "filtered", "unread", "unexplained"]

@@ -14,6 +14,8 @@ from recorder.capture.manifest import (
     CHECKPOINT_NAME,
     JOURNAL_NAME,
     MANIFEST_NAME,
+    REPORT_NAME,
+    REPORT_PAGE_NAME,
     Manifest,
     SchemaFile,
     Segment,
@@ -65,11 +67,14 @@ def send_segment(root: Path, segment: Segment, target: ObjectPath, stopped: Call
 
 
 def send_manifest(root: Path, manifest: Manifest, target: ObjectPath) -> None:
-    """Make what was sent a capture, with the schemas that lie in `root`; then the checkpoint goes, unless the
-    recording may be resumed (FORMAT.md 1, 18).
+    """Make what was sent a capture, with the schemas and the report that lie in `root`; then the checkpoint goes,
+    unless the recording may be resumed (FORMAT.md 1, 18).
     """
     if isinstance(manifest.schemas, SchemaFile):
         send_bytes((root / manifest.schemas.path).read_bytes(), target / manifest.schemas.path)
+    for name in (REPORT_NAME, REPORT_PAGE_NAME) if manifest.clean is not None else ():
+        if (root / name).exists():
+            send_bytes((root / name).read_bytes(), target / name)
     send_bytes(encode(manifest), target / MANIFEST_NAME)
     if not manifest.resumable:
         for name in (CHECKPOINT_NAME, JOURNAL_NAME):

@@ -21,6 +21,7 @@ from recorder.cli import (
     formats,
     info,
     inspect,
+    key_pairs,
     local,
     ls,
     merge,
@@ -106,6 +107,7 @@ for verb in VERBS:
 
 app.add_typer(ctl.app, name="ctl")
 app.add_typer(policy.app, name="policy")
+app.add_typer(key_pairs.app, name="keys")
 app.add_typer(local.app, name="local")
 
 

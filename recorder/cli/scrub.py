@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from recorder.cli.options import CapturePath, OutputFormat
-from recorder.cli.output import Format, emit, emit_json, progress, say
+from recorder.cli.output import Format, complain, emit, emit_json, progress, say
 
 
 def scrub(
@@ -24,11 +24,21 @@ def scrub(
             "-j", "--jobs", min=1, help="Worker processes; by default one for every two processors.", show_default=False
         ),
     ] = None,
+    signing_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--signing-key",
+            metavar="FILE",
+            help="The private key that signs the report; or set BLACKBOX_SIGNING_KEY to the key, or to its file.",
+            show_default=False,
+        ),
+    ] = None,
     form: OutputFormat = Format.TABLE,
 ) -> None:
     """Remove personal data by a policy and prove that it is gone; only then the copy appears.
 
     What the policy does not name does not pass. The policy's secret comes from the environment variable it names.
+    report.html in the copy says what was removed and proven, report.json the same with every file's hash, signed.
 
     Example: BLACKBOX_KEY=$(cat key.txt) blackbox scrub incident/ -p policy.yaml -o clean/
     """
@@ -38,8 +48,10 @@ def scrub(
     from recorder.capture.sending import refuse_existing
     from recorder.scrubbing import scrub as scrubbing
     from recorder.scrubbing.policy import load_policy
+    from recorder.scrubbing.signing import load_signer
     from recorder.scrubbing.workers import workers
 
+    signer = load_signer(signing_key)
     place = locate(out)
     if isinstance(place, Path):
         directory = place
@@ -56,13 +68,28 @@ def scrub(
             bar.advance(amount)
             bar.show(note=stage)
 
-        done = scrubbing.scrub(source, rules, directory, executor=executor, progress=report)
+        done = scrubbing.scrub(source, rules, directory, executor=executor, progress=report, signer=signer)
     if not isinstance(place, Path):
         deliver(directory, place)
     checks = [{"check": name, "result": text} for name, text in done.checks.items()]
     if form is Format.JSON:
         facts = {"path": str(place), "capture_id": done.manifest.capture_id, "records": done.manifest.records}
-        emit_json({**facts, "originals": done.originals, "counts": done.counts, "checks": done.checks})
+        emit_json(
+            {
+                **facts,
+                "signed_by": done.signed_by,
+                "originals": done.originals,
+                "counts": done.counts,
+                "checks": done.checks,
+            }
+        )
     else:
         emit(("check", "result"), ([check["check"], check["result"]] for check in checks), form)
     say(f"{place} is clean: {done.manifest.records:,} records, {done.originals:,} different originals removed.")
+    if done.signed_by is None:
+        complain(
+            "The report is NOT SIGNED: nobody can tell later who made this copy, or whether its report was rewritten. "
+            "Make keys with 'blackbox keys new' and give --signing-key."
+        )
+    else:
+        say(f"The report is signed by key {done.signed_by}.")

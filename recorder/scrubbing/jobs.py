@@ -27,6 +27,7 @@ from recorder.capture.reader import reading
 from recorder.capture.schema import RECORD_SCHEMA
 from recorder.capture.writer import PartitionWriter
 from recorder.payloads.schemas import Schema
+from recorder.scrubbing.accounts import Account, Accounts, KeyOrder
 from recorder.scrubbing.schemas import CaptureSchemas
 
 _MOST_ROWS = 8_192
@@ -76,6 +77,8 @@ class Rewritten:
     counts: tuple[tuple[tuple[str, str, str], int], ...] = ()
     frame: str = ""
     """SHA-256 over the columns that a scrub must not touch."""
+    accounts: tuple[Account, ...] = ()
+    key_order: str = ""
 
 
 def learn(run: Run, place: Place) -> tuple[Problem, ...]:
@@ -107,7 +110,7 @@ def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
     pairs = run.spill.writer(uniqueness.PAIRS, buckets=1)
     folder: Folder = "prologue" if place.in_prologue else "records"
     writer = PartitionWriter(target, place.topic, place.partition, key_bloom_filter=False, folder=folder)
-    frame = Frame()
+    frame, accounts, order = Frame(), Accounts(), KeyOrder()
     problems: list[Problem] = []
     try:
         for batch in batches(place.root, place.segment):
@@ -116,6 +119,8 @@ def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
             _drain(plan, None if run.learns else found, pairs)
             if clean.batch is not None and not problems:
                 frame.add(batch)
+                accounts.add(batch, clean.batch)
+                order.add(batch.column("key"))
                 writer.append(clean.batch)
         if problems:
             writer.abandon()
@@ -127,7 +132,15 @@ def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
     finally:
         _close(found, pairs)
         pa.default_memory_pool().release_unused()
-    return Rewritten((), tuple(writer.segments), sum(writer.payloads), _counts(topic), frame.digest())
+    return Rewritten(
+        (),
+        tuple(writer.segments),
+        sum(writer.payloads),
+        _counts(topic),
+        frame.digest(),
+        accounts.closed(),
+        order.digest(),
+    )
 
 
 def batches(root: Location, segment: Segment) -> Iterator[pa.RecordBatch]:

