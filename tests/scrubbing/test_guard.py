@@ -80,7 +80,7 @@ def climbing(source: Path, target: Path) -> Path:
 def unfinished(source: Path, target: Path) -> Path:
     shutil.copytree(source, target)
     (target / "manifest.json").unlink()
-    (target / "checkpoint.json").write_text('{"format_version": 1}')
+    (target / "checkpoint.json").write_text('{"format_version": 1, "facts": {}}')
     return target
 
 
