@@ -56,6 +56,7 @@ def replay(
     where: selection.Where = None,
     sample: selection.Sample = None,
     start_offset: selection.StartOffset = None,
+    prologue: selection.PrologueToo = False,
     start: selection.Start = None,
     end: selection.End = None,
     duration: selection.Duration = None,
@@ -166,6 +167,7 @@ def replay(
         start_offsets=parse_start_offsets(start_offset or ()),
         where=None if where is None else _condition(where),
         sample=None if sample is None else parse_fraction(sample),
+        prologue=prologue,
         loop=loop,
         loop_delay_ms=0 if loop_delay is None else parse_duration(loop_delay),
         records_per_second=pps,
@@ -223,6 +225,8 @@ def replay(
         say(f"{finding.severity}: {finding.sentence()}")
     for new in plan.to_create:
         say(f"creating topic {new.sentence()}")
+    if plan.before is not None and not resume:
+        say(f"first {plan.before.survey.records:,} records of the state before the window")
     kept = state_to_resume(state, certificate, opened[0].root) if resume else state or state_path(path)
     with StateFile(kept) as file:
         result = _run(plan, tz, file, resume=resume)

@@ -25,6 +25,7 @@ from recorder.replaying.options import Timestamps
 from recorder.replaying.partitions import Placement
 from recorder.replaying.preflight import Finding
 from recorder.replaying.probe import Probed
+from recorder.replaying.prologue import PrologueCount
 from recorder.replaying.resumption import Earlier
 from recorder.replaying.rhythm import Rhythm
 from recorder.replaying.tally import Failure
@@ -151,6 +152,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """What was done about that, as records were read: the first 1,000; `changes` counts all."""
     changes: ChangeCounts = ChangeCounts()
     """What was done to records on their way."""
+    prologue: PrologueCount | None = None
+    """The state before the window, which no other figure counts; None: there is none."""
     earlier: Earlier | None = None
     """What came before, when this part of a replay went on with it: then all other figures but the planned ones are
     of this part alone, and its first anchor is `resumed`."""
@@ -177,12 +180,13 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
         if earlier is not None:
             due += earlier.lost - earlier.turns - earlier.compared
         withdrawn = 0 if self.transactions is None else self.transactions.withdrawn
-        return due + changes.added - sum(changes.left_out.values()) - self.acked + withdrawn
+        state = 0 if self.prologue is None else self.prologue.missing
+        return due + changes.added - sum(changes.left_out.values()) - self.acked + withdrawn + state
 
     @property
     def resumable(self) -> bool:
-        """It ended before its end."""
-        return self.ended_by != "end"
+        """It ended before its end, and what came before T0 is whole."""
+        return self.ended_by != "end" and not (self.prologue is not None and self.prologue.missing)
 
 
 def default_path(capture: Location, started_at_ms: int) -> Path:

@@ -12,25 +12,32 @@ from recorder.replaying.middleware import Middleware
 from recorder.replaying.partitions import choose_partitions
 from recorder.replaying.plan import Plan
 from recorder.replaying.rewriting import rewritten
+from recorder.replaying.streams import Streams
 
 PROVENANCE_HEADER = "blackbox-replay-id"
 
 
 def chain(
-    plan: Plan, replay_id: str, *, middleware: Middleware | None = None, trouble: Trouble | None = None
+    plan: Plan,
+    replay_id: str,
+    *,
+    middleware: Middleware | None = None,
+    trouble: Trouble | None = None,
+    streams: Streams | None = None,
 ) -> list[Change]:
-    """The changes that the plan's options ask for, the first to be made first."""
-    options = plan.options
+    """The changes that the plan's options ask for, the first to be made first; to records of other `streams` with the
+    same topics, when there are some."""
+    options, streams = plan.options, streams or plan.streams
     changes: list[Change] = []
     if plan.translation is not None:  # first: what people write, and what hashes keys, meets them as they are there
-        changes.append(plan.translation.change(plan.streams))
+        changes.append(plan.translation.change(streams))
     if plan.letters is not None:
-        changes.append(bring_home(plan.routes, plan.streams, options))
+        changes.append(bring_home(plan.routes, streams, options))
     if options.transform is not None:
         changes.append(rewritten(options.transform, options.transform.name))
     if middleware is not None:
         changes.append(rewritten(middleware, middleware.name))
-    changes += choose_partitions(plan.placements, options, plan.streams)
+    changes += choose_partitions(plan.placements, options, streams)
     if options.provenance:
         changes.append(provenance(replay_id))
     if trouble is not None:

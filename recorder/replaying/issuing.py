@@ -19,6 +19,7 @@ from recorder.replaying.plan import Plan
 from recorder.replaying.player import Player
 from recorder.replaying.preflight import Finding
 from recorder.replaying.probe import Probed
+from recorder.replaying.prologue import PrologueCount
 from recorder.replaying.resumption import Resumption
 from recorder.replaying.tally import Tally
 from recorder.replaying.timeline import Timeline
@@ -49,6 +50,7 @@ def issue(
     resumption: Resumption | None,
     findings: Sequence[Finding],
     trouble: Trouble | None,
+    prologue: PrologueCount | None,
 ) -> Certificate:
     """The certificate of a replay; `capped` is how often a cap held it back, `findings` what came up while it ran."""
     tally, options, player = played.tally, plan.options, played.player
@@ -124,6 +126,7 @@ def issue(
         chaos=None if options.chaos is None else options.chaos.text or str(options.chaos),
         perturbations=() if trouble is None else tuple(trouble.listed),
         changes=player.changes.counts(),
+        prologue=prologue,
         earlier=None if resumption is None else resumption.earlier,
         floor=floor,
         probed=probed,

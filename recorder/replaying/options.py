@@ -134,6 +134,8 @@ class Options:
     late_bound_ms: int = 100
     aborted: bool = False
     """Also records that are marked as those of aborted transactions: nobody who reads committed ones ever saw them."""
+    prologue: bool = False
+    """Send the state before the window first, where it was recorded, once and without a rhythm."""
     read_ahead_bytes: int = DEFAULT_READ_AHEAD
     calibrate: bool = True
     """Measure what machine and broker can do before the replay."""
@@ -207,6 +209,8 @@ class Options:
             )
         if self.calibrate_topic is not None and not self.calibrate:
             raise UsageError("--calibrate-topic and --no-calibration contradict each other: give one of them.")
+        if self.prologue and self.dead_letters is not None:
+            raise UsageError("--dlq sends dead letters and nothing else: leave out --prologue.")
         if self.time_basis == "offset":
             self._check_offsets()
 

@@ -28,6 +28,7 @@ from recorder.replaying.preflight import (
     check_topics,
     combine,
 )
+from recorder.replaying.prologue import StateBefore, check_prologue, held, state_before, with_state
 from recorder.replaying.routes import Routes, plan_routes
 from recorder.replaying.schema_ids import Translation, books_of, plan_translation, warn_of_ids
 from recorder.replaying.space import Space, compressed_share, compresses
@@ -57,6 +58,10 @@ class Plan:
     """Dead letters and what becomes of them; None: records go where they were."""
     translation: Translation | None = None
     """What schema ids become; None: they stay as they are."""
+    before: StateBefore | None = None
+    """The state before the window, to be sent first; None: nobody asked for it."""
+    state_held: int = 0
+    """How many records of such state there are."""
 
     @property
     def name(self) -> str:
@@ -142,12 +147,17 @@ def prepare(
     books, named = books_of(routes), Counts()
     names = named if books or options.target_registry else None
     seen = survey(routes, options, start_ms=now_ms, streams=streams, schemas=names, progress=progress)
+    state = held(routes, options)
+    before = state_before(routes, options, start_ms=now_ms, schemas=names) if options.prologue else None
+    checked = with_state(seen, before, options)
     translation, of_schemas = None, list(warn_of_ids(routes, books, named))
     if options.target_registry is not None:
         translation, of_schemas = plan_translation(routes, books, named, options.target_registry)
     defaults = default_settings(cluster)
     to_create = {
-        target: plan_topic(target, routes, combine(seen, routes, target), options, brokers=brokers, defaults=defaults)
+        target: plan_topic(
+            target, routes, combine(checked, routes, target), options, brokers=brokers, defaults=defaults
+        )
         for target in routes.partitions
         if options.create_topics and target not in existing
     }
@@ -160,7 +170,7 @@ def prepare(
     spaces = tuple(
         Space(
             target=name,
-            bytes=combine(seen, routes, name).bytes * (options.loop or 1),
+            bytes=combine(checked, routes, name).bytes + combine(seen, routes, name).bytes * max(0, options.loop - 1),
             replicas=copies[name],
             share=share if compresses(found, by_producer) else 1.0,
         )
@@ -168,10 +178,11 @@ def prepare(
     )
     findings = (
         *check_captures(captures, cluster.cluster_id, options),
-        *check_topics(routes, seen, options, existing, to_create, defaults),
+        *check_topics(routes, checked, options, existing, to_create, defaults),
         *check_creation(to_create, existing, options, brokers, may_create(cluster) if to_create else None),
         *check_space(spaces, counts, settings),
         *of_schemas,
+        *check_prologue(state if before is None else before.survey.records, options),
     )
     sizes = [int((found or {}).get("max.message.bytes", DEFAULT_BATCH_BYTES)) for found in settings.values()]
     return Plan(
@@ -185,7 +196,7 @@ def prepare(
         findings=findings,
         to_create=tuple(to_create.values()),
         limits=Limits(
-            largest_record=max((topic.largest for topic in seen.topics.values()), default=0) + BATCH_OVERHEAD,
+            largest_record=max((topic.largest for topic in checked.topics.values()), default=0) + BATCH_OVERHEAD,
             largest_batch=min(sizes, default=DEFAULT_BATCH_BYTES),
         ),
         prepared_at_ms=now_ms,
@@ -195,4 +206,6 @@ def prepare(
         ),
         translation=translation,
         letters=letters,
+        before=before,
+        state_held=state,
     )

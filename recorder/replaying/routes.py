@@ -53,6 +53,10 @@ class Routes:
         """The same with so many partitions in each target topic."""
         return Routes(self.gathered, self._remap, sizes)
 
+    def of(self, gathered: Sequence[Gathered]) -> Routes:
+        """The same routes for other records of the same topics."""
+        return Routes(gathered, self._remap, self.sizes)
+
     def lanes_of(self, targets: Ints, partitions: Ints) -> Ints:
         """Lanes by the numbers of target topics and their partitions."""
         lanes: Ints = self._first_lane[targets] + partitions

@@ -15,7 +15,6 @@ import numpy as np
 from recorder.capture.reader import Capture
 from recorder.errors import CaptureError
 from recorder.kafka.connection import Connection
-from recorder.kafka.producer import RecordProducer
 from recorder.kafka.target import create_topics
 from recorder.kafka.transactions import TransactionalProducer
 from recorder.replaying.calibration import Floor, calibrate_for
@@ -32,7 +31,9 @@ from recorder.replaying.issuing import Played, issue
 from recorder.replaying.keeping import Keeper
 from recorder.replaying.middleware import Middleware
 from recorder.replaying.objectives import judge
+from recorder.replaying.opening import Opened, new_producer, opened
 from recorder.replaying.options import Options
+from recorder.replaying.patience import Patience
 from recorder.replaying.plan import Plan, prepare
 from recorder.replaying.player import Player
 from recorder.replaying.present import skipping
@@ -45,7 +46,6 @@ from recorder.replaying.tally import Tally
 from recorder.replaying.timeline import Timeline
 
 _LEAD_NS = 50_000_000  # from the decision to begin to T0: the first records are made ready in it
-_GIVE_UP_SECONDS = 2.0  # how long an interrupted replay waits for what is in flight
 _SHOW_NS = 200_000_000
 _PACED_PIECE, _TOP_SPEED_PIECE = 256, 2_048
 
@@ -92,10 +92,13 @@ def run(
             plan.translation.register()
         create_topics(plan.cluster, plan.to_create)
         known = resumption.state.replay_id if resumption else replay_id or new_replay_id()
-        keeper = (
-            None if state is None or plan.options.transactional is not None else _keeper(plan, state, known, resumption)
-        )
-        return _Run(plan, progress, stop or threading.Event(), control, known, keeper, resumption, tell).run()
+        stop = stop or threading.Event()
+        before = opened(plan, known, stop.is_set, resumed=resumption is not None)
+        keeper = None
+        whole = before is None or before.ending == "end"
+        if state is not None and plan.options.transactional is None and whole:
+            keeper = _keeper(plan, state, known, resumption)
+        return _Run(plan, progress, stop, control, known, keeper, resumption, tell, before).run()
     finally:
         control.close()
 
@@ -113,20 +116,6 @@ def _keeper(plan: Plan, file: StateFile, replay_id: str, resumption: Resumption 
     return Keeper(file, first, Frontier(first.base), from_beginning=moves)
 
 
-def _producer(plan: Plan, replay_id: str, *, paced: bool) -> RecordProducer:
-    connection, steps = plan.cluster.connection, plan.options.transactional
-    if steps is None:
-        return RecordProducer(connection, limits=plan.limits, paced=paced)
-    return TransactionalProducer(
-        connection,
-        limits=plan.limits,
-        paced=paced,
-        name=f"blackbox-replay-{replay_id}",
-        records=steps.records,
-        milliseconds=steps.milliseconds,
-    )
-
-
 class _Run:
     """One replay in progress."""
 
@@ -140,10 +129,11 @@ class _Run:
         keeper: Keeper | None,
         resumption: Resumption | None,
         tell: Callable[[str], object],
+        before: Opened | None,
     ) -> None:
         self._tell, self._told_ns = tell, 0
         self._plan, self._progress, self._stop, self._control = plan, progress, stop, control
-        self._id, self._keeper, self._resumption = replay_id, keeper, resumption
+        self._id, self._keeper, self._resumption, self._before = replay_id, keeper, resumption, before
         options = plan.options
         paced = options.pace is not None
         self._clock = PlayerClock(options.pace)
@@ -157,7 +147,8 @@ class _Run:
             matcher=None if self._probe is None else self._probe.matcher,
             frontier=None if keeper is None else keeper.frontier,
         )
-        self._producer = _producer(plan, replay_id, paced=paced)
+        self._producer = new_producer(plan, replay_id, paced=paced)
+        self._patience = Patience(self._producer, self._tally, self._clock)
         self._middleware = None if options.middleware is None else Middleware(options.middleware)
         self._trouble = None if options.chaos is None else Trouble(options.chaos, plan.streams)
         piece_records = _PACED_PIECE if paced else _TOP_SPEED_PIECE
@@ -196,7 +187,6 @@ class _Run:
         )
         self._shown_ns = 0
         self._over = False
-        self._unheard = False  # the target has confirmed nothing for longer than anybody waits
 
     def run(self) -> Certificate:
         plan, options = self._plan, self._plan.options
@@ -226,7 +216,7 @@ class _Run:
                 self._clock.pause()
             self._control.begin(self._status, self._stop.set)
             try:
-                ending = self._player.play()
+                ending = self._play()
             except (CaptureError, ChangeError) as error:  # found while reading: what was sent still gets its account
                 ending, self._player.error = "error", str(error)
             finally:
@@ -235,10 +225,10 @@ class _Run:
                 ending = "stop"
             self._over = True
             planned_ns = self._planned_ns(ending)
-            self._confirm(ending)
+            self._patience.confirm(lambda: ending != "end" or self._stop.is_set(), self._show)
             failure = self._producer.commit() if isinstance(self._producer, TransactionalProducer) else None
-            if self._unheard or failure:
-                ending, self._player.error = "error", self._silence() if self._unheard else failure
+            if self._patience.over or failure:
+                ending, self._player.error = "error", self._patience.sentence if self._patience.over else failure
             self._tally.settle(force=True)
             if self._keeper is not None:
                 self._keeper.note()
@@ -258,8 +248,16 @@ class _Run:
             resumption=self._resumption,
             findings=findings,
             trouble=self._trouble,
+            prologue=None if self._before is None else self._before.count,
         )
         return msgspec.structs.replace(certificate, objectives=judge(certificate, options.objectives))
+
+    def _play(self) -> Ending:
+        """Send everything, unless the state before it is not there as it should be."""
+        if self._before is None or self._before.ending == "end":
+            return self._player.play()
+        self._player.error = self._before.error
+        return self._before.ending
 
     def _begin(self, lead_ns: int) -> None:
         """Set the clock: to the beginning, or to the first record that an earlier part did not get to."""
@@ -278,39 +276,18 @@ class _Run:
         return start_ms - self._plan.survey.first_ms if shifts else 0  # type: ignore[operator]
 
     def _stopped(self) -> bool:
-        return self._unheard or self._stop.is_set()
+        return self._patience.over or self._stop.is_set()
 
     def _moved(self, lap: int, number: int) -> None:
         if self._keeper is not None:
             self._keeper.moved(lap, number, self._player.coverage.known)
-
-    def _confirm(self, ending: Ending) -> None:
-        """Wait for the reports of what was handed over, as long as the client's user wants to."""
-        waited_from = self._clock.now()
-        while self._producer.flush(0.1):
-            self._show()
-            asked_to_end = ending != "end" or self._stop.is_set()
-            hurried = asked_to_end and self._clock.now() - waited_from > _GIVE_UP_SECONDS * 1e9
-            if hurried or self._unheard:
-                self._producer.give_up()
-                return
-
-    def _silence(self) -> str:
-        seconds = self._producer.patience_seconds
-        return (
-            f"a record was not confirmed within {seconds:g} s (message.timeout.ms): are the target's brokers up, and "
-            "enough replicas in sync?"
-        )
 
     def _show(self) -> None:
         now = self._clock.now()
         if now - self._shown_ns < _SHOW_NS:
             return
         self._shown_ns = now
-        self._tally.settle(force=True)
-        waiting_since = self._tally.oldest_ns
-        if waiting_since is not None and now - waiting_since > self._producer.patience_seconds * 1e9:
-            self._unheard = True
+        self._patience.look()
         if self._keeper is not None:
             self._keeper.tick(now)
         self._warn_of_starvation()

@@ -41,6 +41,7 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
         f"{inversions.partition:,} inversions in partitions, {inversions.key:,} in keys "
         f"(by {inversions.source}){timeline}"
     )
+    facts |= _state(certificate)
     facts |= _measured(certificate)
     facts["timestamps"] = _timestamps(certificate)
     if certificate.stamped_by_target:
@@ -82,7 +83,8 @@ def reading_advice(certificate: Certificate) -> str | None:
 
 def failure_rows(certificate: Certificate) -> Rows:
     return ("topic", "partition", "offset", "error"), [
-        [failure.topic, failure.partition, failure.offset, failure.error] for failure in certificate.failures
+        [failure.topic, failure.partition, failure.offset, failure.error]
+        for failure in (*(certificate.prologue.failures if certificate.prologue else ()), *certificate.failures)
     ]
 
 
@@ -95,6 +97,10 @@ def plan_facts(plan: Plan) -> dict[str, str]:
         "records": f"{seen.records:,}, {seen.bytes:,} bytes before compression",
         "disk": _disk(plan),
     }
+    if plan.before is not None:
+        facts["state before it"] = f"{plan.before.survey.records:,} records, sent first"
+    elif plan.state_held:
+        facts["state before it"] = f"{plan.state_held:,} records, not sent"
     if plan.pass_ms is None:
         facts["duration"] = f"as fast as the target takes them ({pace})"
     elif plan.duration_ms is None:
@@ -156,6 +162,10 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "target_cluster_id": plan.cluster.cluster_id,
         "records": plan.survey.records,
         "bytes": plan.survey.bytes,
+        "prologue": {
+            "records": plan.state_held if plan.before is None else plan.before.survey.records,
+            "sent": plan.before is not None,
+        },
         "disk_bytes": sum(space.on_disk for space in plan.spaces),
         "spaces": [asdict(space) for space in plan.spaces],
         "rate": plan.options.pace,
@@ -214,6 +224,21 @@ def _earlier(certificate: Certificate) -> dict[str, str]:
         f"the target{unconfirmed}{lost}; a new anchor at +{format_duration(where / 1e6)}. All figures below but those "
         "planned are of this part alone."
     }
+
+
+def _state(certificate: Certificate) -> dict[str, str]:
+    """The state before the window, of captures that hold it."""
+    state = certificate.prologue
+    if state is None:
+        return {}
+    if state.sent == "before":
+        changed = f", {state.left_out:,} left out" if state.left_out else ""
+        changed += f", {state.added:,} added" if state.added else ""
+        missing = f", {state.missing:,} not" if state.missing else ""
+        how = f"{state.acked:,} confirmed before T0{missing}{changed}, in {format_duration(state.took_ns / 1e6)}"
+        return {"state before the window": f"{state.records:,} records: {how}"}
+    how = "not sent" if state.sent == "no" else "sent by the first part"
+    return {"state before the window": f"{state.records:,} records, {how}"}
 
 
 def _judged(one: Judgement) -> str:

@@ -38,6 +38,15 @@ Sample = Annotated[
         show_default=False,
     ),
 ]
+PrologueToo = Annotated[
+    bool,
+    typer.Option(
+        "--prologue",
+        help="Send the state before the window first, of compacted topics recorded with --state-prologue; all of it is "
+        "confirmed before the first record of the window.",
+        rich_help_panel=_SELECTION,
+    ),
+]
 StartOffset = Annotated[
     list[str] | None,
     typer.Option(
