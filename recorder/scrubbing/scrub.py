@@ -86,6 +86,8 @@ def scrub(
         work.mkdir(parents=True)
     try:
         return _Scrub(capture, policy, work, executor, progress).run(out, signer)
+    except OSError as error:  # of the spills: what writes segments tells its own
+        raise ScrubError(f"Can't write beside {out}: {error.strerror or error}. No copy was made.") from error
     finally:
         forget()
         shutil.rmtree(work, ignore_errors=True)

@@ -1,0 +1,69 @@
+"""Whatever ends a scrub, there is no clean copy afterwards, or there is a whole one: never a part of it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recorder.capture.verify import failed
+from recorder.errors import ExitCode
+from recorder.scrubbing.verify_clean import verify_clean
+from tests.builders import make_capture
+from tests.crash.scrubs import kill_scrubs
+from tests.scrubbing.helpers import POLICY, SECRET, orders
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    work = tmp_path_factory.mktemp("closed")
+    make_capture(work / "raw", orders(300), segment_records=60)
+    (work / "policy.yaml").write_text(POLICY)
+    return work
+
+
+def scrub_command(site: Path, out: Path) -> list[str]:
+    command = [sys.executable, "-c", "from recorder.cli.main import main; main()", "scrub", str(site / "raw")]
+    return [*command, "-p", str(site / "policy.yaml"), "-o", str(out)]
+
+
+@pytest.mark.parametrize("most_bytes", [0, 1_000, 2_500, 4_000])
+def test_a_full_disk_leaves_nothing(site: Path, tmp_path: Path, most_bytes: int) -> None:
+    """Files may not grow beyond so many bytes, as on a disk that is full: spills, segments, then the manifest."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then write() fails with EFBIG, as it does with ENOSPC
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+
+    done = subprocess.run(
+        scrub_command(site, tmp_path / "clean"),
+        env={**os.environ, **SECRET},
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == ExitCode.FAILED, done.stderr
+    assert done.stderr.startswith("blackbox: Can't write "), done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_at_any_moment_leaves_no_part_of_a_clean_copy(site: Path, tmp_path: Path) -> None:
+    tally = kill_scrubs(site, tmp_path, kills=200, seconds=12.0, seed=1)
+    assert tally.killed >= 5
+    assert tally.wrong == []
+
+
+def test_a_scrub_that_nobody_ends_makes_a_whole_copy(site: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        scrub_command(site, tmp_path / "clean"), env={**os.environ, **SECRET}, check=False, timeout=120
+    )
+    assert done.returncode == 0
+    assert not failed(verify_clean(tmp_path / "clean"))
