@@ -34,7 +34,7 @@ def test_every_verb_is_in_the_readme() -> None:
 
 @pytest.mark.parametrize("words", ALL, ids=" ".join)
 def test_a_command_in_the_readme_exists_with_its_flags(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    verb = words[:2] if words[0] in {"ctl", "keys", "local"} else words[:1]
+    verb = words[:2] if words[0] in {"ctl", "keys", "local", "policy"} else words[:1]
     with pytest.raises(SystemExit) as end:
         main([*verb, "--help"])
     assert end.value.code == 0

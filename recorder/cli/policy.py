@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recorder.cli.options import CapturePath, OutputFormat
-from recorder.cli.output import Format, emit, emit_json, progress, say
-from recorder.errors import ExitCode
+from recorder.cli.output import Format, emit, emit_json, emit_text, progress, say
+from recorder.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from recorder.scrubbing.explain import Explained
+    from recorder.scrubbing.lock import Shape
 
 app = typer.Typer(name="policy", help="Check a policy, explain it on a capture, or print its JSON Schema.")
 
@@ -25,16 +26,28 @@ def check(
     capture: Annotated[
         str | None, typer.Argument(metavar="[CAPTURE]", help="A capture that it must fit.", show_default=False)
     ] = None,
+    lock: Annotated[
+        Path | None,
+        typer.Option(
+            "--lock",
+            metavar="FILE",
+            help="Fail also when the capture holds paths or types that this file of 'policy lock' does not name.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Say whether a policy is right, and whether it answers for every record of a capture. Needs no secret.
 
-    Exit 2 when the policy has a mistake, 1 when the capture holds what it doesn't answer for.
+    Exit 2 when the policy has a mistake, 1 when the capture holds what it doesn't answer for, 4 when the lock does not
+    name it.
 
     Example: blackbox policy check policy.yaml incident/
     """
     from recorder.scrubbing.explain import load_to_explain
 
     if capture is None:
+        if lock is not None:
+            raise UsageError("--lock FILE compares a capture with the lock: name the capture too.")
         loaded = load_to_explain(policy)
         say(f"{policy} is right: {len(loaded.spec.topics)} topics, {len(loaded.spec.domains)} domains.")
         return
@@ -45,6 +58,35 @@ def check(
         say(f"{policy} does not answer for {found.fails} things in {capture}.")
         raise typer.Exit(ExitCode.FAILED)
     say(f"{policy} answers for all that is in {capture}: {len(found.told)} places.")
+    if lock is not None:
+        _compare(lock, capture)
+
+
+@app.command("lock")
+def lock_(
+    capture: CapturePath,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--out", metavar="FILE", help="Write it there; by default it is printed.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Write down the paths and types of a capture, never a value: 'policy check --lock' then tells what is new.
+
+    Example: blackbox policy lock incident/ -o policy.lock
+    """
+    from recorder.scrubbing.lock import written
+
+    text = written(_shape(capture))
+    if out is None:
+        emit_text(text)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"Can't write {out}: {error.strerror}.") from None
+    say(f"Wrote {out}.")
 
 
 @app.command()
@@ -70,6 +112,26 @@ def schema() -> None:
 
 
 _COLUMNS = ("topic", "place", "path", "type", "rule", "policy path", "where")
+
+
+def _compare(lock: Path, capture: str) -> None:
+    from recorder.scrubbing.lock import drift, lines_to_add, read_lock
+
+    known = read_lock(lock)
+    new = drift(known, _shape(capture))
+    if new:
+        emit_text("\n".join(lines_to_add(new, known)))
+        say(f"{capture} holds {len(new)} things that {lock} does not name. Decide on them, then make the lock anew.")
+        raise typer.Exit(ExitCode.DIFFERENT)
+    say(f"{lock} names all that is in {capture}.")
+
+
+def _shape(capture: str) -> Shape:
+    from recorder.capture.reader import open_capture, total_bytes
+    from recorder.scrubbing.lock import shape_of
+
+    with progress("look", total_bytes(capture), "bytes") as bar:
+        return shape_of(open_capture(capture), bar.advance)
 
 
 def _explain(policy: Path, capture: str) -> Explained:
