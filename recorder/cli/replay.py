@@ -103,6 +103,7 @@ def replay(
     certificate: certifying.CertificateFile = None,
     slo: certifying.Objectives = None,
     probe: certifying.Probing = False,
+    prove: certifying.Proving = False,
     no_calibration: certifying.NoCalibration = False,
     calibrate_topic: certifying.CalibrateTopic = None,
     properties: Properties = None,
@@ -140,6 +141,10 @@ def replay(
     from recorder.replaying.summary import reading_advice
     from recorder.window import parse_duration
 
+    if resume and transactional:
+        raise UsageError(
+            "--resume can't tell what of a transaction will stay: go on with --start-offset, behind what is committed."
+        )
     rule, partition_map = parse_partitions(partitions)
     opened = [open_capture(path) for path in captures]
     chosen = Options(
@@ -179,6 +184,7 @@ def replay(
         calibrate=not no_calibration,
         calibrate_topic=calibrate_topic,
         probe=probe,
+        prove=prove,
         objectives=() if slo is None else parse_objectives(slo),
         partitions=rule,
         partition_map=partition_map,
@@ -215,10 +221,6 @@ def replay(
         _show_plan(plan, form)
         raise typer.Exit(plan.exit_code)
     plan.require_no_errors()
-    if resume and transactional:
-        raise UsageError(
-            "--resume can't tell what of a transaction will stay: go on with --start-offset, behind what is committed."
-        )
     if not resume:
         _tell_of_unfinished(opened[0], state)
     for finding in plan.findings:
@@ -342,6 +344,9 @@ def _condition(expression: str) -> Condition:
 
 def _end(result: Certificate) -> None:
     missed = show_misses(result.objectives)
+    unproven = result.proof is not None and not result.proof.holds
+    if result.proof is not None and unproven:
+        complain(f"Proof {result.proof.sentence()}.")
     if result.ended_by == "interrupt" or (result.ended_by == "stop" and result.course.choices.passes):
         complain("Interrupted: what was sent until then is confirmed or named above.")
         raise typer.Exit(ExitCode.INTERRUPTED)
@@ -359,7 +364,7 @@ def _end(result: Certificate) -> None:
         raise typer.Exit(ExitCode.LATE)
     if left := sum(result.letters_left.values()):
         complain(f"{left:,} dead letters were left: 'blackbox replay --dlq --dry-run' names them by topic and reason.")
-    if result.failed or left:
+    if result.failed or left or unproven:
         raise typer.Exit(ExitCode.LOSS)
 
 

@@ -86,6 +86,9 @@ def show_certificate(certificate: Certificate, form: Format) -> None:
         emit(columns, rows[:_SHOWN_FAILURES], form)
         if certificate.failed > _SHOWN_FAILURES:
             say(f"… and {certificate.failed - _SHOWN_FAILURES:,} more failures.")
+    if form is Format.TABLE and certificate.proof is not None and certificate.proof.flaws:
+        columns, rows = summary.flaw_rows(certificate)
+        emit(columns, rows[:_SHOWN_FAILURES], form)
 
 
 def show_misses(judgements: Sequence[Judgement]) -> bool:

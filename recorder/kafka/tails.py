@@ -25,6 +25,7 @@ _SILENT_SECONDS = 60.0
 
 Digest = int
 """Of a record's content, for comparing inside one process."""
+Note = Callable[[Place, Message, Digest, bool], object]
 
 __all__ = ["Digest", "content_digest", "read_tails", "settled_ends"]
 
@@ -67,12 +68,12 @@ def settled_ends(
 def read_tails(
     cluster: Cluster,
     spans: Mapping[Place, tuple[int, int]],
-    note: Callable[[Place, Digest, bool], object],
+    note: Note,
     *,
     timeless: bool,
     committed: bool,
 ) -> None:
-    """Read offsets ``[start, end)`` of each place and note the content of each record, in order for each place.
+    """Read offsets ``[start, end)`` of each place and note each record and its content, in order for each place.
 
     `committed`: without records of aborted transactions. With `timeless`, and where the broker stamped a record
     (then `note` is told True), its timestamp does not count. Raises RefusedError where the start is not in the log any
@@ -97,29 +98,28 @@ def read_tails(
                     case OutOfRange(place):
                         raise RefusedError(
                             f"{place[0]}/{place[1]}: its log does not hold offset {spans[place][0]:,} any more, so "
-                            "what is there already can't be told. Replay into a new topic, without --resume."
+                            "what is there can't be told. Replay into a new topic that keeps records (retention.ms=-1)."
                         )
                     case Failed(place, error):
                         where = "the target" if place is None else f"{place[0]}/{place[1]}"
-                        raise BlackboxError(f"Can't read {where} to see what is there already: {error.str()}.")
+                        raise BlackboxError(f"Can't read {where} to see what is there: {error.str()}.")
             if waiting and time.monotonic() - heard > _SILENT_SECONDS:
                 topic, partition = next(iter(waiting))
                 raise KafkaUnavailableError(
                     f"{topic}/{partition} could not be read to offset {waiting[topic, partition]:,}: is a transaction "
-                    "open in it, or its leader away? Resume again when that is over."
+                    "open in it, or its leader away? Try again when that is over."
                 )
 
 
-def _tell(
-    messages: Sequence[Message], place: Place, end: int, note: Callable[[Place, Digest, bool], object], timeless: bool
-) -> None:
+def _tell(messages: Sequence[Message], place: Place, end: int, note: Note, timeless: bool) -> None:
     for message in messages:
         if (message.offset() or 0) >= end:
             return
         kind, stamp = message.timestamp()
         stamped = kind == TIMESTAMP_LOG_APPEND_TIME
         counts = None if timeless or stamped else stamp
-        note(place, content_digest(message.key(), message.value(), _headers(message), counts), stamped)
+        digest = content_digest(message.key(), message.value(), _headers(message), counts)
+        note(place, message, digest, stamped)
 
 
 def _headers(message: Message) -> Any:

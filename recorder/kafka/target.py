@@ -126,16 +126,27 @@ def target_topics(cluster: Cluster, names: Iterable[str]) -> dict[str, TargetTop
 
 def default_settings(cluster: Cluster) -> dict[str, str]:
     """What a new topic gets: the brokers' settings, or Kafka's own where we may not read them."""
+    answer = _broker_settings(cluster)
+    return KAFKA_DEFAULTS | {topic: answer[name] for topic, name in _BROKER_NAMES.items() if name in answer}
+
+
+def longest_transaction_ms(cluster: Cluster) -> int | None:
+    """The longest transaction.timeout.ms that a broker allows; None where we may not read it."""
+    value = _broker_settings(cluster).get("transaction.max.timeout.ms")
+    return None if value is None else int(value)
+
+
+def _broker_settings(cluster: Cluster) -> dict[str, str]:
+    """Of one broker; none where we may not read them, which is a right of its own."""
     broker = min(cluster.brokers, default=None)
     if broker is None:
-        return dict(KAFKA_DEFAULTS)
+        return {}
     resource = ConfigResource(ResourceType.BROKER, str(broker))
     try:
         answer = cluster.admin.describe_configs([resource], request_timeout=ANSWER_SECONDS)[resource].result()
     except KafkaException:
-        return dict(KAFKA_DEFAULTS)  # reading a broker's configuration is a right of its own
-    given = {topic: answer[name].value for topic, name in _BROKER_NAMES.items() if name in answer}
-    return KAFKA_DEFAULTS | {name: value for name, value in given.items() if value is not None}
+        return {}
+    return {name: entry.value for name, entry in answer.items() if entry.value is not None}
 
 
 def create_topics(cluster: Cluster, plans: Sequence[NewTopicPlan]) -> None:

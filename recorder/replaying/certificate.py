@@ -26,6 +26,7 @@ from recorder.replaying.partitions import Placement
 from recorder.replaying.preflight import Finding
 from recorder.replaying.probe import Probed
 from recorder.replaying.prologue import PrologueCount
+from recorder.replaying.proof import Proof
 from recorder.replaying.resumption import Earlier
 from recorder.replaying.rhythm import Rhythm
 from recorder.replaying.tally import Failure
@@ -157,6 +158,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     earlier: Earlier | None = None
     """What came before, when this part of a replay went on with it: then all other figures but the planned ones are
     of this part alone, and its first anchor is `resumed`."""
+    proof: Proof | None = None
+    """What the target's log says of it, read back in the end; None when nobody wanted to know."""
     objectives: tuple[Judgement, ...] = ()
     """What was demanded of this replay, and whether it was so."""
     percentile_error: float = RELATIVE_ERROR

@@ -120,6 +120,7 @@ def _send(
         failed=tally.failed,
         left_out=sum(changes.left_out.values()),
         added=changes.added,
+        shifted_by_ms=timeline.shift_ms,
         timestamp_0_sent_as_1=timeline.raised_to_1,
         took_ns=clock.now() - clock.started_ns,
         failures=tuple(tally.failures),

@@ -143,6 +143,8 @@ class Options:
     """An existing topic, not one of the replay's, to time confirmations in; None: metadata requests are timed."""
     probe: bool = False
     """Read the target meanwhile and tell when records arrive."""
+    prove: bool = False
+    """Read the target's log back in the end and hold it against the capture."""
     objectives: Sequence[Objective] = ()
     """What is demanded of the replay."""
     partitions: Partitions = "auto"
@@ -211,6 +213,11 @@ class Options:
             raise UsageError("--calibrate-topic and --no-calibration contradict each other: give one of them.")
         if self.prologue and self.dead_letters is not None:
             raise UsageError("--dlq sends dead letters and nothing else: leave out --prologue.")
+        if self.prove and self.middleware is not None:
+            raise UsageError(
+                "--prove makes every record once more to compare it, and what --middleware makes of it may differ each "
+                "time: leave one of them out."
+            )
         if self.time_basis == "offset":
             self._check_offsets()
 

@@ -11,7 +11,7 @@ from recorder.errors import BlackboxError, ExitCode, RefusedError
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import Connection
 from recorder.kafka.producer import DEFAULT_BATCH_BYTES, Limits
-from recorder.kafka.target import NewTopicPlan, default_settings, may_create, target_topics
+from recorder.kafka.target import NewTopicPlan, default_settings, longest_transaction_ms, may_create, target_topics
 from recorder.payloads.naming import Counts
 from recorder.replaying.calibration import check_topic
 from recorder.replaying.creation import BATCH_OVERHEAD, check_named, plan_topic
@@ -26,6 +26,7 @@ from recorder.replaying.preflight import (
     check_creation,
     check_space,
     check_topics,
+    check_transactions,
     combine,
 )
 from recorder.replaying.prologue import StateBefore, check_prologue, held, state_before, with_state
@@ -181,6 +182,7 @@ def prepare(
         *check_topics(routes, checked, options, existing, to_create, defaults),
         *check_creation(to_create, existing, options, brokers, may_create(cluster) if to_create else None),
         *check_space(spaces, counts, settings),
+        *check_transactions(longest_transaction_ms(cluster) if options.transactional else None),
         *of_schemas,
         *check_prologue(state if before is None else before.survey.records, options),
     )

@@ -13,6 +13,7 @@ import msgspec
 from recorder.capture.manifest import Manifest
 from recorder.capture.reader import Capture
 from recorder.kafka.target import NewTopicPlan, TargetTopic
+from recorder.kafka.transactions import TIMEOUT_MS
 from recorder.replaying.creation import BATCH_OVERHEAD
 from recorder.replaying.gathering import capture_names
 from recorder.replaying.options import Options
@@ -148,6 +149,17 @@ def check_creation(
                 "It exists already and stays as it is: --topic-config and --partitions-of are for new topics",
                 "Change it yourself, or map the records with -m to a new topic.",
             )
+
+
+def check_transactions(longest_ms: int | None) -> Iterator[Finding]:
+    """Do the brokers allow transactions as long as ours may last? `longest_ms`: None where they don't tell."""
+    if longest_ms is not None and longest_ms < TIMEOUT_MS:
+        yield _error(
+            None,
+            f"--transactional asks for transactions of up to {TIMEOUT_MS:,} ms, and the brokers' "
+            f"transaction.max.timeout.ms allows {longest_ms:,} ms",
+            f"Set transaction.max.timeout.ms={TIMEOUT_MS} or more on the brokers, or leave --transactional out.",
+        )
 
 
 def check_space(

@@ -46,6 +46,7 @@ class PrologueCount(msgspec.Struct, frozen=True, kw_only=True):
     left_out: int = 0
     """Left out on their way, as was asked for."""
     added: int = 0
+    shifted_by_ms: int = 0
     timestamp_0_sent_as_1: int = 0
     took_ns: int = 0
     failures: tuple[Failure, ...] = ()

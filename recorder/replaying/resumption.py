@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +13,17 @@ import msgspec
 
 from recorder.capture.locations import Location
 from recorder.errors import RefusedError, UsageError
+from recorder.kafka.fetching import Message
 from recorder.kafka.offsets import Place, log_ends, log_starts
 from recorder.kafka.tails import Digest, read_tails, settled_ends
-from recorder.replaying.chain import chain
-from recorder.replaying.chaos import Trouble
 from recorder.replaying.coverage import Coverage, gone_on
 from recorder.replaying.frontier import Frontier
-from recorder.replaying.middleware import Middleware
 from recorder.replaying.plan import Plan
 from recorder.replaying.preflight import Finding
 from recorder.replaying.present import Present, find_present
+from recorder.replaying.retracing import existing_places, retraced
 from recorder.replaying.state import SUFFIX, Point, State, binding_options, differing
 from recorder.replaying.tally import Failure
-from recorder.replaying.timeline import Piece, Timeline
-
-_PIECE_RECORDS = 2_048
 
 
 class Earlier(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +83,7 @@ def first_state(plan: Plan, replay_id: str) -> State:
     """What to leave behind before the first record: where the target's logs end now."""
     routes, survey = plan.routes, plan.survey
     places = routes.places()
-    ends = log_ends(plan.cluster, _existing(plan))
+    ends = log_ends(plan.cluster, existing_places(plan))
     point = Point(
         lap=0,
         number=survey.first_number,
@@ -149,12 +145,13 @@ def find_place(plan: Plan, state: State, tell: Callable[[str], object] = lambda 
     _require_same_replay(plan, state)
     _require_same_topics(plan, state)
     places = plan.routes.places()
-    ends = dict.fromkeys(places, 0) | settled_ends(plan.cluster, _existing(plan), tell)
+    ends = dict.fromkeys(places, 0) | settled_ends(plan.cluster, existing_places(plan), tell)
     _require_whole_logs(plan, state, ends)
     log, timeless = _read(plan, state, ends)
     begin = state.base.lap, state.base.number
     with ExitStack() as stack:
-        present = find_present(_pieces(plan, state, stack), log, routes=plan.routes, timeless=timeless.__contains__)
+        pieces = retraced(plan, state.replay_id, stack, begin=begin, shift_ms=state.shifted_by_ms)
+        present = find_present(pieces, log, routes=plan.routes, timeless=timeless.__contains__)
     _require_the_same_changes(plan, present)
     first, records = plan.survey.first_number, plan.survey.records
     coverage = gone_on(state.covered, state.since, begin, first, records)
@@ -182,36 +179,6 @@ def find_place(plan: Plan, state: State, tell: Callable[[str], object] = lambda 
     )
 
 
-def _pieces(plan: Plan, state: State, stack: ExitStack) -> Iterator[Piece]:
-    """What the replay would send from the base on, as long as anybody asks and the stack is open."""
-    if plan.translation is not None:
-        plan.translation.register()  # what was sent bears the ids that this gave
-    middleware = None if plan.options.middleware is None else Middleware(plan.options.middleware)
-    if middleware is not None:
-        stack.enter_context(middleware)
-    trouble = None if plan.options.chaos is None else Trouble(plan.options.chaos, plan.streams)
-    timeline = Timeline(
-        plan.streams,
-        plan.routes,
-        plan.survey,
-        piece_records=_PIECE_RECORDS,
-        changes=chain(plan, state.replay_id, middleware=middleware, trouble=trouble),
-        begin=(state.base.lap, state.base.number),
-    )
-    timeline.shift_ms = state.shifted_by_ms
-    stack.enter_context(timeline)
-    if middleware is not None:
-        stack.callback(middleware.abandon)
-    while True:
-        piece = timeline.take()
-        if piece is not None:
-            yield piece
-        elif timeline.finished:
-            return
-        else:
-            timeline.wait()
-
-
 def _require_the_same_changes(plan: Plan, present: Present) -> None:
     """People's own code may make something else of a record today: then ours would pass for another's."""
     options = plan.options
@@ -222,12 +189,6 @@ def _require_the_same_changes(plan: Plan, present: Present) -> None:
             "it makes something else of the same record each time, and nobody can tell what is there already. Replay "
             "anew into new topics, without --resume."
         )
-
-
-def _existing(plan: Plan) -> list[Place]:
-    """The target's partitions, but for those that nothing will go to and that are not there."""
-    counts = plan.cluster.partition_counts()
-    return [place for place in plan.routes.places() if place[1] < counts.get(place[0], 0)]
 
 
 def _capture_ids(plan: Plan) -> tuple[str, ...]:
@@ -270,7 +231,7 @@ def _require_same_topics(plan: Plan, state: State) -> None:
 
 def _require_whole_logs(plan: Plan, state: State, ends: dict[Place, int]) -> None:
     places = plan.routes.places()
-    starts = dict.fromkeys(places, 0) | log_starts(plan.cluster, _existing(plan))
+    starts = dict.fromkeys(places, 0) | log_starts(plan.cluster, existing_places(plan))
     for place, noted in zip(places, state.base.offsets, strict=True):
         where = f"{place[0]}/{place[1]}"
         if ends[place] < noted:
@@ -293,7 +254,7 @@ def _read(plan: Plan, state: State, ends: dict[Place, int]) -> tuple[dict[int, a
     log = {lane: array("q") for lane in range(len(places))}
     timeless = set(range(len(places))) if plan.options.timestamps == "now" else set()
 
-    def note(place: Place, digest: Digest, stamped: bool) -> None:
+    def note(place: Place, message: Message, digest: Digest, stamped: bool) -> None:
         log[lanes[place]].append(digest)
         if stamped:
             timeless.add(lanes[place])

@@ -38,6 +38,7 @@ from recorder.replaying.plan import Plan, prepare
 from recorder.replaying.player import Player
 from recorder.replaying.present import skipping
 from recorder.replaying.probe import Probe
+from recorder.replaying.proving import prove, starting_points
 from recorder.replaying.read_ahead import advice
 from recorder.replaying.resumption import Resumption, first_state
 from recorder.replaying.state import StateFile
@@ -93,12 +94,17 @@ def run(
         create_topics(plan.cluster, plan.to_create)
         known = resumption.state.replay_id if resumption else replay_id or new_replay_id()
         stop = stop or threading.Event()
+        starts = starting_points(plan, resumption) if plan.options.prove else None
         before = opened(plan, known, stop.is_set, resumed=resumption is not None)
         keeper = None
         whole = before is None or before.ending == "end"
         if state is not None and plan.options.transactional is None and whole:
             keeper = _keeper(plan, state, known, resumption)
-        return _Run(plan, progress, stop, control, known, keeper, resumption, tell, before).run()
+        playing = _Run(plan, progress, stop, control, known, keeper, resumption, tell, before)
+        certificate = playing.run()
+        if starts is None:
+            return certificate
+        return msgspec.structs.replace(certificate, proof=prove(plan, certificate, starts, resumption, stop=stop))
     finally:
         control.close()
 

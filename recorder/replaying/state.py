@@ -43,6 +43,7 @@ _FREE = frozenset(
         "calibrate",
         "calibrate_topic",
         "probe",
+        "prove",
         "objectives",
         "create_topics",
         "topic_config",

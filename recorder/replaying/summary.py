@@ -42,6 +42,8 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
         f"(by {inversions.source}){timeline}"
     )
     facts |= _state(certificate)
+    if certificate.proof is not None:
+        facts["proof"] = certificate.proof.sentence()
     facts |= _measured(certificate)
     facts["timestamps"] = _timestamps(certificate)
     if certificate.stamped_by_target:
@@ -85,6 +87,14 @@ def failure_rows(certificate: Certificate) -> Rows:
     return ("topic", "partition", "offset", "error"), [
         [failure.topic, failure.partition, failure.offset, failure.error]
         for failure in (*(certificate.prologue.failures if certificate.prologue else ()), *certificate.failures)
+    ]
+
+
+def flaw_rows(certificate: Certificate) -> Rows:
+    """What the proof found wrong."""
+    flaws = () if certificate.proof is None else certificate.proof.flaws
+    return ("flaw", "topic", "partition", "offset"), [
+        [flaw.what, flaw.topic, flaw.partition, flaw.offset] for flaw in flaws
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -181,3 +182,14 @@ def test_on_the_command_line(
     assert "first 3,000 records of the state before the window" in ran.err
     assert "3,000 confirmed before T0" in " ".join(ran.out.split())
     assert values(target, name, 0)[-1] == b"v98"
+
+
+@pytest.mark.parametrize("timestamps", ["original", "shift"])
+def test_it_is_part_of_what_is_proven(
+    target: Connection, name: str, capture: Capture, timestamps: Literal["original", "shift"]
+) -> None:
+    options = Options(prologue=True, timestamps=timestamps, calibrate=False, prove=True, top_speed=True)
+    proof = replay(capture, target, options).proof
+    assert proof is not None
+    assert proof.holds, proof.sentence()
+    assert (proof.records, proof.keys, proof.partitions) == (STATE + 100, STATE, 2)

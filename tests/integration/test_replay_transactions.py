@@ -15,9 +15,11 @@ from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import connect
 from recorder.kafka.local import LocalKafka
 from recorder.kafka.offsets import log_ends
+from recorder.kafka.target import longest_transaction_ms
 from recorder.replaying import Options, Status, prepare, run
 from recorder.replaying.options import Steps, parse_steps
 from tests.builders import make_capture, record
+from tests.cli import running as cli
 from tests.conftest import create_topic
 from tests.integration.test_replay import NOW, read_all
 
@@ -89,3 +91,14 @@ def test_steps_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_steps(text)
     assert parse_steps("10, 500ms") == Steps(10, 500)
+
+
+def test_a_transaction_can_not_be_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = capture(tmp_path, "orders").root
+    ran = cli.run(capsys, "replay", root, "-b", "localhost:1", "--transactional", "100", "--resume")
+    assert ran.code == 2
+    assert ran.sentence().startswith("--resume can't tell what of a transaction will stay: go on with --start-offset")
+
+
+def test_the_brokers_tell_how_long_a_transaction_may_last(target_kafka: LocalKafka) -> None:
+    assert longest_transaction_ms(Cluster(connect(target_kafka.bootstrap))) == 900_000  # Kafka's own default

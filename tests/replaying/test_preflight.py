@@ -13,7 +13,7 @@ from recorder.capture.reader import Capture
 from recorder.kafka.target import KAFKA_DEFAULTS, TargetTopic
 from recorder.replaying.creation import plan_topic
 from recorder.replaying.options import Options
-from recorder.replaying.preflight import Finding, check_clusters, check_topics, combine
+from recorder.replaying.preflight import Finding, check_clusters, check_topics, check_transactions, combine
 from recorder.replaying.routes import plan_routes
 from recorder.replaying.survey import survey
 from tests.builders import T0, make_capture, record
@@ -176,3 +176,10 @@ def _check(
 
 def _matches(pattern: str, text: str) -> bool:
     return re.search(pattern, text) is not None
+
+
+def test_brokers_that_allow_no_transactions_as_long_as_ours_are_found() -> None:
+    (found,) = check_transactions(30_000)
+    assert found.severity == "error"
+    assert "transaction.max.timeout.ms allows 30,000 ms" in found.sentence()
+    assert [*check_transactions(60_000), *check_transactions(None)] == []

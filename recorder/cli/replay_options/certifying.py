@@ -26,6 +26,15 @@ Probing = Annotated[
         rich_help_panel=_CERTIFICATE,
     ),
 ]
+Proving = Annotated[
+    bool,
+    typer.Option(
+        "--prove",
+        help="Read the target's log back in the end and compare: every record there once, equal, in order by key. "
+        "Exit with 3 if not.",
+        rich_help_panel=_CERTIFICATE,
+    ),
+]
 NoCalibration = Annotated[
     bool,
     typer.Option(

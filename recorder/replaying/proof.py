@@ -1,0 +1,76 @@
+"""What a replay's target holds, read back from its log and held against what the capture says should be there."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+NAMED = 100
+
+What = Literal["missing", "doubled", "foreign", "out of order in its key"]
+
+
+class Flaw(msgspec.Struct, frozen=True, kw_only=True):
+    """One record that is not as it should be: a missing one by where it was recorded, others by where they lie."""
+
+    what: What
+    topic: str
+    partition: int
+    offset: int
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """Every record of the plan, compared with the target's log: content, count and order."""
+
+    why_not: str | None = None
+    """Why nothing could be proven; then all figures are 0."""
+    records: int = 0
+    """Records of the plan, all passes."""
+    log_records: int = 0
+    """Records in the stretch of the log that was read."""
+    partitions: int = 0
+    """Partitions of the target that were read."""
+    keys: int = 0
+    """Different keys among the records of the plan."""
+    missing: int = 0
+    """Records that the target had confirmed and that are not in its log."""
+    unconfirmed: int = 0
+    """Records that are not there and of which the certificate says so anyway: failed, or too late to be sent."""
+    doubled: int = 0
+    """Records that lie there once more than they were meant to."""
+    foreign: int = 0
+    """Records between the ends of the log before and after that are none of the plan's."""
+    key_inversions: int = 0
+    """Records that lie before the one that precedes them in the capture's order of their key."""
+    partition_inversions: int = 0
+    """Records that lie before an earlier one of their target partition, by the capture's order."""
+    timestamps: bool = True
+    """Timestamps were compared everywhere. False: some, or all, are the target's own or the time of sending."""
+    flaws: tuple[Flaw, ...] = ()
+    """The first 100."""
+
+    @property
+    def holds(self) -> bool:
+        """Every confirmed record is there once, unchanged and in order, and nothing else."""
+        wrong = self.missing + self.doubled + self.foreign + self.key_inversions + self.partition_inversions
+        return self.why_not is None and not wrong
+
+    def sentence(self) -> str:
+        """For one line of a summary."""
+        if self.why_not is not None:
+            return f"none: {self.why_not}"
+        odd = {
+            "missing": self.missing,
+            "doubled": self.doubled,
+            "of others in between": self.foreign,
+            "out of order in their keys": self.key_inversions,
+            "out of order in their partitions": self.partition_inversions,
+        }
+        found = ", ".join(f"{count:,} {what}" for what, count in odd.items() if count)
+        gone = f"; {self.unconfirmed:,} unconfirmed ones are not there" if self.unconfirmed else ""
+        where = f"{self.partitions:,} partition{'' if self.partitions == 1 else 's'} of the target's log"
+        told = f"{self.records:,} records and {self.keys:,} keys held against {where}"
+        if self.holds:
+            return f"holds: {told}: each there once, equal and in the capture's order{gone}"
+        return f"FAILED: {told}: {found}{gone}"
