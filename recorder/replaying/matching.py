@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from recorder.replaying.order import OrderWatch
 
-BUCKET_RECORDS = 1 << 20
+BUCKET_RECORDS = 1 << 18
 _MOST_BUCKETS = 256
-_IN_MEMORY = 64 << 20
+_IN_MEMORY = 16 << 20
 _STRIDE = 1 << 18
 
 _LANE, _SPREAD = np.int64(-7046029254386353131), np.int64(-4417276706812531889)  # odd, bits well mixed
