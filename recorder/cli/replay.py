@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,9 @@ from recorder.cli.options import (
     Bootstrap,
     CommandConfig,
     Excludes,
+    FormatsFile,
     From,
+    KeyFormats,
     Keys,
     OutputFormat,
     Partitions,
@@ -21,10 +23,12 @@ from recorder.cli.options import (
     Properties,
     To,
     Topics,
+    ValueFormats,
     Zone,
 )
 from recorder.cli.output import Format, complain, emit, emit_facts, emit_json, emit_text, progress, say
 from recorder.cli.replay_options import certifying, changes, letters, pace, safety, selection, target
+from recorder.cli.replay_options.joint import condition_of, letters_of, registry_of
 from recorder.cli.timing import show_certificate, show_misses
 from recorder.errors import ExitCode, UsageError
 
@@ -32,12 +36,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from recorder.capture.reader import Capture
-    from recorder.kafka.properties import Property
-    from recorder.payloads.registering import TargetRegistry
     from recorder.replaying.certificate import Certificate
     from recorder.replaying.control import Control, Status
-    from recorder.replaying.dead_letters import DeadLetters
-    from recorder.replaying.options import Condition
     from recorder.replaying.plan import Plan
     from recorder.replaying.state import StateFile
 
@@ -104,6 +104,9 @@ def replay(
     slo: certifying.Objectives = None,
     probe: certifying.Probing = False,
     prove: certifying.Proving = False,
+    key_format: KeyFormats = None,
+    value_format: ValueFormats = None,
+    formats_file: FormatsFile = None,
     no_calibration: certifying.NoCalibration = False,
     calibrate_topic: certifying.CalibrateTopic = None,
     properties: Properties = None,
@@ -170,7 +173,7 @@ def replay(
         end=None if end is None else parse_point(end, tz=tz),
         duration_ms=None if duration is None else parse_duration(duration),
         start_offsets=parse_start_offsets(start_offset or ()),
-        where=None if where is None else _condition(where),
+        where=condition_of(where, key_format or (), value_format or (), formats_file),
         sample=None if sample is None else parse_fraction(sample),
         prologue=prologue,
         loop=loop,
@@ -193,8 +196,8 @@ def replay(
         chaos=None if chaos is None else parse_chaos(chaos),
         transactional=None if transactional is None else parse_steps(transactional),
         provenance=provenance,
-        dead_letters=_dead_letters(dlq, dlq_header, dlq_strip or (), max_attempts),
-        target_registry=_target_registry(
+        dead_letters=letters_of(dlq, dlq_header, dlq_strip or (), max_attempts),
+        target_registry=registry_of(
             target_registry,
             gather(properties or (), command_config),
             subject_map or (),
@@ -242,30 +245,6 @@ def replay(
     if result.resumable and not transactional:
         say(f"To go on from where it ended, give the same command with --resume --state {kept}")
     _end(result)
-
-
-def _dead_letters(wanted: bool, header: str | None, strip: Sequence[str], max_attempts: int) -> DeadLetters | None:
-    from recorder.replaying.dead_letters import dead_letters
-
-    if not wanted and (header is not None or strip):
-        raise UsageError("--dlq-header and --dlq-strip are about dead letters: give --dlq.")
-    return dead_letters(header, strip, max_attempts) if wanted else None
-
-
-def _target_registry(
-    url: str | None, properties: Sequence[Property], subjects: Sequence[str], **choices: bool
-) -> TargetRegistry | None:
-    from recorder.payloads.registering import TargetRegistry, parse_subjects
-    from recorder.payloads.registry import connect_registry
-
-    registry = None if url is None else connect_registry(url, properties, flag="--target-registry")
-    if registry is None:
-        if subjects or not choices["register"] or choices["allow_unknown"]:
-            raise UsageError(
-                "--subject-map, --no-register and --allow-unknown-schemas are about --target-registry: give its URL."
-            )
-        return None
-    return TargetRegistry(registry, parse_subjects(subjects), **choices)
 
 
 def _tell_of_unfinished(capture: Capture, state: Path | None) -> None:
@@ -334,12 +313,6 @@ def _standing(now: Status) -> str:
     from recorder.replaying.standing import standing
 
     return standing(now)
-
-
-def _condition(expression: str) -> Condition:
-    from recorder.query.condition import Condition
-
-    return Condition(expression)
 
 
 def _end(result: Certificate) -> None:

@@ -23,10 +23,9 @@ from recorder.editing.derive import coarse_notes, finished, new_directory, remai
 from recorder.editing.each import Progress, each
 from recorder.editing.sample import Types, needed_hashes
 from recorder.errors import UsageError
-from recorder.payloads.formats import SIDES, Formats
-from recorder.payloads.snapshot import read_schemas
 from recorder.query.condition import Condition
-from recorder.query.decoding import SidePlan, TopicPlan, decoder_of
+from recorder.query.decoding import decoder_of
+from recorder.query.looking import TopicPlans, unplanned
 from recorder.window import format_time
 
 
@@ -70,7 +69,7 @@ def cut(
     window = _window(parent.window, wanted.selection, from_text, to_text)
     if wanted.where is not None:
         # What is wrong with it is said before anything is written.
-        Condition(wanted.where, decoder_of(TopicPlan("", SidePlan("key"), SidePlan("value")), ())).close()
+        Condition(wanted.where, decoder_of(unplanned(""), ())).close()
     with new_directory(out, [capture]) as root:
         jobs = _jobs(capture, root, wanted, bloom=not clean)
         found = _survey(jobs, executor, progress) if wanted.finds_types else {}
@@ -97,7 +96,9 @@ def passes(wanted: Wanted) -> int:
 def _jobs(capture: Capture, root: Path, wanted: Wanted, *, bloom: bool) -> list[Job]:
     jobs = []
     chosen = wanted.selection.topics
-    read = _Plans(capture, wanted)
+    looks = wanted.where is not None or wanted.finds_types  # else nobody needs to know what is in the payloads
+    plans = TopicPlans(capture, wanted.choices) if looks else None
+    schemas = () if plans is None else plans.schemas
     for topic, partition in capture.manifest.topic_partitions():
         if not chosen or topic.name in chosen:
             # A worker gets the manifest of its partition alone: that of all may be large.
@@ -105,29 +106,9 @@ def _jobs(capture: Capture, root: Path, wanted: Wanted, *, bloom: bool) -> list[
             small = msgspec.structs.replace(capture.manifest, topics=(alone,), lineage=(), notes=())
             part = replace(capture, manifest=small)
             none = np.empty(0, np.uint64)
-            plan = read.plan(topic.name)
-            jobs.append(Job(part, topic.name, partition.partition, wanted, root, bloom, none, plan, read.schemas))
+            plan = unplanned(topic.name) if plans is None else plans.plan(topic.name)
+            jobs.append(Job(part, topic.name, partition.partition, wanted, root, bloom, none, plan, schemas))
     return jobs
-
-
-class _Plans:
-    """How each topic's records are decoded, found out only where somebody looks into payloads."""
-
-    def __init__(self, capture: Capture, wanted: Wanted) -> None:
-        looks = wanted.where is not None or wanted.finds_types
-        self._formats = Formats(capture, wanted.choices) if looks else None
-        self.schemas = read_schemas(capture.root, capture.manifest) if looks else ()
-        self._made: dict[str, TopicPlan] = {}
-
-    def plan(self, topic: str) -> TopicPlan:
-        if topic not in self._made:
-            found = {} if self._formats is None else self._formats.detected(topic)
-            key, value = (
-                SidePlan(side, found[side].choice, found[side].format) if side in found else SidePlan(side)
-                for side in SIDES
-            )
-            self._made[topic] = TopicPlan(topic, key, value)
-        return self._made[topic]
 
 
 def _survey(jobs: Sequence[Job], executor: Executor | None, progress: Progress | None) -> dict[str, Types]:

@@ -62,23 +62,32 @@ class Expression:
         )
         self._check()
 
-    def values(self, batch: pa.RecordBatch) -> pa.Array:
-        """The expression's value for each record of a batch (RECORD_SCHEMA), never null."""
-        self._connection.register(_ARRIVED, self._decoded(pa.Table.from_batches([batch])))
+    @property
+    def decodes(self) -> bool:
+        """Whether it asks for anything that a decoder gives."""
+        return self._decoder is not None and any(map(self._names, _DECODED))
+
+    def values(self, batch: pa.RecordBatch, decoder: TopicDecoder | None = None) -> pa.Array:
+        """The expression's value for each record of a batch (RECORD_SCHEMA), never null.
+
+        An expression that was made with a decoder may be given that of another topic.
+        """
+        self._connection.register(_ARRIVED, self._decoded(pa.Table.from_batches([batch]), decoder))
         return self._connection.sql(self._query).to_arrow_table().column("found").combine_chunks()
 
     def close(self) -> None:
         self._connection.close()
 
-    def _decoded(self, records: pa.Table) -> pa.Table:
+    def _decoded(self, records: pa.Table, decoder: TopicDecoder | None = None) -> pa.Table:
         """The records and, of the columns that `views.decoded_columns` needs, those that the expression names."""
         if self._decoder is None:
             return records
+        decoder = decoder or self._decoder
         for side in ("key", "value"):
             names = [name for name in _DECODED if name.startswith(side)]
             columns = [pa.nulls(len(records), pa.string())] * 2
             if any(map(self._names, names)):
-                found = self._decoder.side(side, records.column(side), records.column("headers"))
+                found = decoder.side(side, records.column(side), records.column("headers"))
                 columns = [found.json, found.reasons]
             for name, column in zip(names, columns, strict=True):
                 records = records.append_column(name, column)
@@ -108,6 +117,6 @@ class Condition(Expression):
     def __init__(self, expression: str, decoder: TopicDecoder | None = None) -> None:
         super().__init__(expression, kind="BOOLEAN", otherwise="false", decoder=decoder)
 
-    def holds(self, batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
-        """For each record of a batch (RECORD_SCHEMA): does the expression hold?"""
-        return np.asarray(self.values(batch).to_numpy(zero_copy_only=False), np.bool_)
+    def holds(self, batch: pa.RecordBatch, decoder: TopicDecoder | None = None) -> npt.NDArray[np.bool_]:
+        """For each record of a batch (RECORD_SCHEMA): does the expression hold? For `decoder` see `values`."""
+        return np.asarray(self.values(batch, decoder).to_numpy(zero_copy_only=False), np.bool_)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
+from recorder.capture.reader import Capture
 from recorder.capture.schema import Record
 from recorder.capture.selection import Selection
 from recorder.errors import UsageError
@@ -64,12 +65,16 @@ class Transform(Protocol):
 
 
 class Condition(Protocol):
-    """Says of each record of a batch (RECORD_SCHEMA) whether it is meant; `expression` is its text."""
+    """Says of each record of a batch (RECORD_SCHEMA) of a capture's topic whether it is meant; `expression` is its
+    text, `binding` says also how payloads are read for it."""
 
     @property
     def expression(self) -> str: ...
 
-    def holds(self, batch: Any) -> Any: ...
+    @property
+    def binding(self) -> str: ...
+
+    def holds(self, batch: Any, capture: Capture, topic: str) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)

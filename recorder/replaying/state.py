@@ -226,4 +226,4 @@ def _words(value: Any) -> str:
         return repr(list(value))
     if isinstance(value, TargetRegistry):
         return repr((value.registry.place, sorted(value.subjects.items()), value.register, value.allow_unknown))
-    return str(getattr(value, "expression", None) or getattr(value, "name", None) or repr(value))
+    return str(getattr(value, "binding", None) or getattr(value, "name", None) or repr(value))

@@ -163,7 +163,7 @@ class Streams:
             batch = batch.filter(pa.array(within(hashes, hash_limit(options.sample))))
         if options.where is not None and batch.num_rows:
             with self._filter:
-                batch = batch.filter(pa.array(options.where.holds(batch)))
+                batch = batch.filter(pa.array(options.where.holds(batch, part.capture, part.topic)))
         return batch
 
     def _placed(self, batch: pa.RecordBatch, number: int) -> pa.RecordBatch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import uuid
 from pathlib import Path
@@ -193,3 +194,20 @@ def test_it_is_part_of_what_is_proven(
     assert proof is not None
     assert proof.holds, proof.sentence()
     assert (proof.records, proof.keys, proof.partitions) == (STATE + 100, STATE, 2)
+
+
+def test_a_condition_holds_for_it_and_reads_it_as_was_said(
+    target_kafka: LocalKafka, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = [record(name, 0, NOW - 10**6 + n, n.to_bytes(8, "big"), "s", offset=n) for n in range(50)]
+    rows = [record(name, 0, NOW + n, n.to_bytes(8, "big"), "v") for n in range(20)]
+    capture = make_capture(tmp_path / "d", rows, prologue=state, window=Window(NOW, None))
+    reading = ("--key-format", f"{name}=long")
+    command = ("replay", capture.root, "-b", target_kafka.bootstrap, "--dry-run", "--prologue", "--format", "json")
+    ran = run_command(capsys, *command, "--where", "(key_json->>'$')::bigint % 10 = 7", *reading)
+    assert ran.code == 0, ran.err
+    plan = json.loads(ran.out)
+    assert (plan["records"], plan["prologue"]) == (2, {"records": 5, "sent": True})
+    unused = run_command(capsys, *command, *reading)
+    assert unused.code == 2
+    assert "say how --where reads" in unused.sentence()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from recorder.capture.sampling import parse_fraction
 from recorder.capture.schema import Record
 from recorder.errors import UsageError
-from recorder.query.condition import Condition
+from recorder.payloads.choices import Choice, Choices
+from recorder.query.looking import LookingCondition
 from recorder.replaying.options import (
     Options,
     Point,
@@ -20,7 +24,9 @@ from recorder.replaying.options import (
     parse_start_offsets,
 )
 from recorder.replaying.schedule import NS_PER_MS, Schedule
+from recorder.replaying.timeline import Piece
 from tests.builders import T0, make_capture, record
+from tests.payloads.framed import FIRST, SECOND, capture_with, framed
 from tests.replaying.reading import looked, opened, places, take_all, values
 
 MINUTE = 60_000
@@ -64,8 +70,47 @@ def test_the_start_is_position_0_and_gaps_before_it_do_not_count(tmp_path: Path)
 
 
 def test_by_sql_in_counts_and_in_what_is_sent(tmp_path: Path) -> None:
-    options = Options(where=Condition("(value_json->>'$.n')::int % 10 = 3"))
+    options = Options(where=LookingCondition("(value_json->>'$.n')::int % 10 = 3"))
     assert numbers(tmp_path, options) == list(range(3, 100, 10))
+
+
+@pytest.mark.parametrize(
+    ("where", "kept"),
+    [
+        ("value_json->>'$.price' = '3.00'", ["k3"]),
+        ("try_cast(value_json->>'$.id' as int) >= 6 and topic = 'orders'", ["k6", "k7"]),
+        ("value_json->>'$.id.long' = '8'", ["k8"]),
+        ("value_reason = 'truncated'", ["k9"]),
+        ("key = 'k5'", ["k5"]),
+        ("(key_json->>'$')::bigint = 17", ["\0\0\0\0\0\0\0\x11"]),
+    ],
+)
+def test_by_sql_on_payloads_of_every_format_as_a_cut_does(tmp_path: Path, where: str, kept: list[str]) -> None:
+    rows = [record("orders", n % 2, T0 + n, f"k{n}", framed(FIRST, {"id": n, "price": Decimal(n)})) for n in range(8)]
+    newer = {"id": 8, "placed": T0, "price": Decimal("9.50"), "lines": []}
+    rows.append(record("orders", 0, T0 + 8, "k8", framed(SECOND, newer)))
+    rows.append(record("orders", 0, T0 + 9, "k9", framed(FIRST, {"id": 9, "price": Decimal(9)})[:-1]))
+    rows += [record("events", 0, T0 + n, n.to_bytes(8, "big"), {"n": n}) for n in range(10, 20)]
+    capture = capture_with(tmp_path / "c", rows)
+    choices = Choices(keys=(("events", Choice("long")),))
+    with opened([capture], Options(where=LookingCondition(where, choices))) as timeline:
+        assert keys(take_all(timeline)) == kept
+
+
+def test_of_several_captures_each_is_read_with_its_own_schemas(tmp_path: Path) -> None:
+    other = msgspec.structs.replace(SECOND, id=7)
+    newer = {"id": 3, "placed": T0, "price": Decimal("9.50"), "lines": []}
+    captures = [
+        capture_with(tmp_path / "a", [record("a", 0, T0, "old", framed(FIRST, {"id": 3, "price": Decimal(3)}))]),
+        capture_with(tmp_path / "b", [record("b", 0, T0 + 1, "new", framed(other, newer))], [other]),
+    ]
+    where = LookingCondition("coalesce(value_json->>'$.id.long', value_json->>'$.id') = '3'")
+    with opened(captures, Options(where=where)) as timeline:
+        assert keys(take_all(timeline)) == ["old", "new"]
+
+
+def keys(pieces: Sequence[Piece]) -> list[str]:
+    return [key.decode() for piece in pieces for key in piece.columns.keys if key]
 
 
 def test_a_sample_keeps_whole_keys_and_is_the_same_every_time(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from recorder.capture.selection import Selection
 from recorder.errors import UsageError
+from recorder.payloads.choices import parse_choices
+from recorder.query.looking import LookingCondition
 from recorder.replaying.coverage import Coverage, Covered, gone_on
 from recorder.replaying.options import Options
 from recorder.replaying.options import Point as Moment
@@ -70,6 +72,13 @@ def test_options_that_say_what_is_sent_are_bound_and_others_are_free() -> None:
     )
     now = binding_options(Options(sample=0.25, duration_ms=5, start=Moment(3), excludes=["x"]))
     assert differing(before, now) == ["the selection", "--exclude", "--start", "--duration", "--sample"]
+
+
+def test_a_condition_that_reads_payloads_otherwise_is_another_one() -> None:
+    one, same = (binding_options(Options(where=LookingCondition("key = 'a'"))) for _ in range(2))
+    other = binding_options(Options(where=LookingCondition("key = 'a'", parse_choices(values=["orders=text"]))))
+    assert differing(one, same) == []
+    assert differing(one, other) == ["--where"]
 
 
 def test_a_coverage_goes_on_over_passes() -> None:
