@@ -68,7 +68,8 @@ class PartitionWriter:
         self.payloads: list[int] = []
         """Bytes of keys and values in each of the segments."""
         self._folder: Folder = folder
-        self._row_group_bytes = row_group_bytes
+        self.row_group_bytes = row_group_bytes
+        self.segment_bytes = SEGMENT_BYTES
         self._pending_bytes = 0
         self._options = writer_options(key_bloom_filter=key_bloom_filter)
         self._pending: list[pa.Table] = []
@@ -83,7 +84,7 @@ class PartitionWriter:
         filled = np.cumsum(np.concatenate([np.zeros(1, np.int64), *map(record_sizes, batches)]))
         start = 0
         while start < table.num_rows:
-            room = self._row_group_bytes - self._pending_bytes
+            room = self.row_group_bytes - self._pending_bytes
             fitting = int(np.searchsorted(filled, filled[start] + room))
             stop = min(max(fitting, start + 1), start + ROW_GROUP_RECORDS - self._pending_records, table.num_rows)
             piece = table.slice(start, stop - start)
@@ -93,7 +94,7 @@ class PartitionWriter:
             self._pending.append(piece)
             self._pending_records += stop - start
             self._pending_bytes += int(filled[stop] - filled[start])
-            if self._pending_bytes >= self._row_group_bytes or self._pending_records >= ROW_GROUP_RECORDS:
+            if self._pending_bytes >= self.row_group_bytes or self._pending_records >= ROW_GROUP_RECORDS:
                 self._flush()
             start = stop
         return len(self.segments) > sealed
@@ -109,7 +110,7 @@ class PartitionWriter:
             self._open = _OpenSegment(self.root, path, self._options)
         self._open.write(table, self._pending_bytes)
         self._pending, self._pending_records, self._pending_bytes = [], 0, 0
-        if self._open.record_bytes >= SEGMENT_BYTES:
+        if self._open.record_bytes >= self.segment_bytes:
             self.seal()
 
     def seal(self) -> None:

@@ -39,7 +39,6 @@ _GOES_ON = {
 _TUNING = {
     # What the user sets wins. A full local queue must not put the fetcher to sleep for its default second.
     "fetch_queue_backoff_ms": 2,
-    "queued_max_messages_kbytes": 32 << 10,
     # Compressed: in memory it may be twenty times as much.
     "fetch_max_bytes": 8 << 20,
     # Brokers that hang, or behind a network that forgot us, are left within seconds: the others know who leads now.
@@ -49,6 +48,7 @@ _TUNING = {
     "reconnect_backoff_max_ms": 2_000,
     "statistics_interval_ms": 1_000,
 }
+_AHEAD_KBYTES = 32 << 10
 
 _PATIENT = {
     # An answer for every single record is dear where many partitions are read, because each request names them all:
@@ -121,13 +121,20 @@ Event = Arrived | ReachedEnd | OutOfRange | Failed
 class Fetcher:
     """A consumer over fixed partitions; use it as a context manager.
 
-    A `patient` one lets the brokers gather records for up to half a second where few arrive.
+    A `patient` one lets the brokers gather records for up to half a second where few arrive. It fetches ahead as far
+    as one of so many `processes` may that read at once.
     """
 
     def __init__(
-        self, connection: Connection, starts: Mapping[Place, int], isolation: Isolation, *, patient: bool = False
+        self,
+        connection: Connection,
+        starts: Mapping[Place, int],
+        isolation: Isolation,
+        *,
+        patient: bool = False,
+        processes: int = 1,
     ) -> None:
-        tuning = _TUNING | (_PATIENT if patient else {})
+        tuning = _TUNING | (_PATIENT if patient else {}) | {"queued_max_messages_kbytes": _AHEAD_KBYTES // processes}
         self._connection = connection
         self.pulse: Pulse | None = None
         """Where the client stood with its brokers at the last full second."""

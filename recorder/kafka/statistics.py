@@ -56,6 +56,9 @@ class Load:
     connections: int = 0
     """Opened, those that were lost included."""
 
+    def __add__(self, other: Load) -> Load:
+        return Load(self.bytes + other.bytes, self.fetches + other.fetches, self.connections + other.connections)
+
     def __str__(self) -> str:
         return f"{self.bytes / 1e6:,.1f} MB in {self.fetches:,} fetches over {self.connections} connections"
 

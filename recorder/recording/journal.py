@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 import time
 import zlib
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,7 @@ from recorder.errors import UsageError
 from recorder.kafka.offsets import Place
 
 _SYNC_SECONDS = 1.0
+_LOCK_SECONDS = 2.0
 
 
 class Sealed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -84,10 +86,11 @@ class Journal:
         self._path = root / JOURNAL_NAME
         self._synced = 0.0
         self._waiting = False
+        self._adding = threading.Lock()
         with reporting_write_errors(self._path):
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._file)
         except BlockingIOError:
             os.close(self._file)
             raise UsageError(f"{root} is being recorded by another process: wait for it, or end it.") from None
@@ -101,6 +104,11 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self._file)
+
+    @property
+    def lock(self) -> int:
+        """The descriptor that holds the lock: processes that have it too hold it with us."""
+        return self._file
 
     def lines(self) -> Iterator[Sealed]:
         """What is in it, oldest first; whatever follows the first torn line is cut off."""
@@ -120,7 +128,7 @@ class Journal:
         """Note what is sealed; call it after the seal, never before. A kill loses nothing of it, a power cut at most
         the last second, which is then read again.
         """
-        with reporting_write_errors(self._path):
+        with self._adding, reporting_write_errors(self._path):
             for line in lines:
                 content = memoryview(_encode(line))
                 while content:
@@ -134,6 +142,19 @@ class Journal:
         with reporting_write_errors(self._path):
             os.fsync(self._file)
         self._synced, self._waiting = time.monotonic(), False
+
+
+def _lock(file: int) -> None:
+    """Take the lock; those who worked for a recorder that was killed have it for a moment longer."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def _encode(line: Sealed) -> bytes:

@@ -14,9 +14,13 @@ _WAITING_JOBS = 1_000
 
 
 class Pipeline:
-    """Runs jobs one after the other in one thread. The first error is raised to whoever adds or waits next."""
+    """Runs jobs one after the other in one thread. The first error is raised to whoever adds or waits next.
 
-    def __init__(self) -> None:
+    No more than one of so many `processes` may hold waits at a time.
+    """
+
+    def __init__(self, processes: int = 1) -> None:
+        self._most_bytes = WAITING_BYTES // processes
         self._jobs: deque[tuple[Job, int]] = deque()
         self._bytes = 0
         self._running = False
@@ -57,7 +61,7 @@ class Pipeline:
             self._raise()
 
     def _has_room(self) -> bool:
-        return self._error is not None or (self._bytes < WAITING_BYTES and len(self._jobs) < _WAITING_JOBS)
+        return self._error is not None or (self._bytes < self._most_bytes and len(self._jobs) < _WAITING_JOBS)
 
     def _run(self) -> None:
         while True:

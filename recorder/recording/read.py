@@ -68,9 +68,13 @@ class Reading:
     tell: Callable[[str], None] = lambda words: None
     """Told who keeps the reading waiting; with no words, that nobody does."""
     isolation: Isolation = "read_committed"
+    processes: int = 1
+    """How many read at once, this one included, and share the memory."""
     growth: Growth | None = None
     """Where partitions come from that are added while a window is open."""
     notes: list[Note] = field(default_factory=list)
+    cut_short: dict[Place, int] = field(default_factory=dict)
+    """Partitions whose reading ended before their end, and where."""
     _open: set[Place] = field(default_factory=set)
     _live: dict[Place, int] = field(default_factory=dict)
     """Partitions whose window is still open, and when (epoch ms) it will be over."""
@@ -101,7 +105,9 @@ class Reading:
         if starts:
             try:
                 patient = bool(self._live) and len(starts) >= MANY_PARTITIONS
-                with Fetcher(self.cluster.connection, starts, self.isolation, patient=patient) as fetcher:
+                with Fetcher(
+                    self.cluster.connection, starts, self.isolation, patient=patient, processes=self.processes
+                ) as fetcher:
                     self._loop(fetcher, now_ms)
             except KafkaUnavailableError as error:
                 # What was read is worth keeping; what was not is named below.
@@ -110,7 +116,7 @@ class Reading:
         self.pipeline.wait()
         self.sealed(self.tapes[place].rest() for place in self._open)
         for place in self._open:
-            self.tapes[place].cut_short(self._position[place])
+            self._cut_short(place)
         self.notes += self._outages.notes()
 
     def _loop(self, fetcher: Fetcher, now_ms: Callable[[], int]) -> None:
@@ -336,8 +342,12 @@ class Reading:
         self._pending.flush(place)
         self.pipeline.wait()
         self.sealed([self.tapes[place].rest()])
-        self.tapes[place].cut_short(self._position[place])
+        self._cut_short(place)
         self._drop(place, fetcher)
+
+    def _cut_short(self, place: Place) -> None:
+        self.cut_short[place] = self._position[place]
+        self.tapes[place].cut_short(self._position[place])
 
     def _note(self, level: Literal["warning", "loss"], place: Place, text: str) -> None:
         self.notes.append(Note(level=level, text=text, topic=place[0], partition=place[1]))

@@ -36,9 +36,11 @@ from recorder.recording.prologue import segments_of, with_state
 from recorder.recording.read import STALLED_SECONDS, Reading
 from recorder.recording.request import Request
 from recorder.recording.schemas import SchemaKeeper
+from recorder.recording.share import shares
 from recorder.recording.tape import NOTHING_MARKED, Tape
 from recorder.recording.throttle import Throttle, fetch_ahead
 from recorder.recording.upload import Upload
+from recorder.recording.workers import Workers
 
 PROGRESS_SECONDS = 0.1
 _AFTER_INTERRUPT_SECONDS = 1.0
@@ -177,7 +179,10 @@ def _run(
     for tape in tapes.values():
         tape.uses = keeper.uses if keeper else None
     facts, plan, cap = checkpoint.facts, checkpoint.plan, checkpoint.max_bytes_per_second
-    with set_for_recording(), keeper or nullcontext(), Pipeline() as pipeline, ExitStack() as stack:
+    # What all of it passes through, the cap and the schemas that are named, is in one process.
+    own, *others = [list(tapes)] if cap or keeper else shares(tapes)
+    processes = 1 + len(others)
+    with set_for_recording(), keeper or nullcontext(), Pipeline(processes) as pipeline, ExitStack() as stack:
         meter = _Meter(_to_read(checkpoint), tapes, progress)
         cluster.patience = Patience(STALLED_SECONDS, meter.tell, stop.is_set)
         throttle = Throttle(cap, rest=stop.wait) if cap else None
@@ -199,22 +204,32 @@ def _run(
             Growth(cluster.connection, checkpoint, tapes, directory, changed=upload.renew if upload else _nothing)
         )
         meter.advance(sum(tape.ledger.position - tape.ledger.start for tape in tapes.values()))
+        sealed = partial(upload.add, journal) if upload else journal.add
+        workers = stack.enter_context(Workers(cluster.connection, directory, tapes, others, sealed, journal.lock))
+
+        def stopped() -> bool:
+            if stop.is_set():
+                workers.stop()
+            return stop.is_set() or workers.failed
+
         reading = Reading(
             cluster,
-            tapes,
+            {place: tapes[place] for place in own} if others else tapes,
             pipeline,
-            partial(upload.add, journal) if upload else journal.add,
-            stop.is_set,
-            meter.advance,
+            sealed,
+            stopped,
+            lambda offsets: meter.advance(offsets + workers.take_passed()),
             checkpoint.transaction_seconds,
             throttle,
             {name: topic.id for name, topic in plan.topics.items()},
-            meter.tell,
+            lambda words: meter.tell(words or workers.words),
             checkpoint.isolation,
+            processes,
             growth,
         )
         reading.run(_now_ms)
-        meter.end(reading.load)
+        elsewhere = workers.wait(stopped, lambda: meter.tell(workers.words, workers.take_passed()))
+        meter.end(reading.load + workers.load)
     checkpoint = growth.checkpoint
     facts, plan = checkpoint.facts, checkpoint.plan
     interrupted = stop.is_set() and not checkpoint.live
@@ -230,7 +245,7 @@ def _run(
         *growth.notes,
         *undecided_notes(marks),
         *notes,
-        *reading.notes,
+        *_told_once([*reading.notes, *elsewhere]),
     )
     prologues = {(topic, partition): prologue for topic, partition, prologue in checkpoint.prologues or ()}
     schemas: SchemaFile | msgspec.UnsetType = msgspec.UNSET
@@ -250,6 +265,12 @@ def _run(
     else:
         writer.finish(directory, manifest)
     return manifest
+
+
+def _told_once(notes: list[Note]) -> list[Note]:
+    """Several processes hear that a broker is silent, each for about as long: one of them tells."""
+    of_brokers = {note.text.partition(" for ")[0]: note for note in reversed(notes) if note.topic is None}
+    return [note for note in notes if note.topic is not None or note in of_brokers.values()]
 
 
 def _nothing() -> None:
@@ -281,9 +302,9 @@ class _Meter:
         self._waiting = ""
         self._load = Load()
 
-    def tell(self, waiting: str) -> None:
+    def tell(self, waiting: str, offsets: int = 0) -> None:
         self._waiting = waiting
-        self.advance(0)
+        self.advance(offsets)
 
     def end(self, load: Load) -> None:
         self._load, self._told = load, 0.0

@@ -54,6 +54,8 @@ class Tape:
         """When a window that is still open will be over."""
         self.uses: Uses | None = None
         """Told of all records that are kept, for the schemas that they name."""
+        self.restored = False
+        """Whether an earlier recording had begun with it."""
         self._window = span.window
         to_ms, slack = span.window.to_ms, plan.late_slack_ms
         self._over_ms = None if to_ms is None or slack is None or span.until_ms is not None else to_ms + slack
@@ -108,6 +110,7 @@ class Tape:
 
     def restore(self, line: Sealed) -> None:
         """Go on where an earlier tape stood, with the next of the lines that it gave."""
+        self.restored = True
         self.ledger.restore(line.position, unpack_rows(line.rows))
         if line.segment:
             self.writer.restore(line.segment, line.payload_bytes)
@@ -118,6 +121,19 @@ class Tape:
         self._late_records, self._latest_ms = line.late_records, line.latest_ms
         if line.done:
             self.end = line.position
+
+    def standing(self) -> Sealed:
+        """A line from which another tape goes on where this one stands, and tells of nothing that was before."""
+        return Sealed(
+            topic=self.place[0],
+            partition=self.place[1],
+            position=self.ledger.position,
+            done=self.end is not None and self.ledger.position >= self.end,
+            beyond=self.beyond,
+            newest_ms=self._newest_ms,
+            late_records=self._late_records,
+            latest_ms=self._latest_ms,
+        )
 
     def advance(self, offset: int, reason: GapReason | None = None) -> None:
         """Nothing more lies before `offset` (at most the span's end): for `reason`, or a hole to be explained."""

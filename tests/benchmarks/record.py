@@ -2,7 +2,8 @@
 
 A process of its own fills topics on a local Kafka on the same machine (JSON, two headers, lz4 batches); then each line
 is a command as a person runs it, `kcat | zstd -1` (where kcat is on the path) in turn with `blackbox record` on the
-same topic, and the median of several. The last lines watch 1,000 partitions where little happens for ten seconds.
+same topic, in one process and in as many as there are processors, and the median of several. The last lines watch
+1,000 partitions where little happens for ten seconds.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from tests.benchmarks.cost import Cost, cost, middle
 from tests.conftest import create_topic
 
 BLACKBOX = [sys.executable, "-c", "from recorder.cli.main import main; main()"]
+ALONE = [sys.executable, "-c", f"from recorder.recording import share; share.processors = lambda: 1; {BLACKBOX[-1]}"]
+"""As on a machine with one processor: no other process reads a share of the partitions."""
 SIZES = ((1_000_000, 1_000), (3_000_000, 300))
 IDLE_PARTITIONS, IDLE_SECONDS = 1_000, 10
 
@@ -68,22 +71,25 @@ def measure(
     head("records/s")
     capture = work / topic
     pipe = f"kcat -b {bootstrap} -t {topic} -C -o beginning -e -q -f '%k %h %s\\n' | zstd -1 -q -f -o {work}/kcat.zst"
+    window = ["record", "-b", bootstrap, "-t", topic, "--from", "beginning", "-o"]
     lines = {
         "kcat | zstd -1": ["sh", "-c", pipe],
-        "record": [*BLACKBOX, "record", "-b", bootstrap, "-t", topic, "--from", "beginning", "-o", str(capture)],
+        "in one process": [*ALONE, *window, str(work / "alone")],
+        "record": [*BLACKBOX, *window, str(capture)],
         "verify": [*BLACKBOX, "verify", str(capture)],
     }
     if not (shutil.which("kcat") and shutil.which("zstd")):
         del lines["kcat | zstd -1"]
     took: dict[str, list[Cost]] = {name: [] for name in lines}
     for _ in range(repeat):
-        shutil.rmtree(capture, ignore_errors=True)
+        for written in (capture, work / "alone"):
+            shutil.rmtree(written, ignore_errors=True)
         for name, command in lines.items():
             took[name].append(cost(command, brokers))
     beside = middle(took["kcat | zstd -1"]) if "kcat | zstd -1" in took else None
     for name, costs in took.items():
         typical = middle(costs)
-        tell(name, typical, f"{records / typical.wall:,.0f}", beside if name == "record" else None)
+        tell(name, typical, f"{records / typical.wall:,.0f}", beside if name in ("record", "in one process") else None)
     held = sum(path.stat().st_size for path in capture.rglob("*.parquet"))
     print(f"the capture holds {held / 1e6:,.0f} MB\n")
 

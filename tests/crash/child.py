@@ -12,10 +12,10 @@ from pathlib import Path
 
 from recorder.capture import writer
 from recorder.cli.main import main
-from recorder.recording import pending, resume, tape
+from recorder.recording import pending, resume, share, tape
 from recorder.recording import record as recording
 
-SEGMENT_BYTES, ROW_GROUP_BYTES, SURE_RECORDS = 48_000, 12_000, 200
+SEGMENT_BYTES, ROW_GROUP_BYTES, SURE_RECORDS, PROCESSES = 48_000, 12_000, 200, 2
 
 _processes = get_context("forkserver")  # loads the libraries once, and forks from there
 _processes.set_forkserver_preload([__name__, "confluent_kafka.admin", "pyarrow.parquet", "pyarrow.compute"])
@@ -36,6 +36,8 @@ def _run(arguments: list[str], told: Path) -> None:
     recording.row_group_bytes = lambda _partitions: ROW_GROUP_BYTES
     pending.HANDED_BYTES = ROW_GROUP_BYTES
     tape.SURE_RECORDS = SURE_RECORDS
+    share.WORTH_OFFSETS = 1
+    share.processors = lambda: PROCESSES
     assert resume.tapes_of is recording.tapes_of
     sys.argv[1:] = arguments
     main(arguments)

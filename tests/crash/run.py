@@ -25,8 +25,8 @@ _EVENTS = {
     "as the manifest is written": Event(number_of("manifest.json*"), 1),
     "as the manifest is there": Event(number_of("manifest.json"), 1),
 }
-_FASTEST_MBPS = (None, 40, 15)
-"""Caps on the reading; a slow one spreads the places to die at."""
+_FASTEST_MBPS = (None, None, 40, 15)
+"""Caps on the reading; a slow one spreads the places to die at. Without one, several processes read."""
 
 
 @dataclass(slots=True)
