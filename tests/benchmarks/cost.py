@@ -6,17 +6,23 @@ import os
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass
+from itertools import count
 from pathlib import Path
 from statistics import median
 
 _TICK = os.sysconf("SC_CLK_TCK")
-_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6
+_MEMORY_EVERY = 5
+"""Looks at processor time for one at memory, which takes the kernel longer to tell."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a command took: seconds of wall and processor, megabytes at the peak, processor seconds of the brokers."""
+    """What a command took: seconds of wall and processor, megabytes at the peak, processor seconds of the brokers.
+
+    Memory that processes share, as the libraries' code, is counted once (the kernel's proportional set size).
+    """
 
     wall: float
     cpu: float
@@ -32,12 +38,13 @@ def cost(command: Sequence[str], brokers: Iterable[int] = ()) -> Cost:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
     cpu: dict[int, float] = {}
     peak = 0.0
-    while process.poll() is None:
-        resident = 0.0
-        for pid, (ticks, pages) in _session(process.pid).items():
-            cpu[pid] = ticks / _TICK
-            resident += pages * _PAGE_MB
-        peak = max(peak, resident)
+    for look in count():
+        if process.poll() is not None:
+            break
+        running = _session(process.pid)
+        cpu |= running
+        if look % _MEMORY_EVERY == 0:
+            peak = max(peak, sum(map(_resident_mb, running)))
         time.sleep(0.02)
     wall = time.perf_counter() - began
     assert process.stderr is not None
@@ -57,8 +64,16 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICK
 
 
-def _session(leader: int) -> dict[int, tuple[int, int]]:
-    """Processor ticks and resident pages of every process of a session."""
+def _resident_mb(pid: int) -> float:
+    with suppress(OSError):  # it ended meanwhile
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    return 0.0
+
+
+def _session(leader: int) -> dict[int, float]:
+    """Processor seconds of every process of a session."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -67,5 +82,5 @@ def _session(leader: int) -> dict[int, tuple[int, int]]:
             except OSError:
                 continue  # it ended meanwhile
             if int(fields[3]) == leader:
-                found[int(entry.name)] = (int(fields[11]) + int(fields[12]), int(fields[21]))
+                found[int(entry.name)] = (int(fields[11]) + int(fields[12])) / _TICK
     return found
