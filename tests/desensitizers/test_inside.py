@@ -87,7 +87,7 @@ def test_the_fields_of_a_query_have_names() -> None:
         ("{format: json, '**': keep}", '{"a":"Anna","a":1}', "has a key twice"),
         ("{format: base64, rule: mask}", "Anna!", "x (base64 text): is not base64"),
         ("{format: base64, rule: mask}", b64(b"\xff\xfe"), "x (base64 text): is not valid UTF-8"),
-        ("{format: [base64, gzip], rule: mask}", b64(gzip.compress(b"Anna")[:-3]), "is not gzip"),
+        ("{format: [base64, gzip], rule: mask}", b64(gzip.compress(b"Anna", mtime=0)[:-3]), "is not gzip"),
         ("{format: jwt, '**': keep}", "Anna.x", "is not a JWT"),
         ("{format: url, rule: mask}", "Anna%zz", "is not url"),
         ("{format: json, name: {domain: id}, n: keep}", json.dumps(PERSON), "is not made of digits"),
