@@ -86,7 +86,7 @@ class RuleParser:
         if tree.is_scalar:
             return self._rule(tree, tree.text("a rule"), {})
         fields = {name: value for name, _key, value in tree.items("a rule") if name not in skip}
-        if "format" in fields:
+        if "format" in fields and not _is_option("format", fields):
             return self._inside(tree, fields)
         if "extract" in fields:
             return self._extract(tree, fields)
@@ -257,3 +257,9 @@ def _check_elements(tree: Tree, path: str, other: str) -> None:
             f"the condition on '{other}' is asked of the whole record, so it can't choose elements of '{head}[*]': "
             "use a rule that is right for all of them."
         )
+
+
+def _is_option(name: str, fields: dict[str, Tree]) -> bool:
+    """Whether the rule that these fields name has an option of that name, as date_shift has a format of its own."""
+    named = fields["rule"].text("rule") if "rule" in fields and fields["rule"].is_scalar else ""
+    return named in rules.names() and name in rules.rule(named).options

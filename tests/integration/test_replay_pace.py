@@ -100,12 +100,12 @@ def test_captures_of_two_clusters_and_one_that_goes_on(target_kafka: LocalKafka,
 class SlowAfterwards:
     """Takes every record; once told to, it takes its time for each batch, as a slow disk would."""
 
-    expression = "true"
+    expression = binding = "true"
 
     def __init__(self) -> None:
         self.slow = False
 
-    def holds(self, batch: pa.RecordBatch) -> pa.Array:
+    def holds(self, batch: pa.RecordBatch, *_of: object) -> pa.Array:
         if self.slow:
             threading.Event().wait(0.3)
         return pa.array([True] * batch.num_rows)
