@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -15,7 +16,6 @@ from recorder.capture.verify import failed
 from recorder.errors import ExitCode
 from recorder.scrubbing.verify_clean import verify_clean
 from tests.builders import make_capture
-from tests.crash.scrubs import kill_scrubs
 from tests.scrubbing.helpers import POLICY, SECRET, orders
 
 
@@ -55,10 +55,11 @@ def test_a_full_disk_leaves_nothing(site: Path, tmp_path: Path, most_bytes: int)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_kill_at_any_moment_leaves_no_part_of_a_clean_copy(site: Path, tmp_path: Path) -> None:
-    tally = kill_scrubs(site, tmp_path, kills=200, seconds=12.0, seed=1)
-    assert tally.killed  # how many it comes to is a matter of the machine
-    assert tally.wrong == []
+def test_a_kill_at_any_moment_leaves_no_part_of_a_clean_copy() -> None:
+    # A process of its own: it forks, which this one can't any more once Arrow's threads run in it.
+    command = [sys.executable, "-m", "tests.crash.scrubs", "--kills", "200", "--seconds", "12"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert re.search(r"killed [1-9]\d*, .*wrong 0\b", done.stdout), done.stdout + done.stderr
 
 
 def test_a_scrub_that_nobody_ends_makes_a_whole_copy(site: Path, tmp_path: Path) -> None:
