@@ -50,14 +50,21 @@ class RuleParser:
     def is_rule(self, items: list[tuple[str, Tree, Tree]]) -> bool:
         """Whether a mapping under `value` speaks of the whole value rather than of its fields."""
         found = {name: value for name, _key, value in items}
-        if "format" in found:
-            form = found["format"]
-            return not form.is_mapping and (not form.is_scalar or form.text("format") in (*ENCODINGS, *FORMS))
+        if "format" in found and not self._is_rules_own(found):
+            return _names_formats(found["format"])
         if "extract" in found:
             return found["extract"].is_scalar and found["extract"].text("extract") not in rules.names()
         if "rule" in found:
             return found["rule"].is_scalar and found["rule"].text("rule") in rules.names()
         return "domain" in found and found["domain"].is_scalar and found["domain"].text("domain") in self._domains
+
+    def _is_rules_own(self, fields: dict[str, Tree]) -> bool:
+        """Whether `format` is an option of the rule beside it, as date_shift's is, and not what is inside of a text."""
+        at = fields.get("rule")
+        name = at.text("rule") if at is not None and at.is_scalar else ""
+        if at is None or name not in rules.names() or _names_formats(fields["format"]):
+            return False
+        return "format" in self._loaded(at, name).options
 
     def check_format(self, tree: Tree, form: str, leaf: Leaf) -> None:
         if isinstance(leaf, InsideSpec):
@@ -86,7 +93,7 @@ class RuleParser:
         if tree.is_scalar:
             return self._rule(tree, tree.text("a rule"), {})
         fields = {name: value for name, _key, value in tree.items("a rule") if name not in skip}
-        if "format" in fields and not _is_option("format", fields):
+        if "format" in fields and not self._is_rules_own(fields):
             return self._inside(tree, fields)
         if "extract" in fields:
             return self._extract(tree, fields)
@@ -226,6 +233,10 @@ class RuleParser:
         return ExtractSpec(pattern, tuple(specs), tree.line, when, tree.file)
 
 
+def _names_formats(form: Tree) -> bool:
+    return not form.is_mapping and (not form.is_scalar or form.text("format") in (*ENCODINGS, *FORMS))
+
+
 def _types_of(constant: object) -> frozenset[str]:
     if isinstance(constant, bool | str):
         return frozenset({"boolean" if isinstance(constant, bool) else "string"})
@@ -257,9 +268,3 @@ def _check_elements(tree: Tree, path: str, other: str) -> None:
             f"the condition on '{other}' is asked of the whole record, so it can't choose elements of '{head}[*]': "
             "use a rule that is right for all of them."
         )
-
-
-def _is_option(name: str, fields: dict[str, Tree]) -> bool:
-    """Whether the rule that these fields name has an option of that name, as date_shift has a format of its own."""
-    named = fields["rule"].text("rule") if "rule" in fields and fields["rule"].is_scalar else ""
-    return named in rules.names() and name in rules.rule(named).options

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import base64
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -64,6 +65,14 @@ def test_dates_in_another_form_are_read_by_that_form_only() -> None:
     [done] = scrub(rule, {"t": "31.12.1999"})
     assert datetime.strptime(done["t"], "%d.%m.%Y") != datetime(1999, 12, 31)
     assert "is not a date" in problems(rule, batch([b'{"t":"1999-12-31"}']))
+
+
+def test_a_form_of_dates_is_told_from_what_a_text_holds() -> None:
+    [done] = scrub("value: {t: {format: base64, rule: date_shift}}", {"t": base64.b64encode(b"1999-12-31").decode()})
+    assert date.fromisoformat(base64.b64decode(done["t"]).decode()) != date(1999, 12, 31)
+    whole = policy('value: {rule: date_shift, format: "%d.%m.%Y"}').plan().for_topic("t")
+    shifted = whole.apply(batch([b"31.12.1999"]))
+    assert shifted.batch.column("value")[0].as_py() != b"31.12.1999"
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-02-30", "0000-01-01", ""])
