@@ -27,7 +27,7 @@ def _build(options: Options, domain: Domain | None, context: Context) -> Action:
     key = domain.key("date_shift", _VERSION)
     most = int(str(options.get("days", _DAYS)))
     unit = str(options.get("unit", ""))
-    pattern = moments.form(str(options["format"])) if "format" in options else None
+    pattern = moments.form_of(options)
 
     def days(entity: str) -> int:
         digest = hmac.digest(key, entity.encode("utf-8", "surrogatepass"), "sha256")
@@ -53,11 +53,7 @@ def _build(options: Options, domain: Domain | None, context: Context) -> Action:
 def _check(options: Options) -> str:
     if not 1 <= int(str(options.get("days", _DAYS))) <= _MOST_DAYS:
         return f"'days' must be 1 to {_MOST_DAYS}."
-    try:
-        moments.form(str(options.get("format", "%Y%m%d")))
-    except ValueError as error:
-        return f"format: {error}"
-    return ""
+    return moments.mistake(options)
 
 
 RULE = Rule(
@@ -68,8 +64,7 @@ RULE = Rule(
     options={
         "days": Option("count", "the most days that it moves, either way (30)"),
         "by": Option("path", "the field of the record that names the person"),
-        "unit": Option("text", "what a number counts since 1970", moments.UNITS),
-        "format": Option("text", "how a text is written, as in %d.%m.%Y; ISO 8601 otherwise"),
+        **moments.OPTIONS,
     },
     domain="optional",
     build=_build,

@@ -9,10 +9,15 @@ import re
 from datetime import date, timedelta
 
 from desensitizers.errors import UnfitError
+from desensitizers.rules.base import Option, Options
 
 PARTS = ("year", "month", "day", "hour", "minute", "second", "fraction")
 PER_DAY = {"days": 1, "s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
-UNITS = tuple(PER_DAY)
+OPTIONS = {
+    "unit": Option("text", "what a number counts since 1970", tuple(PER_DAY)),
+    "format": Option("text", "how a text is written, as in %d.%m.%Y; ISO 8601 otherwise"),
+}
+"""What every rule that reads moments can be told of them."""
 _ISO = re.compile(
     r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
     r"(?:[T ](?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
@@ -41,6 +46,20 @@ def form(text: str) -> re.Pattern[str]:
     if not {"Y", "m", "d"} <= set(seen):
         raise ValueError(f"'{text}' needs %Y, %m and %d.")
     return re.compile(pattern)
+
+
+def form_of(options: Options) -> re.Pattern[str] | None:
+    """The form that a rule's options name; None is ISO 8601. Raises ValueError with a sentence."""
+    return form(str(options["format"])) if "format" in options else None
+
+
+def mistake(options: Options) -> str:
+    """What is wrong with the form, in a sentence; empty when nothing is."""
+    try:
+        form_of(options)
+    except ValueError as error:
+        return f"format: {error}"
+    return ""
 
 
 def read(text: str, pattern: re.Pattern[str] | None) -> re.Match[str]:

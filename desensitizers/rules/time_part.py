@@ -19,7 +19,7 @@ _EPOCH = date(1970, 1, 1)
 
 def _build(options: Options, _domain: Domain | None, _context: Context) -> Action:
     keep, unit = str(options["keep"]), str(options.get("unit", ""))
-    pattern = moments.form(str(options["format"])) if "format" in options else None
+    pattern = moments.form_of(options)
     over = moments.PARTS[moments.PARTS.index(keep) + 1 :]
 
     def part(value: Scalar) -> Scalar:
@@ -51,14 +51,6 @@ def _floor(number: int, unit: str, keep: str) -> int:
     return days * per_day
 
 
-def _check(options: Options) -> str:
-    try:
-        moments.form(str(options.get("format", "%Y%m%d")))
-    except ValueError as error:
-        return f"format: {error}"
-    return ""
-
-
 RULE = Rule(
     "time_part",
     1,
@@ -66,12 +58,11 @@ RULE = Rule(
     types=_SUPPORTED,
     options={
         "keep": Option("text", "the smallest part that stays", _KEPT),
-        "unit": Option("text", "what a number counts since 1970", moments.UNITS),
-        "format": Option("text", "how a text is written, as in %d.%m.%Y; ISO 8601 otherwise"),
+        **moments.OPTIONS,
     },
     required=frozenset({"keep"}),
     build=_build,
-    check=_check,
+    check=moments.mistake,
     searched=False,
     example="born: {rule: time_part, keep: year}",
 )
