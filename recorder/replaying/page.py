@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from recorder.html_page import document, facts
 from recorder.replaying.certificate import Certificate
 from recorder.replaying.figures import comparison_rows, measures, timing_rows
 from recorder.replaying.histogram import Distribution
@@ -16,18 +17,9 @@ from recorder.replaying.summary import certificate_facts, failure_rows
 _SMALLEST_MS = 0.001
 _SHOWN_FAILURES = 100
 _STYLE = """
-:root{color-scheme:light dark;--ink:#1b1f24;--faint:#5b6570;--paper:#fff;--rule:#d9dee4;
---a:#0b62c4;--b:#c2410c;--c:#2e7d32;--d:#7b3fb5;--bad:#b3261e}
-@media (prefers-color-scheme:dark){:root{--ink:#e6e9ed;--faint:#9aa5b1;--paper:#14171b;--rule:#323a43;
---a:#6cb2ff;--b:#ffa066;--c:#7fd087;--d:#cda4f5;--bad:#ff8a80}}
-body{background:var(--paper);color:var(--ink);font:15px/1.45 system-ui,sans-serif;max-width:920px;margin:2rem auto;
-padding:0 1rem}
-h1{font-size:1.45rem;margin:0 0 1rem}h2{font-size:1.05rem;margin:2rem 0 .5rem}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-td,th{padding:.2rem .9rem .2rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--rule)}
-td.n,th.n{text-align:right}tr.floor td{color:var(--faint)}.bad{color:var(--bad);font-weight:600}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:0}dt{color:var(--faint)}
-dd{margin:0;overflow-wrap:anywhere}p{color:var(--faint);max-width:46rem}
+:root{--a:#0b62c4;--b:#c2410c;--c:#2e7d32;--d:#7b3fb5}
+@media (prefers-color-scheme:dark){:root{--a:#6cb2ff;--b:#ffa066;--c:#7fd087;--d:#cda4f5}}
+h1{margin:0 0 1rem}h2{margin:2rem 0 .5rem}p{color:var(--faint)}tr.floor td{color:var(--faint)}
 svg{display:block;width:100%;height:auto}.key{display:inline;width:24px;height:8px;margin-right:.4rem}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;color:var(--faint);font-size:.85rem}
 .grid{stroke:var(--rule);stroke-width:1}.tick,.label{fill:var(--faint);font-size:12px}
@@ -43,10 +35,10 @@ def page(certificate: Certificate, other: Certificate | None = None) -> str:
     title = f"Replay of {certificate.capture}"
     both = [certificate] if other is None else [certificate, other]
     parts = [f"<h1>{escape(title)}</h1>", _objectives(certificate)]
-    parts.append(_facts(certificate_facts(certificate)))
+    parts.append(facts(certificate_facts(certificate)))
     if other is not None:
         parts.append(f"<h2>Second: replay of {escape(other.capture)}</h2>")
-        parts.append(_facts(certificate_facts(other)))
+        parts.append(facts(certificate_facts(other)))
     parts.append("<h2>Percentiles</h2>")
     parts += [_table(*timing_rows(one), floors={m.name for m in measures(one) if m.floor}) for one in both]
     parts.append(
@@ -59,13 +51,7 @@ def page(certificate: Certificate, other: Certificate | None = None) -> str:
     if certificate.failures:
         columns, rows = failure_rows(certificate)
         parts += ["<h2>Failures</h2>", _table(columns, rows[:_SHOWN_FAILURES])]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</body></html>\n"
-    )
+    return document(title, _STYLE, parts)
 
 
 def _lateness(both: Sequence[Certificate]) -> str:
@@ -157,10 +143,6 @@ def _which(both: Sequence[Certificate], number: int) -> str:
 def _objectives(certificate: Certificate) -> str:
     missed = [one.sentence() for one in certificate.objectives if not one.met]
     return "".join(f'<p class="bad">{escape(sentence)}</p>' for sentence in missed)
-
-
-def _facts(facts: dict[str, str]) -> str:
-    return "<dl>" + "".join(f"<dt>{escape(name)}</dt><dd>{escape(fact)}</dd>" for name, fact in facts.items()) + "</dl>"
 
 
 def _table(columns: Sequence[str], rows: list[list[Any]], floors: set[str] | None = None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from recorder.html_page import document, facts
 from recorder.scrubbing.anonymity import K, Kept
 from recorder.window import format_time
 
@@ -13,19 +14,9 @@ if TYPE_CHECKING:
     from recorder.scrubbing.report import Report
 
 _STYLE = """
-:root{color-scheme:light dark;--ink:#1b1f24;--faint:#5b6570;--paper:#fff;--rule:#d9dee4;--good:#1f7a3a;--bad:#b3261e}
-@media (prefers-color-scheme:dark){:root{--ink:#e6e9ed;--faint:#9aa5b1;--paper:#14171b;--rule:#323a43;
---good:#7fd087;--bad:#ff8a80}}
-body{background:var(--paper);color:var(--ink);font:15px/1.45 system-ui,sans-serif;max-width:920px;margin:2rem auto;
-padding:0 1rem}
-h1{font-size:1.45rem;margin:0 0 .3rem}h2{font-size:1.05rem;margin:2rem 0 .4rem}p{max-width:46rem}
-.good{color:var(--good);font-weight:600}.bad{color:var(--bad);font-weight:600}.faint{color:var(--faint)}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-td,th{padding:.2rem .9rem .2rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--rule);
-overflow-wrap:anywhere}
-td.n,th.n{text-align:right}code{font-size:.85em}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:0}dt{color:var(--faint)}
-dd{margin:0;overflow-wrap:anywhere}
+:root{--good:#1f7a3a}
+@media (prefers-color-scheme:dark){:root{--good:#7fd087}}
+.good{color:var(--good);font-weight:600}.faint{color:var(--faint)}td,th{overflow-wrap:anywhere}code{font-size:.85em}
 @media print{:root{--ink:#000;--faint:#444;--paper:#fff;--rule:#bbb;--good:#000;--bad:#000}
 body{margin:0;max-width:none;font-size:10pt}h2{break-after:avoid}tr{break-inside:avoid}.wide{overflow:visible}}
 """
@@ -46,7 +37,7 @@ def page(report: Report) -> str:
         f"<h1>{escape(title)}</h1>",
         '<p class="good">Every check below passed on the finished bytes; without that there would be no copy.</p>',
         signed,
-        _facts(_about(report)),
+        facts(_about(report)),
         "<h2>What was proven</h2>",
         _table(("check", "result"), ((one.check, one.result) for one in report.proofs)),
         "<h2>What became of each payload</h2>",
@@ -77,13 +68,7 @@ def page(report: Report) -> str:
             ((o.topic, _list(o.records), _list(o.prologue) if any(o.prologue) else "") for o in report.partitions),
         ),
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</body></html>\n"
-    )
+    return document(title, _STYLE, parts)
 
 
 def _about(report: Report) -> dict[str, str]:
@@ -119,10 +104,6 @@ def _kept(kept: Kept) -> str:
 
 def _list(numbers: Sequence[int]) -> str:
     return ", ".join(f"{number:,}" for number in numbers)
-
-
-def _facts(facts: dict[str, str]) -> str:
-    return "<dl>" + "".join(f"<dt>{escape(name)}</dt><dd>{escape(fact)}</dd>" for name, fact in facts.items()) + "</dl>"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
