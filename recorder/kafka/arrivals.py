@@ -7,7 +7,6 @@ share of the machine; steady time is the same for all processes of a machine.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import struct
 import subprocess
@@ -25,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from recorder.child_process import start_module
 from recorder.errors import KafkaUnavailableError
 from recorder.kafka.connection import Connection
 
@@ -58,13 +58,7 @@ class Listener:
         """Arrivals that were not taken in time, and forgotten."""
 
     def __enter__(self) -> Self:
-        path = os.pathsep.join(entry or os.curdir for entry in sys.path)
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
-        )
+        self._process = start_module(__name__)
         self._thread = threading.Thread(target=self._hear, name="arrivals", daemon=True)
         self._thread.start()
         try:
@@ -197,5 +191,6 @@ def _tell(out: IO[bytes], kind: bytes, body: bytes) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the replay, which ends this process when it is done
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # they are for the replay, which ends this process when it is done
     listen(sys.stdin.buffer, sys.stdout.buffer)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +14,7 @@ import msgspec
 
 from recorder import errors
 from recorder.capture.manifest import Note
+from recorder.child_process import start_module
 from recorder.errors import BlackboxError, CaptureError
 from recorder.kafka.connection import Connection
 from recorder.kafka.offsets import Place
@@ -114,15 +113,7 @@ class Workers:
         return [note for done in self._done for note in done.notes]
 
     def _start(self, number: int, places: Sequence[Place]) -> None:
-        path = os.pathsep.join(entry or os.curdir for entry in sys.path)
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "recorder.recording.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
-            pass_fds=(self._lock,),
-            process_group=0,  # a terminal's Ctrl-C is for us
-        )
+        process = start_module("recorder.recording.worker", descriptors=(self._lock,))
         self._processes.append(process)
         tapes = [self._tapes[place] for place in places]
         cuts = Cuts(
