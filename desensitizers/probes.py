@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -112,9 +112,12 @@ class _Look(Resolver):
 
     probe: Probe
 
-    def looking(self, probe: Probe) -> Any:
+    def looking(self, probe: Probe) -> Self:
         self.probe = probe
         return self
+
+    def another(self, *, passing: bool) -> Self:
+        return super().another(passing=passing).looking(self.probe)
 
     def covered(self, kind: Type, place: Place) -> Place:
         return place

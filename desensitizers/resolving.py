@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from desensitizers import cells
 from desensitizers.errors import PolicyError, Refusal
@@ -79,6 +79,10 @@ class Resolver:
         self.passing = passing
         self.parts: list[Any] = above.parts if above else []
         self._counts: Counter[tuple[str, str]] = above._counts if above else Counter()
+
+    def another(self, *, passing: bool) -> Self:
+        """One more for the same rules and schema, whose counts are this one's: for keys of maps, or to look only."""
+        return type(self)(self.rules, self.schema, self, passing=passing)
 
     def counts(self) -> Counter[tuple[str, str]]:
         """(policy path, what was done) -> leaves, since the last call."""

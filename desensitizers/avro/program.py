@@ -144,7 +144,7 @@ class Compiler(Resolver):
     def _inner(self, kind: Type, place: Place, open_types: tuple[Type, ...], gone: bool) -> Program | Later:
         if not gone:
             return self._program(kind, place, open_types)
-        noting = Compiler(self.rules, self.schema, self, passing=self.passing)
+        noting = self.another(passing=self.passing)
         noting._noting = True
         return noting._program(kind, place, open_types)
 
@@ -155,7 +155,7 @@ class Compiler(Resolver):
     def _entries(self, kind: Type, place: Place, open_types: tuple[Type, ...]) -> Entries:
         assert kind.items is not None
         items = kind.items
-        passing = Compiler(self.rules, self.schema, self, passing=True)
+        passing = self.another(passing=True)
         passing._noting = self._noting
 
         def entry(name: str) -> Items:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from desensitizers.errors import Refusal
 from desensitizers.resolving import Answer, Constant, Place, Resolver
@@ -163,8 +163,8 @@ class Tables(Resolver):
             self.refuse_removal(rule, place, member.type)
         return rule is not None
 
-    def _noter(self, *, passing: bool = False) -> Tables:
-        made = Tables(self.rules, self.schema, self, passing=self.passing or passing)
+    def _noter(self, *, passing: bool = False) -> Self:
+        made = self.another(passing=self.passing or passing)
         made.noting = True
         return made
 
@@ -172,7 +172,7 @@ class Tables(Resolver):
         assert member.map_key is not None
         key = member.map_key
         value = Field("value", member.type, member.tags, number=2)
-        passing = Tables(self.rules, self.schema, self, passing=True)
+        passing = self.another(passing=True)
         passing.noting = self.noting
 
         def entry(name: str, raw: bytes) -> tuple[Message, bytes, bool]:

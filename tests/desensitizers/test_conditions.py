@@ -110,3 +110,15 @@ def test_dates_move_alike_in_avro_and_json() -> None:
     rules = "value: {born: {rule: date_shift, by: id}, '**': keep}"
     framed_row, text = clean(rules, schema, [*rows, b'{"born":"2000-01-01","id":7}'])
     assert read(schema, framed_row)["born"] == json.loads(text)["born"] != "2000-01-01"
+
+
+def test_a_record_with_a_map_can_be_asked() -> None:
+    fields = [{"name": "type", "type": "string"}, {"name": "more", "type": {"type": "map", "values": "string"}}]
+    schema, rows = avro(
+        {"type": "record", "name": "R", "fields": [*fields, {"name": "text", "type": "string"}]},
+        {"type": "a", "more": {"x": "1"}, "text": "Anna"},
+        {"type": "b", "more": {"x": "1"}, "text": "Anna"},
+    )
+    first, second = clean("value: {text: {rule: mask, when: {type: a}}, '**': keep}", schema, rows)
+    assert b"****" in first
+    assert second == rows[1]
