@@ -59,6 +59,8 @@ class CaptureViews:
     ) -> None:
         self.capture, self.number, self.catalog, self.root, self.chosen = capture, number, catalog, root, chosen
         self.typed: dict[int, Typed] = {}
+        self.named: set[int] = set()
+        """The topics that have views under all their names."""
         self.decoded: dict[int, list[str]] = {}
         """Decoded files of the topics whose segments are all decoded."""
         lowered = Counter(topic.name.lower() for topic in self.topics)

@@ -7,6 +7,7 @@ The type that DuckDB reports for a statement is not enough: `WITH x AS (COPY …
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import duckdb
@@ -34,8 +35,11 @@ _NOT_IN_PIVOT = re.compile(rf"\b({'|'.join([*_WRITING.split(), *_DENIED_FUNCTION
 _OPTIONS_OF_EXPLAIN = {"analyze", "format", "verbose"}
 
 
-def check(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """UsageError unless `sql` is one statement that only reads; duckdb.Error when it can't be parsed."""
+def check(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    """The syntax tree of `sql`, None where there is none.
+
+    UsageError unless it is one statement that only reads; duckdb.Error when it can't be parsed.
+    """
     try:
         statements = connection.extract_statements(sql)
         kinds = [statement.type.name for statement in statements]
@@ -51,30 +55,58 @@ def check(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     elif kind == "MULTI":
         _check_pivot(sql)
     elif kind == "SELECT":
-        _check_tree(connection, sql)
+        return _check_tree(connection, sql)
     else:
         raise _refusal(kind.replace("_", " "))
+    return None
 
 
-def _check_tree(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+def _check_tree(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
     [(text,)] = connection.execute("select json_serialize_sql(?::varchar)", [sql]).fetchall()
     tree: dict[str, Any] = msgspec.json.decode(text)
     if tree["error"]:
         # DuckDB can't show this tree: judge it as strictly as the other case where there is none.
         _check_pivot(sql)
-        return
-    waiting: list[Any] = [tree["statements"]]
+        return None
+    for node in nodes(tree["statements"]):
+        kind, function = node.get("type"), node.get("function_name")
+        if isinstance(kind, str) and kind.endswith("_NODE") and kind not in _QUERY_NODES:
+            raise _refusal(kind.split("_", maxsplit=1)[0])
+        if isinstance(function, str) and function.lower() in _DENIED_FUNCTIONS:
+            raise _refusal(f"the function {function.lower()}")
+    return tree["statements"]
+
+
+def nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """All nodes of a syntax tree."""
+    waiting: list[Any] = [tree]
     while waiting:
         node = waiting.pop()
         if isinstance(node, list):
             waiting += node
         elif isinstance(node, dict):
-            kind, function = node.get("type"), node.get("function_name")
-            if isinstance(kind, str) and kind.endswith("_NODE") and kind not in _QUERY_NODES:
-                raise _refusal(kind.split("_", maxsplit=1)[0])
-            if isinstance(function, str) and function.lower() in _DENIED_FUNCTIONS:
-                raise _refusal(f"the function {function.lower()}")
+            yield node
             waiting += node.values()
+
+
+def names_only(tree: Any, columns: Collection[str]) -> bool:
+    """Whether a statement surely names no columns of tables but these: none by `*`, a pattern, as a row or as shared.
+
+    False for one without a tree.
+    """
+    if tree is None:
+        return False
+    tables: set[str] = set()
+    named: list[list[str]] = []
+    for node in nodes(tree):
+        kind = node.get("type")
+        if kind in ("STAR", "PIVOT") or node.get("ref_type") == "NATURAL":
+            return False
+        if kind == "BASE_TABLE":
+            tables.add((node.get("alias") or node["table_name"]).lower())
+        elif kind == "COLUMN_REF":
+            named.append([name.lower() for name in node["column_names"]])
+    return all(names[-1] in columns and (len(names) == 1 or names[0] in tables) for names in named)
 
 
 def _check_pivot(sql: str) -> None:

@@ -76,16 +76,23 @@ class Preparation:
             create_payload_function(connection, json, self._decoder_for(source, True))
             create_payload_function(connection, facts, self._decoder_for(source, False))
 
-    def types(self, sql: str, parameters: Mapping[str, Any] | None) -> None:
-        """Give the topics that a query names their typed views. Raises CaptureError."""
+    def types(self, sql: str, parameters: Mapping[str, Any] | None, *, plain: bool = False) -> None:
+        """Give the topics that a query names their views: typed ones, unless all columns it asks for are `plain`.
+
+        Raises CaptureError.
+        """
         text = _text(sql, parameters)
         with self._lock:
             for source in self._sources:
-                for index in source.views.mentioned(text):
-                    if index not in source.views.typed:
+                views = source.views
+                for index in views.mentioned(text):
+                    if index in views.typed or (plain and index in views.named):
+                        continue
+                    if not plain:
                         self._type(source, index)
-                        for statement in source.views.topic(index):
-                            self._connection.execute(statement)
+                    for statement in views.topic(index):
+                        self._connection.execute(statement)
+                    views.named.add(index)
 
     @contextlib.contextmanager
     def watching(

@@ -20,10 +20,11 @@ from recorder.payloads.choices import Choices
 from recorder.payloads.render import visible
 from recorder.query.arrow_types import marked, without_foreign_types
 from recorder.query.cache import make_cache
-from recorder.query.gate import check
+from recorder.query.gate import check, names_only
 from recorder.query.preparing import Progress
 from recorder.query.sandbox import MAIN, open_sandbox, told_by, watch_progress
 from recorder.query.spill import Spill
+from recorder.query.views import PLAIN_COLUMNS
 
 T = TypeVar("T")
 Run = Callable[[Callable[[], Any]], Any]
@@ -127,8 +128,8 @@ class Session:
             stopped = threading.Event()
 
             def start() -> tuple[pa.RecordBatchReader, pa.Schema, pa.RecordBatch | None]:
-                check(cursor, sql)
-                self._preparation.types(sql, parameters)
+                tree = check(cursor, sql)
+                self._preparation.types(sql, parameters, plain=names_only(tree, PLAIN_COLUMNS))
                 while True:
                     with self._preparation.watching(cursor, sql, parameters, few=few) as watch:
                         try:

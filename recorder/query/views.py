@@ -50,6 +50,9 @@ COLUMNS = {
 }
 """What a condition over records sees, in this order, and the expression over a segment's columns."""
 
+PLAIN_COLUMNS = frozenset({*COLUMNS, "key_reason", "value_reason"})
+"""The columns that every topic has, whatever its payloads are."""
+
 MACROS = ("create macro header(headers, name) as list_filter(headers, lambda h: h.key = name)[-1].value",)
 """`header(headers, 'traceparent')`: the last value of that name, as Kafka's lastHeader."""
 
