@@ -10,6 +10,7 @@ import msgspec
 
 from recorder.capture.manifest import Asked, Manifest, Partition, Topic
 from recorder.window import format_duration, format_time
+from recorder.wording import counted
 
 Rows = list[list[Any]]
 
@@ -26,7 +27,8 @@ def facts(manifest: Manifest) -> dict[str, str]:
         "state": _state(manifest),
         "window": window_text(manifest.window),
         **_asked_text(manifest.window),
-        "records": f"{manifest.records:,} in {len(manifest.topics)} topics, {len(partitions)} partitions",
+        "records": f"{manifest.records:,} in {counted(len(manifest.topics), 'topic')}, "
+        f"{counted(len(partitions), 'partition')}",
         "times": _span_text(times) if times else "no records",
         "size": f"{format_bytes(sum(map(_payload, partitions)))} of payload in "
         f"{format_bytes(sum(s.bytes for s in segments))} on disk, {len(segments)} segments",

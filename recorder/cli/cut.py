@@ -27,6 +27,7 @@ from recorder.cli.options import (
 )
 from recorder.cli.output import Format, complain, emit, emit_object, progress, say
 from recorder.errors import UsageError
+from recorder.wording import counted
 
 _SHOWN_TYPES = 50
 
@@ -121,7 +122,8 @@ def cut(
         if form is Format.TABLE and len(types) > _SHOWN_TYPES:
             say(f"… and {len(types) - _SHOWN_TYPES:,} more types.")
     before = opened.manifest.records
-    say(f"Cut {done.manifest.records:,} of {before:,} records, {len(done.manifest.topics)} topics, into {out}")
+    topics = counted(len(done.manifest.topics), "topic")
+    say(f"Cut {done.manifest.records:,} of {counted(before, 'record')}, {topics}, into {out}")
     for loss in losses:
         complain(f"  missing already in {capture}: {loss}")
 

@@ -25,6 +25,7 @@ from recorder.cli.options import (
 )
 from recorder.cli.output import complain, progress, say
 from recorder.errors import ExitCode
+from recorder.wording import counted
 
 
 def export(
@@ -88,7 +89,8 @@ def export(
     ):
         done = export_capture(session, out, kind, wanted, progress=bar.advance)
     state = "from a clean capture" if opened.manifest.clean is not None else "RAW: it may hold personal data"
-    say(f"{sum(done.records.values()):,} records of {len(done.records)} topics written to {out}, {state}.")
+    written = f"{counted(sum(done.records.values()), 'record')} of {counted(len(done.records), 'topic')}"
+    say(f"{written} written to {out}, {state}.")
     for line in done.sentences():
         complain(f"  not decoded: {line}")
     if done.undecoded:

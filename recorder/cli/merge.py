@@ -11,6 +11,7 @@ import typer
 from recorder.cli.options import Jobs, OutputFormat
 from recorder.cli.output import Format, complain, emit_object, progress, say
 from recorder.errors import ExitCode, UsageError
+from recorder.wording import counted
 
 
 def merge(
@@ -61,7 +62,7 @@ def merge(
         facts = {"capture": str(out), "id": manifest.capture_id, "records": manifest.records, "copies": done.copies}
         emit_object({**facts, "between": done.uncovered, "losses": losses}, form)
     twice = f", {done.copies:,} copies of them left out," if done.copies else ""
-    topics = f"{len(manifest.topics)} topics, {len(opened)} captures"
+    topics = f"{counted(len(manifest.topics), 'topic')}, {counted(len(opened), 'capture')}"
     say(f"Merged {manifest.records:,} records{twice} of {topics} into {out}")
     for note in manifest.notes:
         if note.level == "warning":

@@ -10,6 +10,7 @@ import typer
 from recorder.cli.options import CapturePath, OutputFormat
 from recorder.cli.output import Format, emit, emit_json, emit_text, progress, say
 from recorder.errors import ExitCode, UsageError
+from recorder.wording import counted
 
 if TYPE_CHECKING:
     from recorder.scrubbing.explain import Explained
@@ -49,7 +50,8 @@ def check(
         if lock is not None:
             raise UsageError("--lock FILE compares a capture with the lock: name the capture too.")
         loaded = load_to_explain(policy)
-        say(f"{policy} is right: {len(loaded.spec.topics)} topics, {len(loaded.spec.domains)} domains.")
+        topics, domains = counted(len(loaded.spec.topics), "topic"), counted(len(loaded.spec.domains), "domain")
+        say(f"{policy} is right: {topics}, {domains}.")
         return
     found = _explain(policy, capture)
     lines = [row for row in _rows(found) if row[4] == "FAILS"]

@@ -22,6 +22,7 @@ from recorder.cli.options import (
 )
 from recorder.cli.output import VERBOSITY, Format, complain, emit_object, progress, say
 from recorder.errors import ExitCode, UsageError
+from recorder.wording import counted
 
 if TYPE_CHECKING:
     from recorder.capture.locations import Location
@@ -280,7 +281,7 @@ def _report(manifest: Manifest, place: Location, form: Format) -> None:
             },
             form,
         )
-    say(f"Recorded {manifest.records:,} records of {len(manifest.topics)} topics into {directory}")
+    say(f"Recorded {counted(manifest.records, 'record')} of {counted(len(manifest.topics), 'topic')} into {directory}")
     if manifest.prologue_records:
         say(f"  and {manifest.prologue_records:,} of the state before the window (blackbox cat --prologue)")
     for note in manifest.notes:
@@ -321,7 +322,7 @@ def _follow(
     if form is not Format.TABLE:
         found = {"directory": str(directory), "captures": done.captures, "records": done.records}
         emit_object({**found, "losses": list(done.losses)}, form)
-    say(f"Recorded {done.records:,} records in {done.captures} captures below {directory}")
+    say(f"Recorded {counted(done.records, 'record')} in {counted(done.captures, 'capture')} below {directory}")
     for loss in done.losses:
         complain(f"  loss: {loss}")
     if done.losses:

@@ -9,6 +9,7 @@ import typer
 
 from recorder.cli.output import complain, say
 from recorder.errors import ExitCode
+from recorder.wording import counted
 
 
 def watch(
@@ -33,7 +34,7 @@ def watch(
     settings = load_settings(config)
     with stopping() as stop:
         ended = watching(settings, settings.socket or default_path(os.environ), stop=stop, tell=say)
-    say(f"Ended: {ended.captures} captures taken.")
+    say(f"Ended: {counted(ended.captures, 'capture')} taken.")
     for capture in ended.kept:
         say(f"  {capture} is noted and will be taken at the next start")
     for loss in ended.losses:

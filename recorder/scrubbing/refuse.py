@@ -11,6 +11,7 @@ from desensitizers.sink import Problem
 from recorder.capture.manifest import Manifest
 from recorder.scrubbing.errors import ScrubError
 from recorder.scrubbing.prove import Leak, Proven
+from recorder.wording import counted
 
 _SHOWN = 20
 
@@ -22,10 +23,11 @@ def refuse_unnamed_topics(plan: Plan, manifest: Manifest) -> None:
     ]
     if unnamed:
         lines = "\n".join(
-            f'  - match: "{topic.name}"   # {topic.records + topic.prologue_records:,} records' for topic in unnamed
+            f'  - match: "{topic.name}"   # {counted(topic.records + topic.prologue_records, "record")}'
+            for topic in unnamed
         )
         raise ScrubError(
-            f"The policy {plan.spec.file} does not name {len(unnamed)} topics of this capture, "
+            f"The policy {plan.spec.file} does not name {counted(len(unnamed), 'topic')} of this capture, "
             f"and what is not named does not pass. Add under topics:\n{lines}"
         )
 

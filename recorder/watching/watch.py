@@ -34,6 +34,7 @@ from recorder.watching.state import Pending, State, load_state, locked
 from recorder.watching.take import Taken, remove_leftovers, take
 from recorder.watching.triggers import Called, Dropped, OnRecords
 from recorder.window import format_duration, format_time
+from recorder.wording import counted
 
 TURN_SECONDS = 0.1
 
@@ -222,7 +223,7 @@ def _look_ahead(settings: Settings, state: State, tell: Told) -> None:
     state.cluster_id = cluster.cluster_id
     tell(
         f"Watching for {', '.join(one.name for one in settings.triggers)}: {format_duration(settings.before_ms)} "
-        f"before to {format_duration(settings.after_ms)} after, of {len(chosen)} topics, into {settings.out}"
+        f"before to {format_duration(settings.after_ms)} after, of {counted(len(chosen), 'topic')}, into {settings.out}"
     )
     needed = settings.before_ms + settings.after_ms + settings.settle_ms
     for topic in cluster.topics(chosen).values():
@@ -233,7 +234,7 @@ def _look_ahead(settings: Settings, state: State, tell: Told) -> None:
                 f"for {format_duration(needed)}: the oldest may be gone when it is taken"
             )
     if state.pending:
-        tell(f"{len(state.pending)} captures are still to be taken from before the start")
+        tell(f"Still to be taken from before the start: {counted(len(state.pending), 'capture')}")
 
 
 def _now_ms() -> int:

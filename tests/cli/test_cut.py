@@ -25,7 +25,7 @@ def test_a_cut_by_everything_at_once(incident: Path, capsys: pytest.CaptureFixtu
     chosen = ["-e", "pay.*", "-x", r"pay\.out", "-p", "0", "--from", "-30s", "--where", "key <> 'k40'"]
     ran = run(capsys, "cut", "incident", "-o", "part", *chosen)
     assert ran.code == 0
-    assert "Cut 14 of 181 records, 1 topics, into part" in ran.err
+    assert "Cut 14 of 181 records, 1 topic, into part" in ran.err
     made = open_capture("part")
     assert [one.key for one in made.records()] == [f"k{n}".encode() for n in range(30, 60, 2) if n != 40]
     assert made.manifest.window.from_text == "-30s"

@@ -170,7 +170,7 @@ def test_the_command_records_a_past_window_and_says_what_it_did(kafka: LocalKafk
     environment = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=60)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert f"Recorded 7 records of 1 topics into {tmp_path / 'c'}" in done.stderr
+    assert f"Recorded 7 records of 1 topic into {tmp_path / 'c'}" in done.stderr
     (step,) = open_capture(tmp_path / "c").manifest.lineage
     assert step.command[:2] == ("blackbox", "record")
     assert "hunter2" not in (tmp_path / "c" / "manifest.json").read_text()

@@ -271,7 +271,7 @@ def test_what_the_command_says(
         ran = run(capsys, *command)
         assert (ran.code, "is being recorded by another process" in ran.sentence()) == (ExitCode.USAGE, True)
     ran = run(capsys, *command)
-    assert (ran.code, f"Recorded 2,000 records of 1 topics into {root}" in ran.err) == (ExitCode.OK, True)
+    assert (ran.code, f"Recorded 2,000 records of 1 topic into {root}" in ran.err) == (ExitCode.OK, True)
     manifest = (root / MANIFEST_NAME).read_bytes()
     ran = run(capsys, *command)
     assert (ran.code, f"{root} is finished" in ran.err) == (ExitCode.OK, True)

@@ -213,7 +213,7 @@ def test_a_trigger_survives_a_kill_and_is_taken_at_the_next_start(
         running.process.kill()
     assert running.names() == []
     with watching(kafka, tmp_path, slow) as again:
-        assert "1 captures are still to be taken" in again.said
+        assert "Still to be taken from before the start: 1 capture" in again.said
         (capture,) = again.captures(1)
         assert values(capture, topic) == [b"v"]
         wait_until(lambda: again.state()["pending"] == [], what="it is noted as taken")

@@ -85,7 +85,7 @@ def test_what_the_policy_does_not_name_never_reaches_the_disk_and_is_tried_again
         customers(kafka, topic)
         running.trigger("oncall")
         wait_until(lambda: "It is tried again in 5.0 s" in running.said, what="the scrub is refused")
-        assert "does not name 1 topics of this capture" in running.said
+        assert "does not name 1 topic of this capture" in running.said
         assert list(tmp_path.rglob("*.parquet")) == []
         (tmp_path / "policy.yaml").write_text(POLICY.replace("MATCH", topic))  # somebody corrects it
         running.captures(1)

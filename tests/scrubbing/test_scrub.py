@@ -177,7 +177,7 @@ def test_problems_of_many_records_are_counted_once_per_place(tmp_path: Path) -> 
 
 def test_a_topic_that_nobody_named_stops_the_copy(tmp_path: Path) -> None:
     text = refused(tmp_path, [*orders(5), record("audit", 0, T0, "k", "v")])
-    assert '- match: "audit"   # 1 records' in text
+    assert text.endswith('- match: "audit"   # 1 record')
 
 
 @pytest.mark.parametrize("key", ["order-1", "cust-x"])

@@ -9,6 +9,7 @@ from textual.widgets import Static
 from recorder.capture.manifest import Manifest
 from recorder.payloads.render import visible
 from recorder.window import format_duration, format_time
+from recorder.wording import counted
 
 
 class Heading(Static):
@@ -39,7 +40,7 @@ def heading(name: str, manifest: Manifest, span: tuple[int, int] | None) -> Text
         shared = "T" in start and start[:11] == end[:11]
         line.append(f"  {start.replace('T', ' ')} → {end[11:] if shared else end.replace('T', ' ')}")
         line.append(f" ({format_duration(last - first)})", "dim")
-    line.append(f"  {manifest.records:,} records in {len(manifest.topics)} topics")
+    line.append(f"  {counted(manifest.records, 'record')} in {counted(len(manifest.topics), 'topic')}")
     return line
 
 
