@@ -5,11 +5,11 @@ One rewriter per schema, made when the schema is first met and found again by th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 from desensitizers.avro.rewriter import AvroRewriter
-from desensitizers.errors import Refusal
+from desensitizers.errors import PolicyError, Refusal
 from desensitizers.json.rewriter import JsonRewriter
 from desensitizers.json.schema import check, tags_of
 from desensitizers.pathrules import PathRules
@@ -70,6 +70,23 @@ class Documents:
             framed = self._framed(payload, header)
             known = self._named[header] = self.prepare(framed)
         return known(payload)
+
+    def columns(self, values: Any) -> Iterator[tuple[Any, Any]]:
+        """Those payloads of a binary Arrow array that can be done many at once: (rows, the clean ones).
+
+        The rows are numpy arrays, ascending. What is not among them is for `rewrite`.
+        """
+        from desensitizers import columnwise
+
+        yield from columnwise.documents(values, self._json, self._rewriter_behind)
+
+    def _rewriter_behind(self, payload: bytes) -> tuple[Rewriter, int] | None:
+        """The rewriter of a framed payload, and how many bytes are before its body; None for what is refused."""
+        try:
+            framed = self._framed(payload, None)
+            return (self._rewriter(framed), framed.prefix) if framed.format in self._formats else None
+        except (Refusal, PolicyError):
+            return None
 
     def prepare(self, framed: Framed) -> Callable[[bytes], bytes]:
         """The function for payloads framed so. Raises PolicyError for a rule that does not fit the schema."""

@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from typing import Any
 
 from desensitizers.choosing import Choosing
 from desensitizers.documents import Documents, rewriting
@@ -79,6 +80,26 @@ class PayloadRule:
             self._what = leaf.name
         self.drops = self.leaves[0][1].effect == "drop" if self.documents is None else False
         self.empties = self.leaves[0][1].effect == "null" if self.documents is None else False
+
+    def array(self, values: Any) -> Any:
+        """The clean payloads of a binary Arrow array, as one; what can be done by columns is."""
+        import pyarrow as pa
+
+        done = list(self.documents.columns(values)) if isinstance(self.documents, Documents) else []
+        if not done:
+            return pa.array(self.column(values.to_pylist()), values.type)
+        import numpy as np
+
+        from desensitizers.columnwise import together
+
+        left = np.ones(len(values), np.bool_)
+        for rows, _clean in done:
+            left[rows] = False
+        if left.any():
+            rows = np.flatnonzero(left)
+            clean = self.column(values.take(pa.array(rows)).to_pylist(), rows.tolist())
+            done.append((rows, pa.array(clean, values.type)))
+        return together(values, done)
 
     def column(
         self,

@@ -172,6 +172,8 @@ class TopicPlan:
         if self.value is None:
             self._unnamed("value", [row for row, value in enumerate(column.to_pylist()) if value is not None])
             return column
+        if named is None:
+            return self.value.array(column)
         return pa.array(self.value.column(column.to_pylist(), named=named), column.type)
 
     def _unnamed(self, place: str, rows: list[int]) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from desensitizers.errors import Refusal, UnfitError
 from desensitizers.json.document import Document, Node, ambiguous, parse
-from desensitizers.json.shape import Shape, number_patterns, tuple_getter
+from desensitizers.json.shape import Shape, number_patterns
 from desensitizers.leaves import Beside, LeafRule, Memo
 from desensitizers.pathrules import PathRules, least
 from desensitizers.paths import show
@@ -44,9 +44,9 @@ class _Planner:
             for node, memo in (*self._edits, *self._notes)
         )
         if not self._restructured and not edited:
-            return Shape(None, numbers, edits, None, tuple_getter([]), tuple(self._counts))
+            return Shape(None, numbers, edits, None, (), tuple(self._counts))
         template, slots = self._template(len(parts))
-        return Shape(None, numbers, edits, template, tuple_getter(slots), tuple(self._counts))
+        return Shape(None, numbers, edits, template, tuple(slots), tuple(self._counts))
 
     def _resolve(self) -> None:
         """Finds the rule of every leaf; a rule on an object or array that comes first in the policy covers it too."""

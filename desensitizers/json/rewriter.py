@@ -6,7 +6,8 @@ in which nothing changes keeps its exact bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from desensitizers.errors import Refusal, UnfitError
 from desensitizers.json.document import NotJsonError, key_places, skeleton, split
@@ -14,6 +15,9 @@ from desensitizers.json.planner import plan
 from desensitizers.json.shape import Shape, getter
 from desensitizers.pathrules import PathRules
 from desensitizers.sink import Sink
+
+if TYPE_CHECKING:
+    from desensitizers.columnwise import Block, Done, Ints
 
 SHAPES = 4_096
 SHAPES_BYTES = 16 << 20
@@ -38,11 +42,7 @@ class JsonRewriter:
             parts = split(document)
         except NotJsonError:
             raise Refusal("", "is not valid JSON", undecodable=True) from None
-        bones = skeleton(parts)
-        keys = self._keys.get(bones)
-        if keys is None:
-            keys = self._keys[bones] = getter(key_places(parts))
-        shape, values = self._shape((bones, keys(parts)), parts)
+        shape, values = self._find(parts)
         shape.uses += 1
         if shape.refusal is not None:
             raise shape.refusal.again()
@@ -56,7 +56,23 @@ class JsonRewriter:
         if shape.template is None:
             del values[len(parts) :]
             return b'"'.join(values)
-        return shape.template % shape.slots(values)
+        return shape.template % shape.filled(values)
+
+    def columns(self, block: Block, rows: Ints) -> Iterator[Done]:
+        """The clean documents of those rows that have a shape in common with others and nothing to refuse."""
+        from desensitizers.json.columns import Columns, by_shape, compiled
+
+        def find(document: bytes) -> Columns | None:
+            try:
+                parts = split(document)
+            except NotJsonError:
+                return None
+            shape, _values = self._find(parts)
+            if shape.columns is None:
+                shape.columns = (compiled(shape, parts) if shape.refusal is None else None) or False
+            return shape.columns or None
+
+        return by_shape(find, block, rows, learning=self._rules.learning)
 
     def flush_counts(self) -> None:
         """Adds what was done since the last call to the sink's counts."""
@@ -66,6 +82,14 @@ class JsonRewriter:
                     for path, what in shape.counts:
                         self._sink.counts[self._place, path, what] += shape.uses
                     shape.uses = 0
+
+    def _find(self, parts: list[bytes]) -> tuple[Shape, list[bytes]]:
+        """The shape of a document, and its stretches and numbers (which may be `parts` itself)."""
+        bones = skeleton(parts)
+        keys = self._keys.get(bones)
+        if keys is None:
+            keys = self._keys[bones] = getter(key_places(parts))
+        return self._shape((bones, keys(parts)), parts)
 
     def _shape(self, key: tuple[bytes, object], parts: list[bytes]) -> tuple[Shape, list[bytes]]:
         known = self._shapes.get(key)

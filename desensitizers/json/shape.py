@@ -4,16 +4,17 @@ fill it with the strings and numbers of one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from operator import itemgetter
 from re import Pattern, compile, escape
+from typing import Any
 
 from desensitizers.errors import Refusal
 from desensitizers.leaves import Beside, Memo
 
-_NUMBER = rb"(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
-_NUMBER_RX = compile(_NUMBER)
+NUMBER = rb"(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
+_NUMBER = compile(NUMBER)
 
 
 @dataclass(slots=True)
@@ -27,14 +28,22 @@ class Shape:
     """Index into stretches + numbers, function, path."""
     template: bytes | None
     """%-format of the result; None when only strings change, so that joining the stretches is enough."""
-    slots: Callable[[list[bytes]], tuple[bytes, ...]]
+    slots: tuple[int, ...]
+    """What goes into the template: indexes into stretches + numbers."""
     counts: tuple[tuple[str, str], ...]
     uses: int = 0
+    filled: Callable[[list[bytes]], tuple[bytes, ...]] = field(init=False)
+    """The values in the slots."""
+    columns: Any = None
+    """What rewrites many documents at once (see `json.columns`), once it was asked for; False when nothing can."""
+
+    def __post_init__(self) -> None:
+        self.filled = tuple_getter(self.slots)
 
     @classmethod
     def refusing(cls, refusal: Refusal) -> Shape:
         """Every document of this shape is refused."""
-        return cls(refusal, (), (), None, tuple_getter([]), ())
+        return cls(refusal, (), (), None, (), ())
 
     def values(self, parts: list[bytes]) -> list[bytes] | None:
         """Stretches followed by numbers; None when the numbers stand elsewhere than in this shape."""
@@ -54,7 +63,7 @@ def getter(places: list[int]) -> Callable[[list[bytes]], object]:
     return itemgetter(*places) if places else lambda _parts: ()
 
 
-def tuple_getter(places: list[int]) -> Callable[[list[bytes]], tuple[bytes, ...]]:
+def tuple_getter(places: Sequence[int]) -> Callable[[list[bytes]], tuple[bytes, ...]]:
     """What stands in some places, always as a tuple."""
     if len(places) == 1:
         only = places[0]
@@ -69,6 +78,6 @@ def number_patterns(parts: list[bytes]) -> Iterator[tuple[int, Pattern[bytes]]]:
     """
     for index in range(0, len(parts), 2):
         part = parts[index]
-        between = _NUMBER_RX.split(part)[::2]
+        between = _NUMBER.split(part)[::2]
         if len(between) > 1 or b"[" in part:
-            yield index, compile(_NUMBER.join(escape(text) for text in between))
+            yield index, compile(NUMBER.join(escape(text) for text in between))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from desensitizers.errors import Refusal, UnfitError
 from desensitizers.pathrules import PathRules
 from desensitizers.protobuf.tables import (
@@ -23,6 +26,10 @@ from desensitizers.sink import Sink
 from desensitizers.types import Type
 from desensitizers.varint import Edit, malformed, read, splice, write
 
+if TYPE_CHECKING:
+    from desensitizers.columnwise import Block, Done, Ints
+    from desensitizers.protobuf.columns import Member
+
 _KEYS = 20_000
 _DEPTH = 100
 """Messages within messages: as many as Protobuf's own parsers allow."""
@@ -38,11 +45,20 @@ class ProtobufRewriter:
         self._tables = Tables(rules, schema)
         self._message = self._tables.whole(kind)
         self._learning = rules.learning
+        self._members: tuple[Member, ...] | None = None
 
     def rewrite(self, body: bytes) -> bytes:
         """The clean body. Raises Refusal."""
         edits = run_protobuf(self._message, body)
         return body if self._learning or not edits else splice(body, edits)
+
+    def columns(self, block: Block, rows: Ints) -> Iterator[Done]:
+        """The clean bodies of those rows that are as most writers write them and have nothing to refuse."""
+        from desensitizers.protobuf.columns import members, rewritten
+
+        if self._members is None:
+            self._members = members(self._message)
+        return rewritten(self._members, block, rows, learning=self._learning)
 
     def flush_counts(self) -> None:
         """Adds what was done since the last call to the sink's counts."""
