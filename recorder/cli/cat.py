@@ -8,6 +8,7 @@ import typer
 
 from recorder.cli.options import (
     CapturePath,
+    Excludes,
     FormatsFile,
     From,
     KeyFormats,
@@ -27,6 +28,7 @@ def cat(
     capture: CapturePath,
     topic: Topics = None,
     regex: Patterns = None,
+    exclude: Excludes = None,
     partition: Partitions = None,
     key: Keys = None,
     from_: From = None,
@@ -68,6 +70,7 @@ def cat(
         opened.manifest,
         names=topic or (),
         patterns=regex or (),
+        excludes=exclude or (),
         partitions=partition or (),
         keys=key or (),
         from_text=from_,

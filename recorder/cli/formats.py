@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from recorder.cli.options import CapturePath, FormatsFile, KeyFormats, OutputFormat, Patterns, Topics, ValueFormats
+from recorder.cli.options import (
+    CapturePath,
+    Excludes,
+    FormatsFile,
+    KeyFormats,
+    OutputFormat,
+    Patterns,
+    Topics,
+    ValueFormats,
+)
 from recorder.cli.output import Format, emit
 
 
@@ -10,6 +19,7 @@ def formats(
     capture: CapturePath,
     topic: Topics = None,
     regex: Patterns = None,
+    exclude: Excludes = None,
     key_format: KeyFormats = None,
     value_format: ValueFormats = None,
     formats_file: FormatsFile = None,
@@ -30,7 +40,7 @@ def formats(
     read = Formats(opened, typed_choices(key_format or (), value_format or (), formats_file))
     rows = [
         (chosen.name, side, found.format, ", ".join(found.facets), found.evidence)
-        for chosen in select_topics(opened.manifest, topic or (), regex or ())
+        for chosen in select_topics(opened.manifest, topic or (), regex or (), exclude or ())
         for side, found in read.detected(chosen.name).items()
     ]
     emit(("topic", "side", "format", "is", "evidence"), rows, form)

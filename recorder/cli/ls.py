@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from recorder.cli.options import CapturePath, OutputFormat, Patterns, Topics
+from recorder.cli.options import CapturePath, Excludes, OutputFormat, Patterns, Topics
 from recorder.cli.output import Format, emit
 
 
@@ -14,6 +14,7 @@ def ls(
     capture: CapturePath,
     topic: Topics = None,
     regex: Patterns = None,
+    exclude: Excludes = None,
     gaps: Annotated[bool, typer.Option("--gaps", help="List the gaps of the ledger instead.")] = False,
     form: OutputFormat = Format.TABLE,
 ) -> None:
@@ -25,6 +26,6 @@ def ls(
     from recorder.capture.selection import select_topics
     from recorder.capture.summary import gap_rows, partition_rows
 
-    topics = select_topics(open_capture(capture).manifest, topic or (), regex or ())
+    topics = select_topics(open_capture(capture).manifest, topic or (), regex or (), exclude or ())
     columns, rows = gap_rows(topics) if gaps else partition_rows(topics)
     emit(columns, rows, form)

@@ -126,3 +126,11 @@ def test_formats_and_their_evidence(capsys: pytest.CaptureFixture[str], capture:
     assert "3 of 4 name a known schema" in found["orders", "value"]["evidence"]
     ran = run(capsys, "formats", capture.root, "-t", "orders", "--value-format", "orders=json", "--format", "ndjson")
     assert objects(ran.out)[1]["evidence"].startswith("chosen; 0 of 4")
+
+
+@pytest.mark.parametrize("verb", ["cat", "ls", "formats"])
+def test_whoever_chooses_topics_may_leave_some_out(
+    capsys: pytest.CaptureFixture[str], capture: Capture, verb: str
+) -> None:
+    ran = run(capsys, verb, capture.root, "-x", "no.*", "--format", "ndjson")
+    assert (ran.code, {row["topic"] for row in objects(ran.out)}) == (0, {"orders"})
