@@ -35,7 +35,7 @@ def facts(manifest: Manifest) -> dict[str, str]:
         "offsets": _offsets_text(partitions),
         **_prologue_text(manifest),
         **_isolation_text(manifest),
-        "source": f"{_clusters(manifest.cluster_ids)}, {manifest.source.brokers} brokers",
+        "source": f"{_clusters(manifest.cluster_ids)}, {counted(manifest.source.brokers, 'broker')}",
     }
     times_done = Counter[str]()
     for step in manifest.lineage:
