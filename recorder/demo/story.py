@@ -54,7 +54,8 @@ class Outcome:
     @property
     def proven(self) -> bool:
         """The replayed copy is equal record for record, and no order was broken."""
-        broken = self.certificate.inversions.partition + self.certificate.inversions.key
+        inversions = self.certificate.inversions
+        broken = (inversions.partition, inversions.key) != (0, 0)
         return self.comparison.same and not broken and not self.certificate.losses
 
     def closing_lines(self) -> Iterator[str]:

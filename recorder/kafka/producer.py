@@ -73,10 +73,16 @@ class Refusal:
 
 
 class RecordProducer:
-    """One producer for a whole replay. Not for several threads."""
+    """One producer for a whole replay. Not for several threads. `only_failures`: of nothing else there are reports."""
 
     def __init__(
-        self, connection: Connection, *, limits: Limits, paced: bool, more: Mapping[str, Any] | None = None
+        self,
+        connection: Connection,
+        *,
+        limits: Limits,
+        paced: bool,
+        only_failures: bool = False,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         self._connection = connection
         self._statistics = ""
@@ -89,6 +95,7 @@ class RecordProducer:
             "message.timeout.ms": 0,
             "enable.idempotence": True,
             "max.in.flight.requests.per.connection": 5,
+            "delivery.report.only.error": only_failures,
             "message.max.bytes": max(limits.largest_record, 1_000_000),
             "statistics.interval.ms": 100,
             "stats_cb": self._heard,
@@ -150,6 +157,11 @@ class RecordProducer:
         """Fail all that is not confirmed: each gets its report now."""
         self._producer.purge(in_queue=True, in_flight=True, blocking=True)
         self._producer.flush(1.0)
+
+    @property
+    def holds(self) -> int:
+        """Records that were handed over and are neither confirmed nor, by a report, failed."""
+        return len(self._producer)
 
     @property
     def retries(self) -> int:

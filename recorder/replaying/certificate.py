@@ -29,6 +29,7 @@ from recorder.replaying.prologue import PrologueCount
 from recorder.replaying.proof import Proof
 from recorder.replaying.resumption import Earlier
 from recorder.replaying.rhythm import Rhythm
+from recorder.replaying.silence import BY_REPORTS
 from recorder.replaying.tally import Failure
 
 CERTIFICATE_VERSION = 1
@@ -48,11 +49,12 @@ class TopicCount(msgspec.Struct, frozen=True, kw_only=True):
 class Inversions(msgspec.Struct, frozen=True, kw_only=True):
     """Records that lie before an earlier one of the same partition, or of the same key, in the target.
 
-    `key` is an upper bound (two keys may share a place in a table of bounded size); 0 is exact.
+    `key` is an upper bound (two keys may share a place in a table of bounded size); 0 is exact. None: nobody looked,
+    as single confirmations were not told (see `Certificate.confirmed_by`).
     """
 
-    partition: int
-    key: int
+    partition: int | None
+    key: int | None
     source: str = "offsets in the delivery reports"
     timeline: int | None = None
     """Over all partitions: records handed over after one that was due later. None: at top speed, and in certificates
@@ -98,6 +100,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     sent: int
     """Handed to the client; each of these was confirmed or has failed."""
     acked: int
+    confirmed_by: str = BY_REPORTS
+    """How we know that these were confirmed."""
     failed: int
     failures: tuple[Failure, ...]
     """The first 1,000."""

@@ -4,7 +4,7 @@ behind all that is before it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +66,26 @@ class Frontier:
         last = (int(laps[-1]), int(numbers[-1]))
         self._place = (last[0], last[1] + 1) if following is None else following
         self._between = following == last  # a record that was added on the way has the number of the one before it
+
+    def emptied(
+        self,
+        last: tuple[int, int],
+        topics: Ints,
+        lanes: Ints,
+        confirmed: npt.NDArray[np.bool_],
+        ends: Callable[[], Ints | None],
+    ) -> None:
+        """All that was sent is settled, up to the pass and number `last`; `ends` asks where the logs end now."""
+        now = None if self._frozen else ends()
+        grown = np.bincount(lanes[confirmed], minlength=len(self._offsets))
+        if now is None or (now - self._offsets < grown).any():  # a leader that is new may not tell of all it has
+            self.freeze()
+            return
+        self._offsets = np.maximum(self._offsets, now)
+        self._acked += np.bincount(topics[confirmed], minlength=len(self._acked))
+        self._lost += int(np.count_nonzero(~confirmed))
+        self.moved += len(lanes)
+        self._place, self._between = (last[0], last[1] + 1), False
 
     def move(self, lap: int, number: int) -> None:
         """All that was sent is settled, and the plan goes on elsewhere: nothing before that is of interest any more."""

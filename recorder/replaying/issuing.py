@@ -21,6 +21,7 @@ from recorder.replaying.preflight import Finding
 from recorder.replaying.probe import Probed
 from recorder.replaying.prologue import PrologueCount
 from recorder.replaying.resumption import Resumption
+from recorder.replaying.silence import BY_REPORTS, BY_SILENCE
 from recorder.replaying.tally import Tally
 from recorder.replaying.timeline import Timeline
 
@@ -97,9 +98,10 @@ def issue(
         ack_lateness=tally.ack_lateness.distribution(),
         round_trip=tally.round_trip.distribution(),
         end_drift_ns=tally.last_lateness_ns if straight and options.pace is not None else None,
+        confirmed_by=BY_REPORTS if tally.told else BY_SILENCE,
         inversions=Inversions(
-            partition=tally.order.partition_inversions,
-            key=tally.order.key_inversions,
+            partition=tally.order.partition_inversions if tally.told else None,
+            key=tally.order.key_inversions if tally.told else None,
             timeline=tally.rhythm.inversions if options.pace is not None else None,
         ),
         clamped=survey.clamped,

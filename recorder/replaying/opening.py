@@ -35,11 +35,11 @@ class Opened:
     error: str | None = None
 
 
-def new_producer(plan: Plan, replay_id: str, *, paced: bool) -> RecordProducer:
+def new_producer(plan: Plan, replay_id: str, *, paced: bool, only_failures: bool = False) -> RecordProducer:
     """The producer that the plan's options ask for; KafkaUnavailableError when there is no talking to the target."""
     connection, steps = plan.cluster.connection, plan.options.transactional
     if steps is None:
-        return RecordProducer(connection, limits=plan.limits, paced=paced)
+        return RecordProducer(connection, limits=plan.limits, paced=paced, only_failures=only_failures)
     return TransactionalProducer(
         connection,
         limits=plan.limits,

@@ -20,7 +20,7 @@ class Patience:
 
     def look(self) -> None:
         """See whether a record waits too long, as of now."""
-        self._tally.settle(force=True)
+        self._tally.settle(force=self._tally.told)
         since = self._tally.oldest_ns
         if since is not None and self._clock.now() - since > self._producer.patience_seconds * 1e9:
             self.over = True

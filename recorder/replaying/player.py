@@ -151,7 +151,7 @@ class Player:
         while not self._tally.has_room(len(piece)):
             if not self._attend():
                 return
-            self.queue_full += 1
+            self.queue_full += self._tally.told  # else it is a rest that we take
             self._breathe()
         clock, tally = self._clock, self._tally
         planned = clock.due(piece.positions_ns)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-from recorder.kafka.offsets import Place
+import numpy as np
+import numpy.typing as npt
+
+from recorder.errors import BlackboxError
+from recorder.kafka.offsets import Place, log_ends
 from recorder.replaying.chain import chain
 from recorder.replaying.chaos import Trouble
 from recorder.replaying.middleware import Middleware
@@ -13,6 +17,8 @@ from recorder.replaying.plan import Plan
 from recorder.replaying.timeline import Piece, Timeline
 
 _PIECE_RECORDS = 2_048
+
+Ints = npt.NDArray[np.int64]
 
 
 def retraced(plan: Plan, replay_id: str, stack: ExitStack, *, begin: tuple[int, int], shift_ms: int) -> Iterator[Piece]:
@@ -70,3 +76,17 @@ def existing_places(plan: Plan) -> list[Place]:
     """The target's partitions, but for those that nothing will go to and that are not there."""
     counts = plan.cluster.partition_counts()
     return [place for place in plan.routes.places() if place[1] < counts.get(place[0], 0)]
+
+
+def ends_by_lane(plan: Plan) -> Callable[[], Ints | None]:
+    """Asks where the target's logs end now, by lane; None when there is no answer."""
+    places, there = plan.routes.places(), existing_places(plan)
+
+    def ask() -> Ints | None:
+        try:
+            ends = log_ends(plan.cluster, there)
+        except BlackboxError:
+            return None
+        return np.array([ends.get(place, 0) for place in places], np.int64)
+
+    return ask

@@ -41,6 +41,8 @@ from recorder.replaying.probe import Probe
 from recorder.replaying.proving import prove, starting_points
 from recorder.replaying.read_ahead import advice
 from recorder.replaying.resumption import Resumption, first_state
+from recorder.replaying.retracing import ends_by_lane
+from recorder.replaying.silence import Silence, may_be_silent
 from recorder.replaying.state import StateFile
 from recorder.replaying.steadiness import steady_interpreter
 from recorder.replaying.tally import Tally
@@ -145,6 +147,8 @@ class _Run:
         self._clock = PlayerClock(options.pace)
         self._probe = Probe(paced=paced) if options.probe else None
         self._floor: Floor | None = None
+        silent = may_be_silent(options)
+        self._producer = producer = new_producer(plan, replay_id, paced=paced, only_failures=silent)
         self._tally = Tally(
             plan.routes.topics,
             plan.routes.lanes,
@@ -152,8 +156,8 @@ class _Run:
             now=self._clock.now,
             matcher=None if self._probe is None else self._probe.matcher,
             frontier=None if keeper is None else keeper.frontier,
+            silence=Silence(lambda: producer.holds, self._clock.now, ends=ends_by_lane(plan)) if silent else None,
         )
-        self._producer = new_producer(plan, replay_id, paced=paced)
         self._patience = Patience(self._producer, self._tally, self._clock)
         self._middleware = None if options.middleware is None else Middleware(options.middleware)
         self._trouble = None if options.chaos is None else Trouble(options.chaos, plan.streams)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from recorder.replaying.certificate import Certificate
+from recorder.replaying.certificate import Certificate, Inversions
 from recorder.replaying.changes import ChangeCounts
 from recorder.replaying.course import Course
 from recorder.replaying.figures import Rows
@@ -17,6 +17,7 @@ from recorder.replaying.partitions import Placement
 from recorder.replaying.plan import Plan
 from recorder.replaying.preflight import Finding
 from recorder.replaying.read_ahead import advice
+from recorder.replaying.silence import BY_REPORTS
 from recorder.window import format_duration, format_time
 
 
@@ -31,16 +32,12 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
         "ended by": certificate.ended_by + (f": {certificate.error}" if certificate.error else ""),
         **_earlier(certificate),
         "records": f"{certificate.acked:,} confirmed of {certificate.planned:,} planned, {certificate.failed:,} failed",
+        **({} if certificate.confirmed_by == BY_REPORTS else {"confirmed by": certificate.confirmed_by}),
         "took": f"{format_duration(certificate.sending_ns / 1e6)}{_planned(certificate)}{speed}",
     }
     if certificate.end_drift_ns is not None:
         facts["end drift"] = f"{certificate.end_drift_ns / 1e6:+.3f} ms (the last record, against the plan)"
-    inversions = certificate.inversions
-    timeline = "" if inversions.timeline is None else f"; {inversions.timeline:,} on the timeline (by hand-over)"
-    facts["order"] = (
-        f"{inversions.partition:,} inversions in partitions, {inversions.key:,} in keys "
-        f"(by {inversions.source}){timeline}"
-    )
+    facts["order"] = _order(certificate.inversions)
     facts |= _state(certificate)
     if certificate.proof is not None:
         facts["proof"] = certificate.proof.sentence()
@@ -218,6 +215,16 @@ def _measured(certificate: Certificate) -> dict[str, str]:
     if certificate.objectives:
         facts["objectives"] = ", ".join(map(_judged, certificate.objectives))
     return facts
+
+
+def _order(inversions: Inversions) -> str:
+    if inversions.partition is None or inversions.key is None:
+        return "kept by the brokers (sequence numbers); nobody looked at offsets, --prove and --slo inversions=0 do"
+    timeline = "" if inversions.timeline is None else f"; {inversions.timeline:,} on the timeline (by hand-over)"
+    return (
+        f"{inversions.partition:,} inversions in partitions, {inversions.key:,} in keys "
+        f"(by {inversions.source}){timeline}"
+    )
 
 
 def _earlier(certificate: Certificate) -> dict[str, str]:

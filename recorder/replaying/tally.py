@@ -23,6 +23,7 @@ from recorder.replaying.histogram import Histogram
 from recorder.replaying.order import OrderWatch
 from recorder.replaying.probe import Matcher
 from recorder.replaying.rhythm import RhythmWatch
+from recorder.replaying.silence import RING, Silence
 from recorder.replaying.timeline import Piece
 
 NAMED_FAILURES = 1_000
@@ -46,7 +47,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 class Tally:
     """Accounts of one replay. `paced` says whether deadlines mean anything; `matcher` hears of what was confirmed,
-    `frontier` of what is settled."""
+    `frontier` of what is settled. With `silence`, only failures are reported."""
 
     def __init__(
         self,
@@ -55,13 +56,14 @@ class Tally:
         *,
         paced: bool,
         now: Callable[[], int],
-        size: int = MOST_IN_FLIGHT,
+        size: int | None = None,
         matcher: Matcher | None = None,
         frontier: Frontier | None = None,
+        silence: Silence | None = None,
     ) -> None:
         self._topics, self._paced, self._now = topics, paced, now
-        self._matcher, self._frontier = matcher, frontier
-        self._size = size
+        self._matcher, self._frontier, self._silence = matcher, frontier, silence
+        self._size = size = size or (MOST_IN_FLIGHT if silence is None else RING)
         self._admitted = self._dispatched = self._watched = 0  # sequence numbers; slot = number modulo size
         self._due, self._sent_at = np.zeros(size, np.int64), np.zeros(size, np.int64)
         self._offset, self._target_offset = np.zeros(size, np.int64), np.zeros(size, np.int64)
@@ -76,7 +78,7 @@ class Tally:
         self._order = OrderWatch(lanes)
         self.rhythm = RhythmWatch()
         self.dispatch_lateness, self.ack_lateness, self.round_trip = Histogram(), Histogram(), Histogram()
-        self.acked = 0
+        self._acked = 0
         self.acked_by_topic = np.zeros(len(topics), np.int64)
         self.failed = 0
         self.failures: list[Failure] = []
@@ -98,16 +100,32 @@ class Tally:
         return self._dispatched - self.dropped
 
     @property
+    def told(self) -> bool:
+        """Whether each confirmation is."""
+        return self._silence is None
+
+    @property
+    def acked(self) -> int:
+        if self._silence is None:
+            return self._acked
+        return max(self._acked, self.sent - self.failed - len(self._errors) - self._silence.holds())
+
+    @property
     def in_flight(self) -> int:
+        if self._silence is not None:
+            return self._silence.holds()
         return self.sent - self.acked - self.failed - len(self._acks[0]) - len(self._errors)
 
     @property
     def oldest_ns(self) -> int | None:
         """When the record was handed over that waits longest for its confirmation, as of the last `settle`."""
+        if self._silence is not None:
+            return self._silence.waiting_since(self.sent)
         return int(self._sent_at[self._watched % self._size]) if self._watched < self._dispatched else None
 
     @property
     def order(self) -> OrderWatch:
+        """Knows nothing unless each confirmation is `told`."""
         return self._order
 
     def has_room(self, records: int) -> bool:
@@ -152,6 +170,9 @@ class Tally:
     def dispatched(self, records: int, at_ns: int) -> None:
         """The next `records` admitted ones were handed over, the last of them at `at_ns`."""
         self._dispatched += records
+        if self._silence is not None:
+            self.first_sent_ns, self.last_sent_ns = self.first_sent_ns or at_ns, at_ns
+            return
         self._sends[0].append(records)
         self._sends[1].append(at_ns)
 
@@ -167,6 +188,11 @@ class Tally:
 
     def settle(self, *, force: bool = False) -> None:
         """Do the sums for what happened since the last time; without `force`, only when it is worth it."""
+        if self._silence is not None:
+            self._settle_errors()
+            if force or self._silence.due(self._dispatched - self._watched):
+                self._settle_silence(self._silence)
+            return
         if not force and len(self._acks[0]) < _ENOUGH and len(self._sends[0]) < _ENOUGH:
             return
         self._settle_sends()
@@ -215,7 +241,7 @@ class Tally:
         for column in self._acks:
             del column[:]
         self._target_offset[slots], self._done[slots] = offsets, True
-        self.acked += len(slots)
+        self._acked += len(slots)
         self.acked_by_topic += np.bincount(self._topic[slots], minlength=len(self._topics))
         self.round_trip.record(times - self._sent_at[slots])
         if self._matcher is not None:
@@ -244,6 +270,20 @@ class Tally:
             offset=int(self._offset[slot]),
             error=error,
         )
+
+    def _settle_silence(self, silence: Silence) -> None:
+        """Book all that was handed over, if the client holds nothing of it any more."""
+        if self._watched == self._dispatched or silence.holds():
+            return
+        slots = np.arange(self._watched, self._dispatched) % self._size
+        confirmed = ~self._done[slots]
+        self._done[slots], self._watched = False, self._dispatched
+        self._acked += int(np.count_nonzero(confirmed))
+        self.acked_by_topic += np.bincount(self._topic[slots[confirmed]], minlength=len(self._topics))
+        silence.settled()
+        if self._frontier is not None:
+            last = (int(self._lap[slots[-1]]), int(self._number[slots[-1]]))
+            self._frontier.emptied(last, self._topic[slots], self._lane[slots], confirmed, silence.ends)
 
     def _watch_order(self) -> None:
         """Look at the order of all records up to the first that is still in flight, and free their slots."""

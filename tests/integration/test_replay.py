@@ -22,6 +22,8 @@ from recorder.kafka.connection import Connection, connect
 from recorder.kafka.local import LocalKafka
 from recorder.replaying import Certificate, Options, Status, prepare, replay, run
 from recorder.replaying.certificate import read_certificate
+from recorder.replaying.objectives import parse_objectives
+from recorder.replaying.silence import BY_REPORTS, BY_SILENCE
 from tests import builders
 from tests.builders import record
 from tests.conftest import create_topic
@@ -125,12 +127,24 @@ def test_trap_23_the_rhythm_is_the_recorded_one(target: Connection, name: str, t
 
 def test_top_speed_confirms_every_record_in_order(target: Connection, name: str, tmp_path: Path) -> None:
     rows = [record(name, index % 2, NOW + index // 10, f"k{index % 100}", f"v{index}") for index in range(100_000)]
-    certificate = replay(make_capture(tmp_path / "c", rows), target, Options(create_topics=True, top_speed=True))
-    assert certificate.acked == 100_000
-    assert (certificate.inversions.partition, certificate.inversions.key) == (0, 0)
+    options = Options(create_topics=True, top_speed=True)
+    certificate = replay(make_capture(tmp_path / "c", rows), target, options)
+    assert (certificate.acked, certificate.confirmed_by) == (100_000, BY_SILENCE)
+    assert (certificate.inversions.partition, certificate.round_trip) == (None, None)
     assert (certificate.rate, certificate.dispatch_lateness, certificate.end_drift_ns) == (None, None, None)
     values = [value for partition in (0, 1) for _, value, *_ in read_all(target, name, partition)]
     assert values == [row.value for partition in (0, 1) for row in rows if row.partition == partition]
+
+
+def test_top_speed_looks_at_offsets_when_that_is_an_objective(target: Connection, name: str, tmp_path: Path) -> None:
+    rows = [record(name, index % 2, NOW + index // 10, f"k{index % 100}", f"v{index}") for index in range(5_000)]
+    options = Options(
+        create_topics=True, top_speed=True, objectives=parse_objectives("inversions=0,round_trip_max=60s")
+    )
+    certificate = replay(make_capture(tmp_path / "c", rows), target, options)
+    assert (certificate.acked, certificate.confirmed_by) == (5_000, BY_REPORTS)
+    assert (certificate.inversions.partition, certificate.inversions.key) == (0, 0)
+    assert all(one.met for one in certificate.objectives)
 
 
 def test_two_topics_can_become_one(target: Connection, name: str, tmp_path: Path) -> None:

@@ -128,7 +128,17 @@ def test_when_no_letter_can_go_nothing_is_sent_and_all_are_counted(
 def replay(kafka: LocalKafka, root: Path, rows: list[Record], *words: str, ends: int) -> Path:
     kept = root / f"{uuid.uuid4().hex}.json"
     capture = make_capture(root / uuid.uuid4().hex, rows, clean=True)
-    arguments = ["replay", str(capture.root), "-b", kafka.bootstrap, "--dlq", "--topspeed", "--no-calibration"]
+    arguments = [
+        "replay",
+        str(capture.root),
+        "-b",
+        kafka.bootstrap,
+        "--dlq",
+        "--topspeed",
+        "--no-calibration",
+        "--slo",
+        "inversions=0",
+    ]
     with pytest.raises(SystemExit) as ended:
         main([*arguments, "--certificate", str(kept), *words])
     assert (ended.value.code or 0) == ends

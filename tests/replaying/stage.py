@@ -16,6 +16,7 @@ from recorder.replaying.conduct import Conduct, Ending
 from recorder.replaying.control import Command, Control
 from recorder.replaying.player import Player
 from recorder.replaying.schedule import Schedule
+from recorder.replaying.silence import Silence
 from recorder.replaying.tally import Tally
 from recorder.replaying.timeline import Piece
 
@@ -63,7 +64,8 @@ class MemoryTarget:
     """Keeps what was sent and when, and confirms it in order `ack_ns` later.
 
     `stall(value)` is how long sending that record takes; `room` how many records may be unconfirmed;
-    `failing` values get a failure report; `refused` values are not taken over at all.
+    `failing` values get a failure report; `refused` values are not taken over at all. `silent`: it confirms without
+    a word.
     """
 
     time: FakeTime
@@ -73,6 +75,7 @@ class MemoryTarget:
     failing: Sequence[bytes] = ()
     refused: Sequence[bytes] = ()
     fatal: Sequence[bytes] = ()
+    silent: bool = False
     sent: list[tuple[int, str, int, bytes | None]] = field(default_factory=list)
     _open: deque[tuple[int, Report, int | None]] = field(default_factory=deque)
     _ends: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -101,7 +104,13 @@ class MemoryTarget:
         self.time.ns = until
         while self._open and self._open[0][0] <= self.time.ns:
             _, report, offset = self._open.popleft()
+            if offset is not None and self.silent:
+                continue
             report(*((None, Confirmed(offset)) if offset is not None else (Failed(), Confirmed(-1))))  # type: ignore[arg-type]
+
+    @property
+    def holds(self) -> int:
+        return len(self._open)
 
     def flush(self) -> None:
         while self._open:
@@ -225,7 +234,8 @@ def play(
     clock = PlayerClock(rate, now=time.now, pause=time.pause, wall=time.now)
     script = Script(time, script)
     topics = (Topic(name="orders", id=None, partitions=()),)
-    tally = Tally(topics, partitions, paced=rate is not None, now=time.now, size=size)
+    silence = Silence(lambda: memory.holds, time.now) if memory.silent else None
+    tally = Tally(topics, partitions, paced=rate is not None, now=time.now, size=size, silence=silence)
     player = Player(
         source,
         clock,

@@ -14,6 +14,7 @@ from recorder.cli.output import Format
 from recorder.errors import UsageError
 from recorder.replaying.certificate import (
     Certificate,
+    Inversions,
     check_writable,
     default_path,
     read_certificate,
@@ -21,6 +22,8 @@ from recorder.replaying.certificate import (
 )
 from recorder.replaying.course import Choices, Course
 from recorder.replaying.figures import timing_rows
+from recorder.replaying.objectives import judge, parse_objectives
+from recorder.replaying.silence import BY_SILENCE
 from recorder.replaying.summary import certificate_facts
 from tests.builders import T0, make_capture
 from tests.replaying.certificates import a_certificate
@@ -119,6 +122,16 @@ def test_timing_shows_it_again(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "MSG_SIZE_TOO_LARGE" in shown
     timing.timing(path, form=Format.JSON)
     assert msgspec.convert(json.loads(capsys.readouterr().out), Certificate) == a_certificate()
+
+
+def test_it_says_when_nobody_looked_at_the_order_and_how_records_were_confirmed() -> None:
+    silent = msgspec.structs.replace(
+        a_certificate(), inversions=Inversions(partition=None, key=None), confirmed_by=BY_SILENCE
+    )
+    facts = certificate_facts(silent)
+    assert "nobody looked" in facts["order"] and facts["confirmed by"] == BY_SILENCE
+    assert "confirmed by" not in certificate_facts(a_certificate())
+    assert not judge(silent, parse_objectives("inversions=0"))[0].met
 
 
 def test_a_certificate_from_before_time_could_be_steered_is_still_read(tmp_path: Path) -> None:
