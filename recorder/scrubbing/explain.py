@@ -35,7 +35,7 @@ class Explained:
         return sum(not one.rule for one in self.told) + len(self.problems) + len(self.unnamed_topics)
 
 
-class _AnySecret(dict[str, str]):
+class AnySecret(dict[str, str]):
     """An environment in which every secret stands: a policy can be looked at without the one that keys its copies."""
 
     def get(self, name: str, default: object = None) -> str:
@@ -44,7 +44,7 @@ class _AnySecret(dict[str, str]):
 
 def load_to_explain(path: Path) -> Policy:
     """The policy under a secret made up for the moment. Raises UsageError with file, line and suggestion."""
-    return load_policy(path, _AnySecret())
+    return load_policy(path, AnySecret())
 
 
 def explain(capture: Capture, policy: Policy, progress: Callable[[int], None] | None = None) -> Explained:

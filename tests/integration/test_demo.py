@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from desensitizers.policy import Policy
 from recorder.capture.reader import Capture, open_capture
 from recorder.replaying.certificate import read_certificate
+from recorder.scrubbing.scrub import scrub
+from recorder.scrubbing.suggest import suggest
+from recorder.scrubbing.verify_clean import verify_clean
 
 PERSONAL = ("name", "email", "phone", "iban", "card", "customer_id", "account_id")
 
@@ -57,6 +61,16 @@ def test_the_same_customer_stays_the_same_customer(demo: tuple[Path, str]) -> No
             before, after = json.loads(raw.value or b""), json.loads(clean.value or b"")
             pairs.add((before["customer"]["customer_id"], after["customer"]["customer_id"]))
     assert len({before for before, _ in pairs}) == len({after for _, after in pairs}) == len(pairs)
+
+
+def test_a_draft_whose_proposals_are_taken_makes_a_clean_copy(demo: tuple[Path, str], tmp_path: Path) -> None:
+    raw = open_capture(demo[0] / "incident")
+    drafted = Policy.parse(suggest(raw).accepted, env={"BLACKBOX_KEY": "a secret of at least thirty-two bytes"})
+    scrub(raw, drafted, tmp_path / "clean")
+    assert not any(check.status == "FAILED" for check in verify_clean(tmp_path / "clean", parent=raw))
+    originals = {leaf for value in values(raw) for leaf in personal(value)}
+    copy = "\n".join(texts(open_capture(tmp_path / "clean")))
+    assert [original for original in originals if original in copy] == []
 
 
 def values(capture: Capture) -> Iterator[object]:
