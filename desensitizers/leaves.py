@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from desensitizers.explaining import Explanation
     from desensitizers.types import Schemas
 
-REMEMBERED = 200_000
-"""Answers that all rules of a plan keep together, at least; at most twice as many, which is about 70 MB."""
+REMEMBERED = 1_000_000
+"""Answers that all rules of a plan keep together, at least; at most twice as many, which is about 350 MB."""
 _REMEMBERED_TEXTS = 1_000
 _INTEGER = re.compile(rb"-?\d+")
 BESIDE = b"\0"

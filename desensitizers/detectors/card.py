@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from desensitizers.detectors.base import Detector
@@ -34,8 +35,14 @@ _ISSUERS: tuple[tuple[range, int, frozenset[int]], ...] = (
 def valid(text: str) -> bool:
     """True for a number that a card scheme could have issued."""
     number = _SEPARATOR.sub("", text)
-    issued = any(len(number) in sizes and int(number[:n]) in prefixes for prefixes, n, sizes in _ISSUERS)
-    return issued and int(number[-1]) == luhn_digit(number[:-1])
+    return len(number) in _lengths(number[:4]) and int(number[-1]) == luhn_digit(number[:-1])
+
+
+@functools.lru_cache(maxsize=10_000)
+def _lengths(start: str) -> frozenset[int]:
+    """How long the numbers are that begin with these four digits."""
+    found = [sizes for prefixes, n, sizes in _ISSUERS if len(start) >= n and int(start[:n]) in prefixes]
+    return frozenset().union(*found)
 
 
 def _certain(text: str) -> bool:

@@ -19,9 +19,12 @@ from desensitizers.sink import PROOF_ONLY
 ORIGINALS, DISTINCT, WORDS, NEEDLES = "originals", "distinct", "words", "needles"
 _MARK = b"\x00"
 _PROOF_ONLY = b"?"
-_WORTH = 20_000
-_KEEP_BYTES = 24 << 20
-"""Bytes of needles that stay packed in memory; with their places they take half as much again."""
+_PASS_BYTES = 16 << 20
+"""Bytes of needles that are looked for at a time; packed they take about four times as much."""
+_LITTLE_BYTES = 16 << 20
+"""Bytes of needles that stay packed beside what rewriting needs."""
+_KEEP_BYTES = 48 << 20
+"""Bytes of needles that stay packed in memory."""
 
 
 def note(writer: SpillWriter, originals: Iterable[tuple[str, str]]) -> None:
@@ -92,6 +95,7 @@ def packed(spill: Spill, bag: str) -> Iterator[Needles]:
 
 
 _kept: list[Any] = []
+"""Nothing, or where the needles came from and the needles."""
 
 
 def forget() -> None:
@@ -102,11 +106,13 @@ def forget() -> None:
 def _long_blocks(spill: Spill, bag: str) -> Iterator[list[bytes]]:
     """Every item of a bag, in lists long enough to be worth a pass."""
     gathered: list[bytes] = []
+    size = 0
     for block in spill.blocks(bag):
         gathered += block
-        if len(gathered) >= _WORTH:
+        size += sum(map(len, block))
+        if size >= _PASS_BYTES:
             yield gathered
-            gathered = []
+            gathered, size = [], 0
     if gathered:
         yield gathered
 
@@ -123,7 +129,8 @@ def learned_in(spill: Spill, texts: str) -> Learned:
                 needle, _, domain = item.partition(_MARK)
                 if needle in present:
                     found.append((domain.decode(), needle.decode("utf-8", "surrogatepass")))
-    forget()  # rewriting needs the memory
+    if sum(made.weight for made in _kept[1:] and _kept[1]) > _LITTLE_BYTES:
+        forget()  # rewriting needs the memory
     return Learned(found)
 
 

@@ -197,13 +197,16 @@ def _impossible_card(number: str, keep: int, permute: Callable[[str], str]) -> s
             return prefix + rest
 
 
+_ONCE = bytes(max(0, char - ord("0")) % 10 for char in range(256))
+_TWICE = bytes(sum(divmod(2 * digit, 10)) for digit in _ONCE)
+
+
 def luhn_digit(body: str) -> int:
     """The digit that makes `body` followed by it pass the Luhn check (ISO/IEC 7812-1)."""
-    total = 0
-    for place, char in enumerate(reversed(body)):
-        value = int(char) * (2 if place % 2 == 0 else 1)
-        total += value - 9 if value > 9 else value
-    return -total % 10
+    if not body.isascii():
+        body = "".join(str(int(char)) for char in body)
+    digits = body.encode()
+    return -(sum(digits[-1::-2].translate(_TWICE)) + sum(digits[-2::-2].translate(_ONCE))) % 10
 
 
 def _iban(key: bytes, _options: Options) -> Surrogate:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desensitizers.learned import normal
+from desensitizers.proof import search
 from desensitizers.proof.needles import ROW, Thresholds, needles, stands
 from desensitizers.proof.search import Haystack, Needles
 
@@ -41,6 +43,22 @@ def test_needles_may_come_in_many_blocks() -> None:
     blocks = [Needles([text.encode() for text in texts[start : start + 500]]) for start in range(0, 5_000, 500)]
     haystack = " ".join(texts[7::1_000]).encode()
     assert Haystack([haystack]).find(blocks) == {text.encode() for text in texts[7::1_000]}
+
+
+@pytest.mark.parametrize("length", range(5, 28))
+def test_every_length_is_found_at_every_place(length: int) -> None:
+    rng = random.Random(length)
+    alphabet = b"0123456789abcdefghijklmnopqrstuvwxyz"
+    wanted = [bytes(rng.choices(alphabet[10:], k=length)) for _ in range(300)]
+    there = wanted[::11]
+    haystack = b"".join(bytes(rng.choices(alphabet, k=rng.randrange(40, 60))) + one for one in there)
+    assert set(there) <= Haystack([haystack]).find([Needles(wanted)])
+
+
+def test_a_window_that_very_many_needles_share_hides_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "_MOST_MEETINGS", 50)
+    wanted = [b"%08d0000000000%08d" % (number, number) for number in range(200)]
+    assert Haystack([b" ".join(wanted[::20] * 3)]).find([Needles(wanted)]) == set(wanted[::20])
 
 
 def test_case_does_not_matter() -> None:
