@@ -58,10 +58,11 @@ def check(
     if lines:
         emit(_COLUMNS, lines, Format.TABLE)
         say(f"{policy} does not answer for {found.fails} things in {capture}.")
-        raise typer.Exit(ExitCode.FAILED)
-    say(f"{policy} answers for all that is in {capture}: {len(found.told)} places.")
-    if lock is not None:
-        _compare(lock, capture)
+    else:
+        say(f"{policy} answers for all that is in {capture}: {len(found.told)} places.")
+    drifted = lock is not None and _drifted(lock, capture)
+    if lines or drifted:
+        raise typer.Exit(ExitCode.FAILED if lines else ExitCode.DIFFERENT)
 
 
 @app.command("lock")
@@ -116,16 +117,19 @@ def schema() -> None:
 _COLUMNS = ("topic", "place", "path", "type", "rule", "policy path", "where")
 
 
-def _compare(lock: Path, capture: str) -> None:
-    from recorder.scrubbing.lock import drift, lines_to_add, read_lock
+def _drifted(lock: Path, capture: str) -> bool:
+    """Whether the capture holds what the lock doesn't name; tells the lines to add to the policy, and to the lock."""
+    from recorder.scrubbing.lock import drift, lines_to_add, lock_change, read_lock
 
     known = read_lock(lock)
     new = drift(known, _shape(capture))
-    if new:
-        emit_text("\n".join(lines_to_add(new, known)))
-        say(f"{capture} holds {len(new)} things that {lock} does not name. Decide on them, then make the lock anew.")
-        raise typer.Exit(ExitCode.DIFFERENT)
-    say(f"{lock} names all that is in {capture}.")
+    if not new:
+        say(f"{lock} names all that is in {capture}.")
+        return False
+    emit_text("\n".join(lines_to_add(new, known)))
+    emit_text(lock_change(lock, known, new).rstrip("\n"))
+    say(f"{capture} holds {len(new)} things that {lock} does not name. Decide on them in the policy, then add them.")
+    return True
 
 
 def _shape(capture: str) -> Shape:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,14 @@ def lines_to_add(new: Shape, lock: Mapping[Entry, set[str]]) -> Iterator[str]:
             yield f"{topic}: under {place} add  {json.dumps(path, ensure_ascii=False)}: drop   # {kinds}"
         else:
             yield f"{topic}: {place} is new as a whole ({kinds}): add  {place}: drop"
+
+
+def lock_change(path: Path, known: Shape, new: Shape) -> str:
+    """What makes the lock name what is new, as a diff of the file: patch -p0 takes it, and so does a person."""
+    named = {entry: known.get(entry, set()) | new.get(entry, set()) for entry in known.keys() | new.keys()}
+    before = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    after = written(named).splitlines(keepends=True)
+    return "".join(unified_diff(before, after, str(path), str(path)))
 
 
 def _add(

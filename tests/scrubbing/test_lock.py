@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,25 @@ def test_what_is_new_fails_with_the_lines_to_add(work: Path, capsys: pytest.Capt
     assert 'orders: under headers add  "more": drop' in said
     assert "orders: value order: was number, is also string" in said
     assert "901820" not in said
+
+
+def test_with_the_lines_added_the_check_passes(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new = {"order": 1, "customer": {"fax": "+49 30 901820"}, "tip": 3}
+    make_capture(work / "after", [*orders(40), record("orders", 0, T0, "cust-1", new, [("user", "7")])])
+    blackbox(capsys, "policy", "lock", "before", "-o", "policy.lock")
+    check = ("policy", "check", "policy.yaml", "after", "--lock", "policy.lock")
+    code, said = blackbox(capsys, *check)
+    assert code == ExitCode.FAILED  # the policy has no rule for the tip, and the lock no line
+    (rule,) = re.findall(r"orders: under value add  (\"?tip.*)", said)
+    policy = work / "policy.yaml"
+    policy.write_text(policy.read_text().replace("      customer.id:", f"      {rule}\n      customer.id:"))
+    assert blackbox(capsys, *check)[0] == ExitCode.DIFFERENT
+    lock = work / "policy.lock"
+    added = re.findall(r"^([+-])(?![+-])(.*)", said, re.MULTILINE)
+    assert added == [("+", '      "customer.fax": [string]'), ("+", '      "tip": [number]')]
+    subprocess.run(["patch", "-p0"], input=said, text=True, check=True, capture_output=True, cwd=work)
+    assert '"tip": [number]' in lock.read_text()
+    assert blackbox(capsys, *check)[0] == ExitCode.OK
 
 
 @pytest.mark.parametrize("text", ["", "[1", "version: 9\ntopics: {}", "topics: 3"])
