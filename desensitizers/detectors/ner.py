@@ -30,7 +30,10 @@ def analyzer() -> tuple[Any, str]:
     except ImportError:
         raise PluginError("detector 'ner' needs Presidio: pip install 'kafka-blackbox[ner]'") from None
     import spacy.util
+    import tldextract.tldextract as suffixes
 
+    # Presidio asks it for the suffixes of hosts; by itself it would fetch their list from the network.
+    suffixes.TLD_EXTRACTOR = suffixes.TLDExtract(cache_dir=None, suffix_list_urls=())
     if not spacy.util.is_package(model):
         raise PluginError(f"detector 'ner': the spaCy model '{model}' ({_MODEL}) is not installed.")
     models = [{"lang_code": language, "model_name": model}]

@@ -15,6 +15,7 @@ from typing import Any
 from recorder.payloads.protobuf_schema import message_class, with_descriptor
 from recorder.payloads.schemas import Schema
 from recorder.scrubbing.schemas import CaptureSchemas
+from tests.benchmarks import presidio
 from tests.desensitizers.helpers import batch, policy
 from tests.desensitizers.schemas import ID, avro, frame
 
@@ -67,6 +68,8 @@ def main() -> None:
         ("protobuf", protobuf_schema, protobuf_rows),
     ):
         print(f"{name:10} {len(payloads[0]):6} {measure(schema, payloads):10,.0f}")
+    beside = [json.dumps(one).encode() for one in rows[:100]]
+    print(f"{'presidio':10} {len(beside[0]):6} {presidio.speed(beside)}   (what it finds: tests.benchmarks.presidio)")
 
 
 def row(number: int, distinct: int) -> dict[str, Any]:
