@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Literal
 
 
 class DesensitizerError(Exception):
@@ -33,22 +34,39 @@ class SecretError(DesensitizerError):
     exit_code = 2
 
 
+Cause = Literal["unknown_field", "undecodable", "unknown_schema", "plugin_error", "unfit"]
+"""Why a payload may not pass. A policy decides about each but `unfit`, a value that its rule can't take: it fails."""
+
+
 class UnfitError(DesensitizerError):
     """One value that its rule can't take (wrong type, wrong form). The message must not contain the value."""
+
+    cause: Cause = "unfit"
+
+    def at(self, path: str) -> Refusal:
+        """The refusal of the payload that holds the value at this path."""
+        return Refusal(path, str(self), cause=self.cause)
+
+
+class ForeignError(UnfitError):
+    """A rule or detector that is not ours failed, or broke its word."""
+
+    cause = "plugin_error"
 
 
 class Refusal(Exception):  # noqa: N818  (it is an answer to one record, not a failure of the run)
     """This payload may not pass: the path and the reason, without the value."""
 
-    def __init__(self, path: str, reason: str, *, undecodable: bool = False) -> None:
+    def __init__(self, path: str, reason: str, *, undecodable: bool = False, cause: Cause = "unfit") -> None:
+        """`undecodable` is short for that cause."""
         super().__init__(reason)
         self.path = path
         self.reason = reason
-        self.undecodable = undecodable
+        self.cause: Cause = "undecodable" if undecodable else cause
 
     def again(self) -> Refusal:
         """The same for the next payload; raised twice, one exception would gather the tracebacks of both."""
-        return Refusal(self.path, self.reason, undecodable=self.undecodable)
+        return Refusal(self.path, self.reason, cause=self.cause)
 
 
 class LeakError(DesensitizerError):

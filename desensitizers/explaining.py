@@ -37,10 +37,19 @@ class Explanation:
     topic: str = ""
     told: dict[tuple[str, str, str, str, str], Told] = field(default_factory=dict)
 
-    def tell(self, place: str, steps: Steps, kind: str, policy_path: str, rule: LeafRule | None, file: str) -> None:
-        """`rule` None: there is none for a leaf of this kind here."""
+    def tell(
+        self,
+        place: str,
+        steps: Steps,
+        kind: str,
+        policy_path: str,
+        rule: LeafRule | None,
+        file: str,
+        unnamed: str = "",
+    ) -> None:
+        """`rule` None: there is none for a leaf of this kind here, and `unnamed` happens to its record."""
         path = seen(steps)
-        name = rule.name if rule is not None else ""
+        name = rule.name if rule is not None else unnamed
         spec = rule.spec if rule is not None else None
         if isinstance(spec, RuleSpec) and spec.domain:
             name += f" {spec.domain}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from desensitizers.errors import PolicyError
 from desensitizers.yamltree import Tree, parse
 
-NAMES = ("version", "secret", "defaults", "domains", "schema_tags", "topics", "proof", "imports")
+NAMES = ("version", "secret", "defaults", "domains", "schema_tags", "topics", "proof", "quarantine", "imports")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from desensitizers.json.rewriter import JsonRewriter
 from desensitizers.leaves import LeafRule, LeafRules
 from desensitizers.pathrules import PathRules
 from desensitizers.sink import Sink
-from desensitizers.spec import InsideSpec, RuleSpec
+from desensitizers.spec import InsideSpec
 
 _BASE = "@url"
 """The path of what stands before the ``?`` of a query."""
@@ -38,7 +38,7 @@ class Inside:
             return
         named = [(inner, rules.make(one, inner)) for inner, one in spec.paths]
         self.leaves = [leaf for _path, leaf in named]
-        unknown = rules.make(RuleSpec(spec.unknown, spec.line, learn=False), "*") if spec.unknown != "fail" else None
+        unknown = rules.unknown(spec.unknown, spec.line)
         self._rules = PathRules(named, unknown, f"within {path}", learning=rules.learning, file=spec.file)
         self._json = JsonRewriter(path, self._rules, Sink())
         self._key = rules.context.keyring.derive("default", "jwt", 1)
@@ -60,11 +60,11 @@ class Inside:
             return clean.decode()
         except Refusal as refusal:
             path = f"{self._where} {refusal.path}".rstrip()
-            raise Refusal(path, refusal.reason, undecodable=refusal.undecodable) from None
+            raise Refusal(path, refusal.reason, cause=refusal.cause) from None
         except UnicodeError:
             raise Refusal(self._where, "is not valid UTF-8", undecodable=True) from None
         except UnfitError as error:
-            raise Refusal(self._where, str(error)) from None
+            raise error.at(self._where) from None
 
     def _jwt(self, data: bytes) -> bytes:
         """Header and payload as JSON at ``header.…`` and ``payload.…``; another signature where they change: the real

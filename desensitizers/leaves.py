@@ -120,7 +120,7 @@ class LeafRules:
         self.explanation = explanation
         self.beside: dict[str, Sequence[str]] = {}
         """Texts by path in the record at hand, for rules with `by`."""
-        self._tags = tags
+        self.tag_specs = tags
         self.schemas = schemas
         self.file = file
         self.context = context
@@ -129,9 +129,13 @@ class LeafRules:
         self.budget = Budget(REMEMBERED)
         self._known: dict[object, LeafRule] = {}
 
+    def unknown(self, setting: str, line: int) -> LeafRule | None:
+        """The rule for leaves that no path names; None refuses the payload that holds one."""
+        return self.make(RuleSpec(setting, line, learn=False), "*") if setting in ("drop", "mask") else None
+
     def tags(self) -> dict[str, LeafRule]:
         """The rules by schema tag."""
-        return {name: self.make(leaf, f"tag {name}") for name, leaf in self._tags}
+        return {name: self.make(leaf, f"tag {name}") for name, leaf in self.tag_specs}
 
     def make(self, spec: Leaf, path: str) -> LeafRule:
         """The rule for a place. One that searches texts is not shared: each topic's texts are its own."""

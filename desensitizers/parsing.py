@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from desensitizers import detectors, imports, rules
 from desensitizers.canonical import FUNCTIONS
@@ -13,7 +15,7 @@ from desensitizers.errors import PolicyError
 from desensitizers.parsing_rules import RuleParser, typed
 from desensitizers.paths import compile_name
 from desensitizers.rules import options as rule_options
-from desensitizers.spec import FORMATS, WITH_FIELDS, Leaf, PayloadSpec, PolicySpec, TopicSpec
+from desensitizers.spec import FORMATS, SETTINGS, WITH_FIELDS, Leaf, PayloadSpec, PolicySpec, TopicSpec
 from desensitizers.surrogates.kinds import KINDS
 from desensitizers.yamltree import Tree
 
@@ -43,6 +45,7 @@ def parse_policy(text: str, file: str) -> PolicySpec:
         topics=topics,
         proof_detectors=_proof(imports.first(found, "proof")),
         schema_tags=_schema_tags(found, RuleParser(domains)),
+        quarantine_key=_quarantine_key(imports.first(found, "quarantine")),
     )
 
 
@@ -86,37 +89,32 @@ def _proof(tree: Tree | None) -> tuple[str, ...]:
     return rule_options.detector_names(fields["detectors"], "proof.detectors", detectors.names())
 
 
+def _quarantine_key(tree: Tree | None) -> str:
+    """The path, by the file that names it."""
+    if tree is None:
+        return ""
+    name = tree.fields("quarantine", ("key",), required=("key",))["key"].text("quarantine.key")
+    return str(Path(tree.file).parent / name)
+
+
 class _Defaults:
-    """What happens to what no rule names; a topic may set its own."""
+    """What happens to what no rule answers for; a topic may set its own."""
 
     def __init__(self, tree: Tree | None) -> None:
-        self.unknown_field, self.undecodable = "fail", "fail"
-        if tree is None:
-            return
-        names = ("unknown_field", "undecodable", "unknown_schema", "plugin_error")
-        fields = tree.fields("defaults", names)
-        self.unknown_field, self.undecodable = self.read(fields)
-        for name in ("unknown_schema", "plugin_error"):
+        self._settings: dict[str, Any] = dict.fromkeys(SETTINGS, "fail")
+        if tree is not None:
+            self._settings = self.read(tree.fields("defaults", tuple(SETTINGS)))
+
+    def read(self, fields: dict[str, Tree]) -> dict[str, Any]:
+        """The settings in `fields`, and the defaults where there are none."""
+        found = dict(self._settings)
+        for name, choices in SETTINGS.items():
             if name in fields:
-                fields[name].choice(name, ("fail",))
-
-    def read(self, fields: dict[str, Tree]) -> tuple[str, str]:
-        """The two settings in `fields`, or the defaults."""
-        unknown, undecodable = self.unknown_field, self.undecodable
-        if "unknown_field" in fields:
-            tree = fields["unknown_field"]
-            if tree.text("unknown_field") == "keep":
-                tree.fail("unknown_field: keep does not exist: name what is to be kept.")
-            unknown = _setting(tree, "unknown_field", ("fail", "drop", "mask"))
-        if "undecodable" in fields:
-            undecodable = _setting(fields["undecodable"], "undecodable", ("fail", "replace"))
-        return unknown, undecodable
-
-
-def _setting(tree: Tree, name: str, choices: tuple[str, ...]) -> str:
-    if tree.text(name) == "quarantine":
-        tree.fail(f"{name}: quarantine is not supported by this version: write {' or '.join(choices)}.")
-    return tree.choice(name, choices)
+                tree = fields[name]
+                if name == "unknown_field" and tree.text(name) == "keep":
+                    tree.fail("unknown_field: keep does not exist: name what is to be kept.")
+                found[name] = tree.choice(name, choices)
+        return found
 
 
 def _domains(tree: Tree) -> list[tuple[DomainSpec, Tree]]:
@@ -163,12 +161,12 @@ class _TopicParser:
         self._defaults = defaults
 
     def topic(self, tree: Tree) -> TopicSpec:
-        names = ("match", "key", "headers", "value", "unknown_field", "undecodable")
+        names = ("match", "key", "headers", "value", *SETTINGS)
         fields = tree.fields("a topic", names, required=("match",))
         match = fields["match"].text("match")
         _check_name(fields["match"], match)
-        unknown, undecodable = self._defaults.read(fields)
-        self._rules.unknown_field = unknown
+        settings = self._defaults.read(fields)
+        self._rules.unknown_field = settings["unknown_field"]
         headers = fields["headers"].items("headers") if "headers" in fields else []
         for name, key, _body in headers:
             _check_name(key, name)
@@ -178,9 +176,8 @@ class _TopicParser:
             key=self.payload(fields["key"], "string") if "key" in fields else None,
             headers=tuple((name, self.payload(body, "string")) for name, _key, body in headers),
             value=self.payload(fields["value"], "auto") if "value" in fields else None,
-            unknown_field=unknown,  # type: ignore[arg-type]
-            undecodable=undecodable,  # type: ignore[arg-type]
             file=tree.file,
+            **settings,
         )
 
     def payload(self, tree: Tree, usual: str) -> PayloadSpec:

@@ -96,7 +96,8 @@ class PathRules:
         if self.unknown is not None:
             return "(unknown)", self.unknown
         path = show(steps)
-        raise Refusal(path, f'{kind} is not named by the policy; add "{path}: drop" (or keep, mask …) {self._hint}')
+        reason = f'{kind} is not named by the policy; add "{path}: drop" (or keep, mask …) {self._hint}'
+        raise Refusal(path, reason, cause="unknown_field")
 
     def _explained(self, explain: Explain, index: int | None, steps: Steps, kind: str) -> tuple[str, LeafRule]:
         path, rule = ("(unknown)", self.unknown) if index is None else (self._paths[index], self._rules[index])

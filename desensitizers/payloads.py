@@ -36,7 +36,7 @@ class PayloadRule:
         """`rules.schemas` read framed payloads. Raises nothing: `check_payload` does."""
         self.place = place
         self._sink = sink
-        self._replace_undecodable = topic.undecodable == "replace"
+        self._topic = topic
         self._marker_key = rules.context.keyring.derive("default", "undecodable", 1)
         self._rewrite: Callable[[bytes], bytes]
         self.documents: Documents | Choosing | None = None
@@ -48,10 +48,7 @@ class PayloadRule:
         self._explanation = rules.explanation
         if spec.has_fields:
             self.leaves = [(path, rules.make(leaf, path)) for path, leaf in spec.paths]
-            unknown = None
-            if topic.unknown_field != "fail":
-                rule = RuleSpec(topic.unknown_field, topic.line, learn=False)
-                unknown = rules.make(rule, "*")
+            unknown = rules.unknown(topic.unknown_field, topic.line)
             hint = f"under {place} of topic '{topic.match}'"
 
             def make(leaves: Sequence[tuple[str, LeafRule]]) -> Documents:
@@ -63,7 +60,7 @@ class PayloadRule:
                     learning=rules.learning,
                     tags=rules.tags(),
                     file=file,
-                    explain=_explain(place, rules),
+                    explain=_explain(place, rules, topic),
                 )
                 return rewriting(place, spec.format, by_path, sink, rules.schemas)
 
@@ -130,7 +127,9 @@ class PayloadRule:
             except UnicodeDecodeError:
                 not_text = Refusal("", "is not valid UTF-8", undecodable=True)
                 out.append(self._refused(payload, not_text, rows[number] if rows else number))
-            except (UnfitError, PolicyError) as error:
+            except UnfitError as error:
+                out.append(self._refused(payload, error.at(""), rows[number] if rows else number))
+            except PolicyError as error:
                 self._sink.problem(rows[number] if rows else number, self.place, "", str(error))
                 out.append(None)
         if self.documents is None:
@@ -144,10 +143,15 @@ class PayloadRule:
             self.documents.flush_counts()
 
     def _refused(self, payload: bytes, refusal: Refusal, row: int) -> bytes | None:
-        if refusal.undecodable and self._replace_undecodable:
+        setting = self._topic.setting(refusal.cause)
+        if setting == "replace":
             self._sink.counts[self.place, "", "undecodable replaced"] += 1
             return MARKER + hmac.digest(self._marker_key, payload, "sha256")[:16].hex().encode()
-        cure = "; set undecodable: replace to put a marker in its place" if refusal.undecodable else ""
+        if setting == "quarantine":
+            self._sink.withhold(row, self.place, refusal.path, refusal.cause, refusal.reason)
+            return None
+        undecodable = refusal.cause == "undecodable"
+        cure = "; set undecodable: replace to put a marker in its place" if undecodable else ""
         self._sink.problem(row, self.place, refusal.path, refusal.reason + cure)
         return None
 
@@ -155,19 +159,21 @@ class PayloadRule:
 class _Explain:
     """Tells an explanation of the places of one payload."""
 
-    def __init__(self, place: str, explanation: Explanation, keep: LeafRule) -> None:
+    def __init__(self, place: str, explanation: Explanation, keep: LeafRule, unnamed: str) -> None:
         self._place = place
+        self._unnamed = unnamed
         self._explanation = explanation
         self.keep = keep
 
     def tell(self, steps: Steps, kind: str, path: str, rule: LeafRule | None, file: str) -> None:
-        self._explanation.tell(self._place, steps, kind, path, rule, file)
+        self._explanation.tell(self._place, steps, kind, path, rule, file, self._unnamed)
 
 
-def _explain(place: str, rules: LeafRules) -> _Explain | None:
+def _explain(place: str, rules: LeafRules, topic: TopicSpec) -> _Explain | None:
     if rules.explanation is None:
         return None
-    return _Explain(place, rules.explanation, rules.make(RuleSpec("keep", 0), "$"))
+    unnamed = topic.unknown_field if topic.unknown_field == "quarantine" else ""
+    return _Explain(place, rules.explanation, rules.make(RuleSpec("keep", 0), "$"), unnamed)
 
 
 def _scalar(form: str, leaf: LeafRule) -> Callable[[bytes], bytes]:
@@ -260,10 +266,10 @@ def check_payload(rule: PayloadRule, spec: PayloadSpec, topic: TopicSpec, file: 
                 file=file,
                 line=line,
             )
-    if rule.place == "key" and spec.has_fields and topic.unknown_field != "fail":
+    if rule.place == "key" and spec.has_fields and topic.unknown_field in ("drop", "mask"):
         raise PolicyError(
             f"unknown_field: {topic.unknown_field} can turn two keys into one: "
-            "write unknown_field: fail for a topic whose keys have fields.",
+            "write unknown_field: fail or quarantine for a topic whose keys have fields.",
             file=file,
             line=spec.line,
         )

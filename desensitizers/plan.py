@@ -18,9 +18,10 @@ from desensitizers.leaves import LeafRules
 from desensitizers.paths import compile_name
 from desensitizers.payloads import PayloadRule, check_payload
 from desensitizers.rules.base import Context
-from desensitizers.sink import Findings, Problem, Sink
+from desensitizers.sink import Findings, Problem, Sink, Withheld
 from desensitizers.spec import PayloadSpec, PolicySpec, RuleSpec, TopicSpec
 from desensitizers.types import Schemas
+from desensitizers.withholding import Withholding, looking, only_looking
 
 _REMEMBERED_KEYS = 20_000
 _SCHEMA_HEADERS = {"key": "__key_schema_id", "value": "__value_schema_id"}
@@ -32,8 +33,10 @@ class ScrubbedBatch:
     """The clean batch, or the problems that forbid one; never both."""
 
     batch: Any | None
-    """A pyarrow.RecordBatch with the columns, types and rows of the one that went in."""
+    """A pyarrow.RecordBatch with the columns, types and rows of the one that went in, but for the withheld."""
     problems: tuple[Problem, ...]
+    withheld: tuple[Withheld, ...] = ()
+    """What goes to quarantine, by row of the batch that went in."""
 
 
 class Plan:
@@ -105,6 +108,9 @@ class TopicPlan:
         self.headers = [(compile_name(name), self._payload(f"header {name}", header)) for name, header in spec.headers]
         self._header_rules: dict[str, PayloadRule | None] = {}
         self._keys: dict[bytes | None, bytes | None] = {}
+        self._withheld_keys: dict[bytes | None, Withheld] = {}
+        self._withholding = Withholding(self.sink, self.flush_counts, self._glean) if spec.withholds else None
+        self._gleaner: TopicPlan | None = None
 
     @property
     def wants_learned(self) -> bool:
@@ -115,8 +121,18 @@ class TopicPlan:
     def apply(self, batch: Any) -> ScrubbedBatch:
         """Clean one pyarrow.RecordBatch with at least partition, offset, key, value and headers.
 
-        Rows, order, types and all other columns stay. A batch with a problem yields none of its records.
+        Rows, order, types and all other columns stay, but for records that go to quarantine: these are left out. A
+        batch with a problem yields none of its records.
         """
+        withheld: tuple[Withheld, ...] = ()
+        if self._withholding is None:
+            clean = self._clean(batch)
+        else:
+            clean, withheld = self._withholding.apply(batch, self._clean)
+        problems = self._problems(batch)
+        return ScrubbedBatch(None, problems) if problems else ScrubbedBatch(clean, (), withheld)
+
+    def _clean(self, batch: Any) -> Any:
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -124,12 +140,19 @@ class TopicPlan:
         columns["key"] = self._keys_column(columns["key"], _naming(columns["headers"], "key", pc), pa)
         columns["value"] = self._values_column(columns["value"], _naming(columns["headers"], "value", pc), pa)
         columns["headers"] = self._headers_column(columns["headers"], pa)
-        problems = self._problems(batch)
-        if problems:
-            return ScrubbedBatch(None, problems)
-        if self._rules.learning:
-            return ScrubbedBatch(batch, ())
-        return ScrubbedBatch(pa.RecordBatch.from_arrays(list(columns.values()), schema=batch.schema), ())
+        if self._rules.learning or self.sink.problems or self.sink.withheld:
+            return batch
+        return pa.RecordBatch.from_arrays(list(columns.values()), schema=batch.schema)
+
+    def _glean(self, batch: Any) -> None:
+        """Tells the originals of records that are withheld."""
+        if self._gleaner is None:
+            self._gleaner = TopicPlan(self.topic, only_looking(self.spec), looking(self._rules))
+        self._gleaner.apply(batch)
+        found = self._gleaner._rules.findings
+        self._rules.findings.originals |= found.originals
+        found.originals.clear()
+        found.pairs.clear()
 
     def flush_counts(self) -> None:
         """Brings the sink's counts up to date."""
@@ -152,12 +175,24 @@ class TopicPlan:
                 return column
             if len(known) >= _REMEMBERED_KEYS:
                 known = self._keys = {}
+                self._withheld_keys.clear()
                 new = {key: row for row, key in reversed(list(enumerate(keys)))}
-            for (key, _row), clean in zip(new.items(), self.key.column(new, list(new.values())), strict=True):
+            for (key, row), clean in zip(new.items(), self.key.column(new, list(new.values())), strict=True):
                 known[key] = clean
+                if row in self.sink.withheld:
+                    self._withheld_keys[key] = self.sink.withheld[row]
                 if key and clean is not None:
                     self._rules.findings.pair(f"key of {self.topic}", key, clean)
+        if self._withheld_keys:
+            self._withhold_keys(keys)
         return pa.array([known[key] for key in keys], column.type)
+
+    def _withhold_keys(self, keys: list[bytes | None]) -> None:
+        """Every record of a key that can't be cleaned, not only the first."""
+        for row, key in enumerate(keys):
+            why = self._withheld_keys.get(key)
+            if why is not None:
+                self.sink.withhold(row, why.place, why.path, why.cause, why.reason)
 
     def _named_keys(self, column: Any, keys: list[bytes | None], named: list[bytes | None], pa: Any) -> Any:
         """Keys whose schema a header names: the same bytes may be another key under another schema."""
@@ -235,10 +270,14 @@ class TopicPlan:
 
     def _unknown_header(self, name: str, indexes: list[int], values: list[bytes | None], rows: list[int]) -> list[int]:
         self.sink.counts["header", "(unknown)", self.spec.unknown_field] += len(indexes)
-        if self.spec.unknown_field == "fail":
+        if self.spec.unknown_field in ("fail", "quarantine"):
+            reason = f'is not named by the policy; add "{name}: drop" (or keep …) under headers'
+            reason += f" of topic '{self.spec.match}'"
             for index in indexes:
-                reason = f'is not named by the policy; add "{name}: drop" (or keep …) under headers'
-                self.sink.problem(rows[index], f"header {name}", "", f"{reason} of topic '{self.spec.match}'")
+                if self.spec.unknown_field == "fail":
+                    self.sink.problem(rows[index], f"header {name}", "", reason)
+                else:
+                    self.sink.withhold(rows[index], f"header {name}", "", "unknown_field", reason)
             return []
         if self.spec.unknown_field == "drop":
             return indexes

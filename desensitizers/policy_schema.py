@@ -14,7 +14,7 @@ from desensitizers.domains import OPTIONS as DOMAIN_OPTIONS
 from desensitizers.imports import NAMES
 from desensitizers.parsing_rules import LEAF_TYPES
 from desensitizers.rules.base import Option, Rule
-from desensitizers.spec import FORMATS
+from desensitizers.spec import FORMATS, SETTINGS
 from desensitizers.surrogates.kinds import KINDS
 
 _SCALAR = {"type": ["string", "number", "boolean"]}
@@ -39,11 +39,12 @@ def policy_schema() -> dict[str, Any]:
     properties: dict[str, Any] = {
         "version": {"const": 1},
         "secret": _object({"env": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}}, "env"),
-        "defaults": _object({**_settings(), "unknown_schema": {"const": "fail"}, "plugin_error": {"const": "fail"}}),
+        "defaults": _object(_settings()),
         "domains": {"type": "object", "additionalProperties": _domain()},
         "schema_tags": {"type": "object", "additionalProperties": {"$ref": "#/$defs/rule"}},
         "topics": {"type": "array", "items": _topic()},
         "proof": _object({"detectors": {"type": "array", "items": {"enum": list(detectors.names())}}}, "detectors"),
+        "quarantine": _object({"key": {"type": "string"}}, "key"),
         "imports": _TEXTS,
     }
     assert properties.keys() == set(NAMES)
@@ -84,7 +85,7 @@ def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
 
 
 def _settings() -> dict[str, Any]:
-    return {"unknown_field": {"enum": ["fail", "drop", "mask"]}, "undecodable": {"enum": ["fail", "replace"]}}
+    return {name: {"enum": list(choices)} for name, choices in SETTINGS.items()}
 
 
 def _domain() -> dict[str, Any]:

@@ -9,6 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from desensitizers.errors import Cause
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -28,6 +30,18 @@ class Problem:
         path = f" {self.path}" if self.path else ""
         times = f"; {self.count} records" if self.count > 1 else ""
         return f"{self.topic}-{self.partition}@{self.offset} {self.place}{path}: {self.reason}{times}"
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A record that goes to quarantine, and the first reason why; `row` is its row in the batch."""
+
+    row: int
+    place: str
+    """key, value or the header's name."""
+    path: str
+    cause: Cause
+    reason: str
 
 
 PROOF_ONLY = "\x00"
@@ -59,8 +73,13 @@ class Sink:
 
     problems: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
     """(place, path, reason) -> (records, first row) of the batch at hand."""
+    withheld: dict[int, Withheld] = field(default_factory=dict)
+    """Records of the batch at hand that go to quarantine, by row."""
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """(place, policy path, what was done) -> leaves."""
+
+    def withhold(self, row: int, place: str, path: str, cause: Cause, reason: str) -> None:
+        self.withheld.setdefault(row, Withheld(row, place, path, cause, reason))
 
     def problem(self, row: int, place: str, path: str, reason: str) -> None:
         count, first = self.problems.get((place, path, reason), (0, row))

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Union
+from typing import Literal, Union, get_args
 
 from desensitizers.conditions import Condition
 from desensitizers.domains import DomainSpec
+from desensitizers.errors import Cause
 from desensitizers.rules.base import OptionValue
 
-UnknownField = Literal["fail", "drop", "mask"]
-Undecodable = Literal["fail", "replace"]
+UnknownField = Literal["fail", "drop", "mask", "quarantine"]
+Undecodable = Literal["fail", "quarantine", "replace"]
+Otherwise = Literal["fail", "quarantine"]
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "unknown_field": get_args(UnknownField),
+    "undecodable": get_args(Undecodable),
+    "unknown_schema": get_args(Otherwise),
+    "plugin_error": get_args(Otherwise),
+}
+"""What a policy may say about records that it can't answer for, by cause; a topic may say it otherwise."""
 Format = Literal[
     "auto", "json", "avro", "protobuf", "json-schema",
     "string", "bytes", "int16", "int32", "int64", "float", "double", "uuid",
@@ -106,7 +115,18 @@ class TopicSpec:
     value: PayloadSpec | None
     unknown_field: UnknownField
     undecodable: Undecodable
+    unknown_schema: Otherwise = "fail"
+    plugin_error: Otherwise = "fail"
     file: str = ""
+
+    def setting(self, cause: Cause) -> str:
+        """What becomes of a record that may not pass for this cause."""
+        return "fail" if cause == "unfit" else str(getattr(self, cause))
+
+    @property
+    def withholds(self) -> bool:
+        """Whether any record may go to quarantine."""
+        return any(getattr(self, name) == "quarantine" for name in SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +140,5 @@ class PolicySpec:
     topics: tuple[TopicSpec, ...]
     proof_detectors: tuple[str, ...]
     schema_tags: tuple[tuple[str, Leaf], ...] = ()
+    quarantine_key: str = ""
+    """The file of the public key that a quarantine is encrypted for, if the policy names one."""

@@ -119,7 +119,7 @@ def _run(program: Program | Later, data: bytes, at: int, edits: list[Edit]) -> i
                 assert op == REFUSE
                 raise argument.again()
         except UnfitError as error:
-            raise Refusal(path, str(error)) from None
+            raise error.at(path) from None
         except UnicodeDecodeError:
             raise Refusal(path, "is not valid UTF-8", undecodable=True) from None
     return at

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from desensitizers.errors import UnfitError
+from desensitizers.errors import ForeignError
 
 Span = tuple[int, int]
 
@@ -70,16 +70,16 @@ class Detector:
         return ((start, end) for start, end in found if not self.reserved(text[start:end]))
 
     def _foreign(self, text: str, *, strict: bool) -> Iterator[Span]:
-        """What the finder finds. Raises UnfitError when one that is not ours breaks."""
+        """What the finder finds. Raises ForeignError when one that is not ours breaks."""
         assert self.finder is not None  # the registry refuses a detector without
         if self.trusted:
             return iter(self.finder(text, strict))
         try:
             spans = [(int(start), int(end)) for start, end in self.finder(text, strict)]
         except Exception as error:  # noqa: BLE001 - foreign code that fails must not let a text pass, nor quote it
-            raise UnfitError(f"detector '{self.name}' failed ({type(error).__name__})") from None
+            raise ForeignError(f"detector '{self.name}' failed ({type(error).__name__})") from None
         if any(not 0 <= start < end <= len(text) for start, end in spans):
-            raise UnfitError(f"detector '{self.name}' found something outside the text")
+            raise ForeignError(f"detector '{self.name}' found something outside the text")
         return iter(spans)
 
 

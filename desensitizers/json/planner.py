@@ -91,7 +91,7 @@ class _Planner:
             try:
                 self._pieces[node.value] = rule.boolean(node.kind == "true")
             except UnfitError as error:
-                raise Refusal(path, str(error)) from None
+                raise error.at(path) from None
             self._restructured = True
         else:
             self._edits.append((node, rule.json_string if kind == "string" else rule.json_number))

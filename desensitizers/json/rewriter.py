@@ -50,7 +50,7 @@ class JsonRewriter:
             for index, memo, path in shape.edits:  # noqa: B007  (the handler names the path)
                 values[index] = memo[values[index]]
         except UnfitError as error:
-            raise Refusal(path, str(error)) from None
+            raise error.at(path) from None
         if self._rules.learning:
             return document
         if shape.template is None:

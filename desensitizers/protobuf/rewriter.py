@@ -143,7 +143,7 @@ def _run(message: Message, data: bytes, at: int, end: int, edits: list[Edit], de
             else:
                 raise argument.again()
         except UnfitError as error:
-            raise Refusal(handler.where, str(error)) from None
+            raise error.at(handler.where) from None
         except UnicodeDecodeError:
             raise Refusal(handler.where, "is not valid UTF-8", undecodable=True) from None
         if at > end:
@@ -241,6 +241,7 @@ def _unknown(message: Message, tag: int, data: bytes, at: int, end: int) -> int:
             message.where,
             f"has a field {tag >> 3} that its schema does not know (an unknown field or extension), which no path can "
             "name; unknown_field: drop lets it go",
+            cause="unknown_field",
         )
     return _value(tag, data, at, end)[1]
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from desensitizers.errors import UnfitError
+from desensitizers.errors import ForeignError, UnfitError
 from desensitizers.rules.base import Action, Rewrite, RewriteBy, Rule, Scalar
 
 _CHECKED_ALL = 200
@@ -20,7 +20,7 @@ _CHECKED_EVERY = 64
 
 
 def held(rule: Rule, action: Action) -> Action:
-    """The action, checked at every batch. What it gives must be right, or UnfitError is raised and nothing released."""
+    """The action, checked at every batch. Where what it gives isn't right, ForeignError is raised."""
     if rule.trusted:
         return action
     by = action.rewrite_by
@@ -41,7 +41,7 @@ def _checked(rule: Rule, function: Rewrite | RewriteBy) -> Any:
         if rule.deterministic and (calls <= _CHECKED_ALL or calls % _CHECKED_EVERY == 0):
             again = _call(rule, function, values, others)
             if again != results:
-                raise UnfitError(f"rule '{rule.name}' gave different results for equal values")
+                raise ForeignError(f"rule '{rule.name}' gave different results for equal values")
         return results
 
     return rewrite
@@ -53,14 +53,14 @@ def _call(
     try:
         results = list(function(list(values), *(list(other) for other in others)))
     except UnfitError:
-        raise UnfitError(f"rule '{rule.name}' can't work on it") from None  # its own words might quote the value
+        raise ForeignError(f"rule '{rule.name}' can't work on it") from None  # its own words might quote the value
     except Exception as error:  # noqa: BLE001 - a rule that fails must not release a value, nor name it
-        raise UnfitError(f"rule '{rule.name}' failed ({type(error).__name__})") from None
+        raise ForeignError(f"rule '{rule.name}' failed ({type(error).__name__})") from None
     if len(results) != len(values):
-        raise UnfitError(f"rule '{rule.name}' gave {len(results)} values for {len(values)}")
+        raise ForeignError(f"rule '{rule.name}' gave {len(results)} values for {len(values)}")
     for before, after in zip(values, results, strict=True):
         if not _same_type(before, after):
-            raise UnfitError(f"rule '{rule.name}' gave another type than it got")
+            raise ForeignError(f"rule '{rule.name}' gave another type than it got")
     return results
 
 

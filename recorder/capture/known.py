@@ -12,6 +12,7 @@ from recorder.capture.manifest import GapReason, Partition
 _TELLING: tuple[GapReason, ...] = (
     "control",
     "aborted",
+    "quarantined",
     "filtered",
     "compacted",
     "expired",

@@ -45,8 +45,8 @@ class Ledger:
         self._settled: list[Offsets] = []
         self._fresh: list[Offsets] = []
 
-    def saw(self, offsets: Offsets, kept: Flags) -> None:
-        """The broker gave these offsets (increasing, from `position` on); those not `kept` were filtered out.
+    def saw(self, offsets: Offsets, kept: Flags, otherwise: GapReason = "filtered") -> None:
+        """The broker gave these offsets (increasing, from `position` on); those not `kept` are absent for a reason.
 
         Offsets that were skipped in between are holes, to be explained later.
         """
@@ -56,11 +56,11 @@ class Ledger:
             raise ValueError(f"offsets must increase from {self.position}, got {offsets[0]} to {offsets[-1]}")
         expected = np.concatenate(([self.position], offsets[:-1] + 1))
         hole = offsets > expected
-        filtered = offsets[~kept]
+        left_out = offsets[~kept]
         rows = np.concatenate(
             (
                 self._holes(expected[hole], offsets[hole] - 1),
-                _rows(filtered, filtered, _CODE["filtered"]),
+                _rows(left_out, left_out, _CODE[otherwise]),
             )
         )
         self._append(rows[np.argsort(rows[:, _FIRST], kind="stable")])
@@ -170,11 +170,11 @@ def _joined(pieces: list[Offsets]) -> Offsets:
 
 def _folded(rows: Offsets, *, everywhere: bool) -> Offsets:
     """Rows where what is no loss and stands beside filtered offsets counts as filtered too: without a record between
-    them, or `everywhere` between two losses.
+    them, or `everywhere` between two losses. What is in quarantine stays told, as losses do.
     """
     reason = rows[:, _REASON]
     filtered = reason == _CODE["filtered"]
-    alone = np.isin(reason, [_CODE[one] for one in LOSS_REASONS])
+    alone = np.isin(reason, [_CODE[one] for one in (*LOSS_REASONS, "quarantined")])
     apart = np.zeros(len(rows), np.bool_)
     if not everywhere:
         alone |= ~filtered & (rows[:, _LAST] - rows[:, _FIRST] + 1 > rows[:, _MISSING])

@@ -28,7 +28,7 @@ REPORT_NAME, REPORT_PAGE_NAME = "report.json", "report.html"
 """The report of a clean capture, for programs and for people (FORMAT.md 25)."""
 _SCHEMA_FILE = re.compile(r"schemas-[0-9a-f]{16}\.json")
 
-GapReason = Literal["expired", "aborted", "control", "compacted", "filtered", "unread", "unexplained"]
+GapReason = Literal["expired", "aborted", "control", "compacted", "filtered", "unread", "unexplained", "quarantined"]
 FinishedBy = Literal["end", "interrupt", "unfinished"]
 Folder = Literal["records", "prologue"]
 LOSS_REASONS: tuple[GapReason, ...] = ("unread", "unexplained")

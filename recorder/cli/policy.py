@@ -94,7 +94,7 @@ def lock_(
 
 @app.command()
 def explain(policy: _Policy, capture: CapturePath, form: OutputFormat = Format.TABLE) -> None:
-    """For each path of a capture: which rule it meets, in which line of the policy, and what would fail.
+    """For each path of a capture: which rule it meets, in which line; what would fail, or go to quarantine.
 
     Shows paths and rules, never a value. Needs no secret.
 
@@ -163,5 +163,9 @@ def _rows(found: Explained) -> list[tuple[str, ...]]:
         for one in found.told
     ]
     rows += [(one.topic, one.place, one.path, "", "FAILS", one.reason, "") for one in found.problems]
+    rows += [
+        (one.topic, one.place, one.path, "", "quarantine", f"{one.reason} ({one.count:,} records)", "")
+        for one in found.quarantined
+    ]
     rows += [(topic, "", "", "", "FAILS", "no topic of the policy matches it", "") for topic in found.unnamed_topics]
     return sorted(rows)

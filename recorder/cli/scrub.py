@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recorder.cli.options import CapturePath, OutputFormat
 from recorder.cli.output import Format, complain, emit, emit_json, progress, say
+from recorder.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from recorder.scrubbing.quarantine.writing import Kept
 
 
 def scrub(
@@ -33,12 +37,32 @@ def scrub(
             show_default=False,
         ),
     ] = None,
+    quarantine: Annotated[
+        str | None,
+        typer.Option(
+            "--quarantine",
+            metavar="FILE|DIR",
+            help="Where records go that the policy withholds, encrypted; outside of the copy.",
+            show_default=False,
+        ),
+    ] = None,
+    quarantine_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--quarantine-key",
+            metavar="FILE",
+            help="The public key that it is encrypted for, instead of the policy's.",
+            show_default=False,
+        ),
+    ] = None,
     form: OutputFormat = Format.TABLE,
 ) -> None:
     """Remove personal data by a policy and prove that it is gone; only then the copy appears.
 
     What the policy does not name does not pass. The policy's secret comes from the environment variable it names.
     report.html in the copy says what was removed and proven, report.json the same with every file's hash, signed.
+
+    Exit 3 when records went to quarantine: the copy is clean, and lacks them; topics and causes are named.
 
     Example: BLACKBOX_KEY=$(cat key.txt) blackbox scrub incident/ -p policy.yaml -o clean/
     """
@@ -48,10 +72,13 @@ def scrub(
     from recorder.capture.sending import refuse_existing
     from recorder.scrubbing import scrub as scrubbing
     from recorder.scrubbing.policy import load_policy
+    from recorder.scrubbing.quarantine.writing import destination
     from recorder.scrubbing.signing import load_signer
     from recorder.scrubbing.workers import workers
 
     signer = load_signer(signing_key)
+    if quarantine_key is not None and quarantine is None:
+        raise UsageError("--quarantine-key belongs to --quarantine FILE: say where withheld records go, too.")
     place = locate(out)
     if isinstance(place, Path):
         directory = place
@@ -60,6 +87,7 @@ def scrub(
         directory = staging_directory(place)
     rules = load_policy(policy)
     source = open_capture(capture)
+    aside = destination(quarantine, quarantine_key, rules, (source.root, place, directory)) if quarantine else None
     size = total_bytes(capture)
     total = size * scrubbing.passes(rules, source)
     with workers(size, jobs) as executor, progress("scrub", total, "bytes") as bar:
@@ -68,7 +96,9 @@ def scrub(
             bar.advance(amount)
             bar.show(note=stage)
 
-        done = scrubbing.scrub(source, rules, directory, executor=executor, progress=report, signer=signer)
+        done = scrubbing.scrub(
+            source, rules, directory, executor=executor, progress=report, signer=signer, quarantine=aside
+        )
     if not isinstance(place, Path):
         deliver(directory, place)
     checks = [{"check": name, "result": text} for name, text in done.checks.items()]
@@ -78,6 +108,7 @@ def scrub(
             {
                 **facts,
                 "signed_by": done.signed_by,
+                "quarantine": _facts(done.quarantine),
                 "originals": done.originals,
                 "counts": done.counts,
                 "checks": done.checks,
@@ -93,3 +124,19 @@ def scrub(
         )
     else:
         say(f"The report is signed by key {done.signed_by}.")
+    if done.quarantine is not None:
+        held = done.quarantine
+        for line in held.summary.lines:
+            complain(f"{line.topic}: {line.records:,} records are in quarantine ({line.cause}, {line.place}).")
+        complain(f"The copy lacks {held.summary.records:,} records; {held.path} holds them, for key {held.recipient}.")
+        raise typer.Exit(ExitCode.LOSS)
+
+
+def _facts(kept: Kept | None) -> dict[str, Any] | None:
+    if kept is None:
+        return None
+    lines = [
+        {"topic": one.topic, "place": one.place, "cause": one.cause, "records": one.records}
+        for one in kept.summary.lines
+    ]
+    return {"path": str(kept.path), "recipient": kept.recipient, "records": kept.summary.records, "lines": lines}

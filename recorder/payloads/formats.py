@@ -5,12 +5,15 @@ Everything that shows or exports payloads asks here, so that all agree; what cou
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from recorder.capture.reader import Capture
 from recorder.payloads.choices import Choices
 from recorder.payloads.decoder import Codecs, Decoder
 from recorder.payloads.detect import Detected, detect
 from recorder.payloads.reasons import Side, Tally
 from recorder.payloads.samples import sample_of
+from recorder.payloads.schemas import Schema, SchemaBook
 from recorder.payloads.snapshot import book_of
 
 SIDES: tuple[Side, ...] = ("key", "value")
@@ -19,11 +22,12 @@ SIDES: tuple[Side, ...] = ("key", "value")
 class Formats:
     """The decoders of a capture's topics, each made when it is first asked for.
 
-    CaptureError for a topic of which nothing can be read.
+    CaptureError for a topic of which nothing can be read. Of records alone, without a capture to take samples of, each
+    payload is read by the schema that it names among `schemas`, else as the JSON or text that it is.
     """
 
-    def __init__(self, capture: Capture, choices: Choices | None = None) -> None:
-        self.codecs = Codecs(book_of(capture))
+    def __init__(self, capture: Capture | None, choices: Choices | None = None, schemas: Iterable[Schema] = ()) -> None:
+        self.codecs = Codecs(SchemaBook(schemas) if capture is None else book_of(capture))
         self.tally = Tally()
         self._capture = capture
         self._choices = choices or Choices()
@@ -34,7 +38,9 @@ class Formats:
         """Counts in `tally`."""
         made = self._decoders.get((topic, side))
         if made is None:
-            choice = self._choices.of(topic, side) or self.detected(topic)[side].choice
+            choice = self._choices.of(topic, side)
+            if choice is None and self._capture is not None:
+                choice = self.detected(topic)[side].choice
             made = self._decoders[topic, side] = Decoder(self.codecs, topic, side, choice, self.tally)
         return made
 
@@ -42,6 +48,7 @@ class Formats:
         """What the keys and the values of a topic are, and how that shows."""
         found = self._detected.get(topic)
         if found is None:
+            assert self._capture is not None  # records alone are no sample
             sample = sample_of(self._capture, self._capture.manifest.topic(topic))
             if sample.torn and not sample.headers:
                 raise sample.torn[0]

@@ -52,6 +52,11 @@ class Accounts:
         self._by_kind["values"] += _payloads(before.column("value"), after.column("value"))
         self._by_kind["headers"] += _headers(before.column("headers"), after.column("headers"))
 
+    def withhold(self, gone: pa.RecordBatch) -> None:
+        """Records that went to quarantine, payloads and all."""
+        for kind, number in zip(KINDS, held(gone), strict=True):
+            self._by_kind[kind] += Account(seen=number, quarantined=number)
+
     def closed(self) -> tuple[Account, ...]:
         """In the order of KINDS."""
         return tuple(self._by_kind[kind] for kind in KINDS)

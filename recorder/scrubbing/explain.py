@@ -6,6 +6,7 @@ Nothing is written, and no value is told.
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ class Explained:
     told: tuple[Told, ...]
     problems: tuple[Problem, ...]
     unnamed_topics: tuple[str, ...]
+    quarantined: tuple[Problem, ...] = ()
+    """What would go to quarantine beside the places told, by number of records; `reason` begins with the cause."""
 
     @property
     def fails(self) -> int:
@@ -58,15 +61,21 @@ def explain(capture: Capture, policy: Policy, progress: Callable[[int], None] | 
     plan = policy.plan(schemas=CaptureSchemas(schemas), explanation=explanation)
     filled = [topic.name for topic in capture.manifest.topics if topic.records + topic.prologue_records]
     problems: dict[tuple[str, str, str, str], Problem] = {}
+    withheld: Counter[tuple[str, str, str, str]] = Counter()
     topics = {name: plan.for_topic(name) for name in filled if plan.covers(name)}
     for place in places(capture):
         explanation.topic = place.topic
         for batch in batches(place.root, place.segment) if place.topic in topics else ():
-            for problem in topics[place.topic].apply(batch).problems:
+            done = topics[place.topic].apply(batch)
+            for problem in done.problems:
                 problems.setdefault((problem.topic, problem.place, problem.path, problem.reason), problem)
+            for one in done.withheld:
+                key = (place.topic, one.place, one.path, f"{one.cause}: {one.reason}")
+                withheld[key] += 1
             plan.findings.originals.clear()
             plan.findings.pairs.clear()
         if progress:
             progress(place.segment.bytes)
     unnamed = tuple(name for name in filled if not plan.covers(name))
-    return Explained(tuple(explanation.told.values()), tuple(problems.values()), unnamed)
+    quarantined = tuple(Problem(*what, number) for what, number in withheld.items())
+    return Explained(tuple(explanation.told.values()), tuple(problems.values()), unnamed, quarantined)

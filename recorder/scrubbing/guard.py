@@ -27,6 +27,7 @@ from recorder.capture.manifest import (
 from recorder.capture.reader import open_capture
 from recorder.capture.schema import RECORD_SCHEMA
 from recorder.errors import BlackboxError, UsageError
+from recorder.scrubbing.quarantine.sealed import MAGIC
 from recorder.scrubbing.report import check_report
 from recorder.scrubbing.signing import Verifier
 from recorder.scrubbing.stamp import is_intact
@@ -190,8 +191,11 @@ def _not_clean(root: Path, verifier: Verifier | None) -> str:
 def _stray(file: Path) -> str:
     """Why a file outside of any capture may not leave; empty when it is none of ours."""
     with file.open("rb") as opened:
-        if opened.read(len(_PARQUET)) != _PARQUET:
-            return ""
+        head = opened.read(len(MAGIC))
+    if head == MAGIC:
+        return "is a quarantine: it holds raw records, encrypted, and stays with whoever may see them"
+    if not head.startswith(_PARQUET):
+        return ""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

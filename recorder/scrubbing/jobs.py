@@ -28,6 +28,7 @@ from recorder.capture.schema import RECORD_SCHEMA
 from recorder.capture.writer import PartitionWriter
 from recorder.payloads.schemas import Schema
 from recorder.scrubbing.accounts import Account, Accounts, KeyOrder
+from recorder.scrubbing.quarantine.setting_aside import Aside, refuse_unless
 from recorder.scrubbing.schemas import CaptureSchemas
 
 _MOST_ROWS = 8_192
@@ -45,6 +46,8 @@ class Run:
     spill: Spill
     learns: bool
     schemas: tuple[Schema, ...] = ()
+    quarantined: bool = True
+    """Whether records may go to quarantine; else the first that has to ends the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,11 @@ class Place:
         """The spill bag of texts in this segment that quote learned originals."""
         return f"texts-{self.number:06d}"
 
+    @property
+    def aside(self) -> str:
+        """The spill bag of records of this segment that go to quarantine."""
+        return f"aside-{self.number:06d}"
+
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
@@ -79,6 +87,16 @@ class Rewritten:
     """SHA-256 over the columns that a scrub must not touch."""
     accounts: tuple[Account, ...] = ()
     key_order: str = ""
+    withheld: tuple[tuple[tuple[str, str, str], int], ...] = ()
+    """(topic, kind of place, cause) and records that went to quarantine."""
+
+    @property
+    def records(self) -> int:
+        return sum(segment.records for segment in self.segments)
+
+    @property
+    def withheld_records(self) -> int:
+        return sum(number for _what, number in self.withheld)
 
 
 def learn(run: Run, place: Place) -> tuple[Problem, ...]:
@@ -90,7 +108,11 @@ def learn(run: Run, place: Place) -> tuple[Problem, ...]:
     texts = run.spill.writer(place.texts, buckets=1)
     problems: list[Problem] = []
     for batch in batches(place.root, place.segment):
-        problems += topic.apply(batch).problems
+        looked = topic.apply(batch)
+        problems += looked.problems
+        if looked.withheld and not problems:
+            first = looked.withheld[:1]
+            refuse_unless(run.quarantined, batch.slice(first[0].row, 1), first)
         originals.note(found, plan.findings.originals)
         plan.findings.originals.clear()
         texts.extend(text.encode("utf-8", "surrogatepass") for text in plan.findings.texts)
@@ -111,6 +133,7 @@ def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
     folder: Folder = "prologue" if place.in_prologue else "records"
     writer = PartitionWriter(target, place.topic, place.partition, key_bloom_filter=False, folder=folder)
     frame, accounts, order = Frame(), Accounts(), KeyOrder()
+    aside = Aside(run.spill, place.aside, allowed=run.quarantined, in_prologue=place.in_prologue)
     problems: list[Problem] = []
     try:
         for batch in batches(place.root, place.segment):
@@ -118,6 +141,11 @@ def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
             problems += clean.problems
             _drain(plan, None if run.learns else found, pairs)
             if clean.batch is not None and not problems:
+                if clean.withheld:
+                    batch, gone = aside.take(batch, clean.withheld)
+                    accounts.withhold(gone)
+                if not batch.num_rows:
+                    continue
                 frame.add(batch)
                 accounts.add(batch, clean.batch)
                 order.add(batch.column("key"))
@@ -130,7 +158,7 @@ def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
         writer.abandon()
         raise
     finally:
-        _close(found, pairs)
+        _close(found, pairs, aside)
         pa.default_memory_pool().release_unused()
     return Rewritten(
         (),
@@ -140,6 +168,7 @@ def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
         frame.digest(),
         accounts.closed(),
         order.digest(),
+        tuple(aside.tally.items()),
     )
 
 
@@ -202,7 +231,7 @@ def _drain(plan: Plan, found: SpillWriter | None, pairs: SpillWriter) -> None:
     plan.findings.pairs.clear()
 
 
-def _close(*writers: SpillWriter) -> None:
+def _close(*writers: SpillWriter | Aside) -> None:
     for writer in writers:
         writer.close()
 

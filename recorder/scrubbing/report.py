@@ -18,6 +18,7 @@ from recorder.capture.manifest import MANIFEST_NAME, REPORT_NAME, REPORT_PAGE_NA
 from recorder.capture.verify import Check
 from recorder.scrubbing.accounts import Account
 from recorder.scrubbing.anonymity import Kept
+from recorder.scrubbing.quarantine.records import Line
 from recorder.scrubbing.report_page import page
 from recorder.scrubbing.signing import Signer, Verifier
 
@@ -46,7 +47,7 @@ class Space(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Partitions(msgspec.Struct, frozen=True, kw_only=True):
-    """A topic's partitions with their records, the same in the capture and in the copy."""
+    """A topic's partitions with their records: those of the capture, less the withheld."""
 
     topic: str
     records: tuple[int, ...]
@@ -70,6 +71,16 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
     check: str
     result: str
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
+    """The file that holds what was withheld: whose key opens it, what it is, and counts by topic, place and cause."""
+
+    recipient: str
+    bytes: int
+    sha256: str
+    records: int
+    lines: tuple[Line, ...]
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +113,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     kept: tuple[Kept, ...]
     proofs: tuple[Proof, ...]
     files: tuple[File, ...] = ()
+    quarantine: Quarantined | msgspec.UnsetType = msgspec.UNSET
+    """Left out where nothing was withheld."""
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):

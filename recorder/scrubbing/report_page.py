@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from recorder.html_page import document, facts
 from recorder.scrubbing.anonymity import K, Kept
 from recorder.window import format_time
@@ -47,6 +49,7 @@ def page(report: Report) -> str:
             ("topic", "", "seen", "kept", "masked", "dropped", "quarantined"),
             ((o.topic, o.kind, o.seen, o.kept, o.masked, o.dropped, o.quarantined) for o in report.ledger),
         ),
+        *_quarantine(report),
         "<h2>What each rule did</h2>",
         "<p>Paths are those of the policy. Keys that repeat are counted once.</p>",
         _table(
@@ -83,6 +86,22 @@ def _about(report: Report) -> dict[str, str]:
         "detectors": ", ".join(report.detectors) or "none",
         "versions": ", ".join(f"{name} {version}" for name, version in report.versions.items()),
     }
+
+
+def _quarantine(report: Report) -> list[str]:
+    held = report.quarantine
+    if isinstance(held, msgspec.UnsetType):
+        return []
+    return [
+        "<h2>What is not in this copy: the quarantine</h2>",
+        f"<p>{held.records:,} records that the policy could not answer for are in a file of their own, encrypted for "
+        f"the key <code>{escape(held.recipient)}</code> (SHA-256 of the file: <code>{held.sha256}</code>). Their "
+        "offsets are gaps of the reason quarantined.</p>",
+        _table(
+            ("topic", "place", "cause", "records"),
+            ((one.topic, one.place, one.cause, one.records) for one in held.lines),
+        ),
+    ]
 
 
 def _kept(kept: Kept) -> str:

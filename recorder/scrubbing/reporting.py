@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
+
 from desensitizers.policy import Policy
 from desensitizers.proof.uniqueness import Tally
 from recorder.capture.manifest import Manifest
@@ -16,10 +18,12 @@ from recorder.scrubbing.anonymity import kept_fields
 from recorder.scrubbing.errors import ScrubError
 from recorder.scrubbing.jobs import Place, Rewritten
 from recorder.scrubbing.prove import Proven
+from recorder.scrubbing.quarantine.writing import Kept
 from recorder.scrubbing.report import (
     REPORT_VERSION,
     Count,
     Proof,
+    Quarantined,
     Report,
     Space,
     ledger_lines,
@@ -34,6 +38,11 @@ def check_ledger(places: Sequence[Place], rewritten: Sequence[Rewritten], proofs
     """ScrubError when a payload is missing from the finished bytes, or too many; else a sentence with numbers."""
     seen = held = 0
     for place, result, proof in zip(places, rewritten, proofs, strict=True):
+        if result.records + result.withheld_records != place.segment.records:
+            raise ScrubError(
+                f"The ledger of {place.segment.path} does not balance: {place.segment.records:,} records seen, "
+                f"{result.withheld_records:,} quarantined, and {result.records:,} in the copy. No copy was made."
+            )
         for kind, account, there in zip(KINDS, result.accounts, proof.held, strict=True):
             if not account.balanced or account.held != there:
                 raise ScrubError(
@@ -62,6 +71,7 @@ def make_report(
     places: Sequence[Place],
     rewritten: Sequence[Rewritten],
     spaces: Mapping[str, Tally],
+    kept: Kept | None,
 ) -> Report:
     """The report of a copy at `root` whose stamped manifest is about to be written; without files or a signature."""
     stamp = manifest.clean
@@ -87,7 +97,18 @@ def make_report(
             for name, tally in spaces.items()
         ),
         kept=kept_fields(root, manifest, policy),
+        quarantine=msgspec.UNSET if kept is None else _quarantined(kept),
         proofs=tuple(Proof(check=name, result=text) for name, text in stamp.checks.items()),
+    )
+
+
+def _quarantined(kept: Kept) -> Quarantined:
+    return Quarantined(
+        recipient=kept.recipient,
+        bytes=kept.bytes,
+        sha256=kept.sha256,
+        records=kept.summary.records,
+        lines=kept.summary.lines,
     )
 
 

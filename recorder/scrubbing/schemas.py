@@ -36,7 +36,8 @@ class CaptureSchemas:
             schema = self._book.find(frame.key)
             if schema is None:
                 name = f"{'GUID' if frame.guid else 'id'} {frame.key}"
-                raise Refusal("", f"names schema {name}, which is not in the capture; blackbox schemas --fetch gets it")
+                reason = f"names schema {name}, which is not in the capture; blackbox schemas --fetch gets it"
+                raise Refusal("", reason, cause="unknown_schema")
             indexes = None
             if schema.kind == "protobuf":
                 frame, body = wire.take_indexes(frame, body)

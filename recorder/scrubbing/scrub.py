@@ -36,6 +36,9 @@ from recorder.scrubbing.clean_manifest import clean_manifest
 from recorder.scrubbing.errors import ScrubError
 from recorder.scrubbing.jobs import Place, Rewritten, Run, forget, learn, rewrite
 from recorder.scrubbing.prove import Proven, missed_canaries, prove, prove_manifest, prove_texts
+from recorder.scrubbing.quarantine.records import Tally, summary_of
+from recorder.scrubbing.quarantine.setting_aside import set_aside
+from recorder.scrubbing.quarantine.writing import Destination, Kept, Quarantine
 from recorder.scrubbing.refuse import refuse, refuse_found, refuse_leaks, refuse_unnamed_topics
 from recorder.scrubbing.report import write_report
 from recorder.scrubbing.reporting import check_key_order, check_ledger, make_report, texts_of
@@ -63,6 +66,8 @@ class Scrubbed:
     checks: dict[str, str]
     signed_by: str | None
     """The id of the key that signed the report."""
+    quarantine: Kept | None = None
+    """Where the records are that this copy could not hold; None when there are none."""
 
 
 def scrub(
@@ -73,8 +78,11 @@ def scrub(
     executor: Executor | None = None,
     progress: Progress | None = None,
     signer: Signer | None = None,
+    quarantine: Destination | None = None,
 ) -> Scrubbed:
     """Write a clean copy of `capture` to `out` (which must not exist) by `policy`, prove it, and sign its report.
+
+    Records that the policy sends to quarantine are left out of it and go to the `quarantine`, which appears with it.
 
     Raises ScrubError with what was found and where; then nothing is left of the copy. Raises UsageError when
     `out` exists and CaptureError when the capture is torn or the disk is full.
@@ -84,11 +92,16 @@ def scrub(
     work = out.parent / f".{out.name}.scrubbing-{secrets.token_hex(4)}"
     with reporting_write_errors(out):
         work.mkdir(parents=True)
+    aside = Quarantine(quarantine, capture.manifest.capture_id) if quarantine else None
+    done = None
     try:
-        return _Scrub(capture, policy, work, executor, progress).run(out, signer)
+        done = _Scrub(capture, policy, work, executor, progress, aside).run(out, signer)
+        return done
     except OSError as error:  # of the spills: what writes segments tells its own
         raise ScrubError(f"Can't write beside {out}: {error.strerror or error}. No copy was made.") from error
     finally:
+        if aside is not None and done is None:
+            aside.discard()
         forget()
         shutil.rmtree(work, ignore_errors=True)
 
@@ -110,7 +123,13 @@ def places(capture: Capture) -> list[Place]:
 
 class _Scrub:
     def __init__(
-        self, capture: Capture, policy: Policy, work: Path, executor: Executor | None, progress: Progress | None
+        self,
+        capture: Capture,
+        policy: Policy,
+        work: Path,
+        executor: Executor | None,
+        progress: Progress | None,
+        quarantine: Quarantine | None,
     ) -> None:
         self._capture = capture
         self._policy = policy
@@ -121,7 +140,9 @@ class _Scrub:
         self._places = places(capture)
         learns = _learns(policy, capture.manifest)
         self._schemas = read_schemas(capture.root, capture.manifest)
-        self._run = Run(secrets.token_hex(8), policy, Spill(work / "originals"), learns, self._schemas)
+        spill, name = Spill(work / "originals"), secrets.token_hex(8)
+        self._run = Run(name, policy, spill, learns, self._schemas, quarantined=quarantine is not None)
+        self._quarantine = quarantine
         self._checks: dict[str, str] = {}
         self._detectors = policy.spec.proof_detectors
 
@@ -140,10 +161,11 @@ class _Scrub:
         check_key_order(self._places, rewritten, proofs)
         self._checks["ledger"] = check_ledger(self._places, rewritten, proofs)
         schemas = carry_schemas([self._capture], self._copy)
-        manifest = clean_manifest(self._capture.manifest, self._places, rewritten, schemas)
+        manifest = clean_manifest(self._capture.manifest, self._places, rewritten, schemas, self._copy)
         self._prove_manifest(manifest)
+        kept = self._set_aside(rewritten)
         stamped = sealed(manifest, self._stamp(rewritten, found))
-        report = make_report(self._copy, stamped, self._policy, self._places, rewritten, spaces)
+        report = make_report(self._copy, stamped, self._policy, self._places, rewritten, spaces, kept)
         refuse_found(prove_texts(texts_of(report), REPORT_NAME, self._detectors, self._run.spill))
         with reporting_write_errors(out):
             write_report(self._copy, stamped, report, signer)
@@ -151,10 +173,13 @@ class _Scrub:
         with reporting_write_errors(out):
             if out.exists():
                 raise ScrubError(f"{out} appeared meanwhile: nothing was written there.")
+            if kept is not None and self._quarantine is not None:
+                self._quarantine.publish()
             self._copy.rename(out)
             sync_directory(out.parent)
         assert stamped.clean is not None
-        return Scrubbed(out, stamped, found, stamped.clean.counts, self._checks, signer.key_id if signer else None)
+        signed_by = signer.key_id if signer else None
+        return Scrubbed(out, stamped, found, stamped.clean.counts, self._checks, signed_by, kept)
 
     def _rewrite(self) -> list[Rewritten]:
         jobs = [(self._run, place, self._copy) for place in self._places]
@@ -219,6 +244,22 @@ class _Scrub:
 
     def _prove_manifest(self, manifest: Manifest) -> None:
         refuse_found(prove_manifest(manifest, read_schemas(self._copy, manifest), self._detectors, self._run.spill))
+
+    def _set_aside(self, rewritten: Sequence[Rewritten]) -> Kept | None:
+        """Writes the quarantine when anything was withheld, and holds it against what was left out of the copy."""
+        tally: Tally = Counter()
+        for result in rewritten:
+            tally.update(dict(result.withheld))
+        if not tally:
+            return None
+        assert self._quarantine is not None  # the first withheld record had ended the run
+        bags = [place.aside for place, result in zip(self._places, rewritten, strict=True) if result.withheld]
+        kept = self._quarantine.write(set_aside(self._run.spill, bags), self._schemas)
+        if kept.summary != summary_of(tally):
+            raise ScrubError("The quarantine does not hold what was left out of the copy: no copy was made.")
+        why = ", ".join(f"{one.records:,} {one.cause} ({one.topic} {one.place})" for one in kept.summary.lines)
+        self._checks["quarantine"] = f"{kept.summary.records:,} records: {why}; encrypted for key {kept.recipient}"
+        return kept
 
     def _stamp(self, rewritten: Sequence[Rewritten], found: int) -> CleanStamp:
         counts: Counter[str] = Counter()

@@ -106,7 +106,7 @@ def load_signer(path: Path | None, env: Mapping[str, str] | None = None) -> Sign
     if not path and not given:
         return None
     where = str(path) if path else SIGNING_KEY
-    content = given.encode() if given.startswith(_PEM) else _read(path or Path(given), where)
+    content = given.encode() if given.startswith(_PEM) else read_key(path or Path(given), where)
     try:
         key = load_pem_private_key(content, None)
     except (ValueError, TypeError):
@@ -124,7 +124,7 @@ def load_verifier(path: Path) -> Verifier:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-    content = _read(path, str(path))
+    content = read_key(path, str(path))
     if b"PRIVATE KEY" in content:
         raise UsageError(f"{path} holds a private key: give the public one, and keep this one where copies are made.")
     try:
@@ -138,7 +138,8 @@ def load_verifier(path: Path) -> Verifier:
     return Verifier(key)
 
 
-def _read(path: Path, where: str) -> bytes:
+def read_key(path: Path, where: str) -> bytes:
+    """A key file's content; `where` is what errors call it. Raises UsageError."""
     try:
         return path.read_bytes()
     except OSError as error:

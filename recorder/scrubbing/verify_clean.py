@@ -61,6 +61,7 @@ def verify_clean(
         return checks
     checks.append(_check_stamp(capture))
     checks += check_report(capture.root, verifier)
+    checks += _check_withheld(capture, parent)
     if any(check.status == "FAILED" and check.name in ("segment", "manifest") for check in checks):
         return [*checks, Check("leaks", "SKIPPED", str(capture.root), "the capture is not whole")]
     if parent is None or policy is None:
@@ -116,6 +117,25 @@ def _check_parent(capture: Capture, parent: Capture, policy: Policy) -> Check:
     if stamp is not None and stamp.policy_sha256 != policy.sha256:
         return Check("parent", "WARNING", policy.spec.file, "the policy was changed since this copy was made")
     return Check("parent", "PASSED", str(parent.root), "this copy was made from it by this policy")
+
+
+def _check_withheld(capture: Capture, parent: Capture | None) -> list[Check]:
+    """What is missing for being in quarantine; against its parent, nothing else may be missing."""
+    withheld = sum(one.missing("quarantined") for _topic, one in capture.manifest.topic_partitions())
+    found = []
+    if parent is not None and capture.manifest.lineage[-1].parent_id == parent.manifest.capture_id:
+        were = {(topic.name, one.partition): one for topic, one in parent.manifest.topic_partitions()}
+        for topic, one in capture.manifest.topic_partitions():
+            was = were.get((topic.name, one.partition))
+            gone = (was.records if was else 0) - one.records
+            told = one.missing("quarantined") - (was.missing("quarantined") if was else 0)
+            if gone != told:
+                detail = f"{gone:,} records of the parent are missing, and {told:,} are in quarantine"
+                found.append(Check("quarantine", "FAILED", f"{topic.name}/{one.partition}", detail))
+    if not found and withheld:
+        detail = f"{withheld:,} records are in quarantine: the ledger names their offsets"
+        found.append(Check("quarantine", "PASSED", str(capture.root), detail))
+    return found
 
 
 def _originals(parent: Capture, policy: Policy, work: Path, executor: Executor | None) -> tuple[Spill, str]:

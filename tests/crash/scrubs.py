@@ -1,7 +1,8 @@
 """Kills scrubs with SIGKILL at random moments: `python -m tests.crash.scrubs --kills 300`.
 
-Afterwards there must be no clean copy, or a whole one that verifies; what is left beside it has no manifest and can't
-be read. A fork is killed at a random share of the time that an undisturbed scrub takes.
+Afterwards there must be no clean copy, or a whole one that verifies, with a quarantine that holds exactly what the copy
+lacks. What is left beside it has no manifest and can't be read, and no quarantine is half of one. A fork is killed at a
+random share of the time that an undisturbed scrub takes.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ from pathlib import Path
 from recorder.capture.reader import open_capture
 from recorder.capture.verify import failed
 from recorder.scrubbing.policy import load_policy
+from recorder.scrubbing.quarantine.keys import load_opener, load_recipient, new_quarantine_pair
+from recorder.scrubbing.quarantine.looking import Opened, summary
+from recorder.scrubbing.quarantine.writing import Destination
 from recorder.scrubbing.scrub import scrub
 from recorder.scrubbing.verify_clean import verify_clean
 from tests.builders import make_capture
-from tests.scrubbing.helpers import POLICY, SECRET, orders
+from tests.scrubbing.helpers import HIDDEN, SECRET, WITHHOLDING, some_odd
 
 _ORIGINALS = "müller".encode()
 
@@ -58,9 +62,8 @@ def kill_scrubs(site: Path, work: Path, *, kills: int, seconds: float, seed: int
             tally.killed += 1
         else:
             tally.finished += 1
-        tally.wrong += [f"killed after {after:.4f} s: {what}" for what in _wrong(work, out)]
-        for path in work.iterdir():
-            shutil.rmtree(path)
+        tally.wrong += [f"killed after {after:.4f} s: {what}" for what in _wrong(site, work, out)]
+        _clear(work)
     return tally
 
 
@@ -70,27 +73,44 @@ def _time_of_one(site: Path, work: Path) -> float:
     if child == 0:
         _scrub_and_leave(site, work / "first")
     os.waitpid(child, 0)
-    shutil.rmtree(work / "first")
+    _clear(work)
     return time.monotonic() - began
 
 
 def _scrub_and_leave(site: Path, out: Path) -> None:
     code = 1
     try:
-        scrub(open_capture(site / "raw"), load_policy(site / "policy.yaml", SECRET), out)
+        to = Destination(out.with_name("held"), load_recipient(site / "q.pub"))
+        scrub(open_capture(site / "raw"), load_policy(site / "policy.yaml", SECRET), out, quarantine=to)
         code = 0
     finally:
         os._exit(code)
 
 
-def _wrong(work: Path, out: Path) -> list[str]:
+def _clear(work: Path) -> None:
+    for path in work.iterdir():
+        path.unlink() if path.is_file() else shutil.rmtree(path)
+
+
+def _wrong(site: Path, work: Path, out: Path) -> list[str]:
     found = []
-    if out.exists() and failed(verify_clean(out)):
-        found.append("there is a copy that does not verify")
+    held = work / "held"
+    if held.exists():
+        opened = Opened(held, load_opener(site / "q.key"))
+        if len(list(opened.records())) != opened.summary.records:
+            found.append("there is a part of a quarantine")
+    if out.exists():
+        if failed(verify_clean(out)):
+            found.append("there is a copy that does not verify")
+        lacks = sum(one.missing("quarantined") for _topic, one in open_capture(out).manifest.topic_partitions())
+        if not held.exists() or lacks != summary(held)[1].records:
+            found.append("there is a copy without what was withheld from it")
     for path in work.rglob("*"):
         beside = path.is_file() and not path.is_relative_to(out)
         if beside and path.parent.parent.name == "originals" and _ORIGINALS in path.read_bytes().lower():
             found.append(f"{path.name} names originals")
+        if beside and HIDDEN.encode() in path.read_bytes():
+            found.append(f"{path.name} holds what goes to quarantine in the clear")
     return found
 
 
@@ -104,8 +124,9 @@ def main() -> None:
         site, work = Path(directory, "site"), Path(directory, "work")
         site.mkdir()
         work.mkdir()
-        make_capture(site / "raw", orders(300), segment_records=60)
-        (site / "policy.yaml").write_text(POLICY)
+        make_capture(site / "raw", some_odd(300), segment_records=60)
+        (site / "policy.yaml").write_text(WITHHOLDING)
+        new_quarantine_pair(site / "q.key", site / "q.pub")
         tally = kill_scrubs(site, work, kills=arguments.kills, seconds=arguments.seconds, seed=arguments.seed)
     print(f"killed {tally.killed}, finished before the kill {tally.finished}, wrong {len(tally.wrong)}")
     print("\n".join(tally.wrong))

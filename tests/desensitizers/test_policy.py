@@ -38,7 +38,7 @@ def test_a_policy_loads_and_never_shows_its_secret() -> None:
     [
         ("version: 1", "version: 2", 1, "version 1"),
         ("unknown_field: fail", "unknown_field: keep", 4, "does not exist"),
-        ("unknown_field: fail", "unknown_field: quarantine", 4, "not supported by this version"),
+        ("unknown_field: fail", "unknown_field: quarentine", 4, "Did you mean 'quarantine'"),
         ("unknown_field: fail", "unknown_fields: fail", 4, "Did you mean 'unknown_field'"),
         ("surrogate: digits", "surrogate: digit", 6, "Did you mean 'digits'"),
         ("surrogate: digits", "surogate: digits", 6, "Did you mean 'surrogate'"),

@@ -39,6 +39,15 @@ topics:
       text: {rule: scan, detectors: [email, learned]}
 """
 
+DEFAULTS = (
+    "defaults: {unknown_field: quarantine, undecodable: quarantine, unknown_schema: quarantine, "
+    "plugin_error: quarantine}\n"
+)
+WITHHOLDING = POLICY.replace("topics:", DEFAULTS + "topics:")
+"""The same, and what it can't answer for goes to quarantine."""
+HIDDEN = "Hidden Person"
+"""Stands in records that are withheld, and nowhere else."""
+
 
 def people(count: int) -> Iterable[tuple[int, str, str]]:
     """(id, name, e-mail) of made-up customers."""
@@ -65,6 +74,17 @@ def orders(count: int = 120, customers: int = 12) -> list[Record]:
             rows.append(record("mails", 0, T0 + number, f"mail-{number}", mail_value))
     rows.append(record("orders", 0, T0 + count, f"cust-{known[0][0]}", None))
     return rows
+
+
+def some_odd(count: int = 60) -> list[Record]:
+    """Orders of which every tenth can't be answered for, in all partitions."""
+    odd = []
+    for number, row in enumerate(orders(count)):
+        if row.topic == "orders" and number % 10 == 3 and row.value:
+            value: Any = b"{cut " + HIDDEN.encode() if number % 20 == 3 else {"nickname": HIDDEN, "order": number}
+            row = record("orders", row.partition, row.timestamp_ms, row.key, value, row.headers)
+        odd.append(row)
+    return odd
 
 
 def policy(tmp_path: Path, text: str = POLICY, secret: dict[str, str] = SECRET) -> Policy:

@@ -12,24 +12,29 @@ from pathlib import Path
 
 import pytest
 
+from recorder.capture.reader import open_capture
 from recorder.capture.verify import failed
 from recorder.errors import ExitCode
+from recorder.scrubbing.quarantine.keys import new_quarantine_pair
+from recorder.scrubbing.quarantine.looking import summary
 from recorder.scrubbing.verify_clean import verify_clean
 from tests.builders import make_capture
-from tests.scrubbing.helpers import POLICY, SECRET, orders
+from tests.scrubbing.helpers import SECRET, WITHHOLDING, some_odd
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp("closed")
-    make_capture(work / "raw", orders(300), segment_records=60)
-    (work / "policy.yaml").write_text(POLICY)
+    make_capture(work / "raw", some_odd(300), segment_records=60)
+    (work / "policy.yaml").write_text(WITHHOLDING)
+    new_quarantine_pair(work / "q.key", work / "q.pub")
     return work
 
 
 def scrub_command(site: Path, out: Path) -> list[str]:
     command = [sys.executable, "-c", "from recorder.cli.main import main; main()", "scrub", str(site / "raw")]
-    return [*command, "-p", str(site / "policy.yaml"), "-o", str(out)]
+    command += ["-p", str(site / "policy.yaml"), "-o", str(out)]
+    return [*command, "--quarantine", str(out.with_name("held")), "--quarantine-key", str(site / "q.pub")]
 
 
 @pytest.mark.parametrize("most_bytes", [0, 1_000, 2_500, 4_000])
@@ -66,5 +71,7 @@ def test_a_scrub_that_nobody_ends_makes_a_whole_copy(site: Path, tmp_path: Path)
     done = subprocess.run(
         scrub_command(site, tmp_path / "clean"), env={**os.environ, **SECRET}, check=False, timeout=120
     )
-    assert done.returncode == 0
+    assert done.returncode == ExitCode.LOSS
     assert not failed(verify_clean(tmp_path / "clean"))
+    lacks = open_capture(site / "raw").manifest.records - open_capture(tmp_path / "clean").manifest.records
+    assert summary(tmp_path / "held")[1].records == lacks > 0
