@@ -23,6 +23,10 @@ LIMIT_BYTES = 10 << 30
 ENVIRONMENT = "BLACKBOX_CACHE_DIR"
 
 
+class CacheError(Exception):
+    """A file can't be written into the cache, as when the disk is full: queries do without."""
+
+
 def cache_directory() -> Path:
     """`$BLACKBOX_CACHE_DIR`, else `kafka-blackbox` in the user's cache directory."""
     if given := os.environ.get(ENVIRONMENT):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from recorder.capture.manifest import Topic
 from recorder.capture.reader import Capture
+from recorder.query.kept import Kept, Layout, Shape, first_branch, variable
 from recorder.query.views import (
     COLUMNS,
     PROLOGUE,
@@ -40,6 +41,8 @@ class Typed:
     columns: Mapping[str, str]
     structs: tuple[str, ...] = ()
     """Which of `k` and `v` are needed."""
+    extracted: tuple[str, ...] = ()
+    """Those columns that are made of `j` alone."""
 
 
 class CaptureViews:
@@ -63,6 +66,9 @@ class CaptureViews:
         """The topics that have views under all their names."""
         self.decoded: dict[int, list[str]] = {}
         """Decoded files of the topics whose segments are all decoded."""
+        self.layouts: dict[int, tuple[Layout, Shape]] = {}
+        """The topics of which columns can be kept."""
+        self.kept: dict[int, Kept] = {}
         lowered = Counter(topic.name.lower() for topic in self.topics)
         self._taken = {RECORDS, PROLOGUE, TRANSACTIONS, *reserved}
         # SQL, which ignores case, would take these for one.
@@ -156,7 +162,11 @@ class CaptureViews:
                 inner[struct] = f"raw.{struct}" if paths is not None else f"{function}(raw.{side}, raw.headers)"
         inner["j"] = "try(decode(raw.value))"
         source = source_of(segment_paths([topic], self.root) if paths is None else paths, topic.records)
-        return select({**shown, **typed.columns}, f"({select(inner, source)}) as base")
+        records = select({**shown, **typed.columns}, f"({select(inner, source)}) as base")
+        if index not in self.layouts:
+            return records
+        (layout, shape), kept, chosen = self.layouts[index], self.kept.get(index), variable(self.number, index)
+        return " union all ".join([first_branch(records, chosen, kept), *layout.branches(chosen, shape, kept)])
 
     def _is_main(self, topic: Topic) -> bool:
         return topic.name.lower() not in self._taken | self._ambiguous

@@ -6,7 +6,7 @@ import hashlib
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +21,8 @@ from recorder.capture.reader import reading
 from recorder.capture.schema import RECORD_SCHEMA
 from recorder.errors import CaptureError
 from recorder.payloads.schemas import Schema
-from recorder.query.cache import new_file
-from recorder.query.decoding import TopicDecoder, TopicPlan, decoder_of
+from recorder.query.cache import CacheError, new_file
+from recorder.query.decoding import TopicPlan, decoder_of
 
 WORTH_PROCESSES = 150_000
 """Records below which starting processes takes longer than it saves."""
@@ -46,7 +46,10 @@ class Job:
 def decode_all(
     jobs: Sequence[Job], schemas: tuple[Schema, ...], stop: threading.Event, progress: Progress | None = None
 ) -> bool:
-    """Write all targets; False when `stop` was set before the end. Raises CaptureError."""
+    """Write all targets; False when `stop` was set before the end.
+
+    Raises CaptureError for segments that can't be read, CacheError for targets that can't be written.
+    """
     records = sum(job.segment.records for job in jobs)
     count = min(_MOST, os.cpu_count() or 1, len(jobs))
     if count < 2 or records < WORTH_PROCESSES:
@@ -81,39 +84,47 @@ def _report(progress: Progress | None, job: Job) -> None:
 
 def _decode(job: Job, schemas: tuple[Schema, ...], stop: threading.Event | None = None) -> bool:
     try:
-        with whole(job.source) as raw, reading(job.source):
-            _check(job, raw)
-            with new_file(job.target) as path, pq.ParquetFile(raw, page_checksum_verification=True) as file:
-                _write(file, path, decoder_of(job.plan, schemas), stop)
+        with new_file(job.target) as path:
+            _write(path, _batches(job, schemas, stop))
     except _StoppedError:
         return False
+    except OSError as error:
+        raise CacheError(f"{job.target.parent}: {error.strerror or error}") from error
     return True
 
 
-def _check(job: Job, raw: BinaryIO) -> None:
+def check_digest(source: Location, segment: Segment, raw: BinaryIO) -> None:
+    """Raises CaptureError unless a segment's open file is what the manifest says; leaves it at its beginning."""
     digest = hashlib.sha256()
     while content := raw.read(_HASHED):
         digest.update(content)
     raw.seek(0)
-    if digest.hexdigest() != job.segment.sha256:
+    if digest.hexdigest() != segment.sha256:
         # Another capture that claims this segment's digest must not be answered with these bytes.
-        raise CaptureError(
-            f"Segment {job.source} was altered: its SHA-256 is not the manifest's. Run 'blackbox verify'."
-        )
+        raise CaptureError(f"Segment {source} was altered: its SHA-256 is not the manifest's. Run 'blackbox verify'.")
 
 
-def _write(file: pq.ParquetFile, path: Path, decoder: TopicDecoder, stop: threading.Event | None) -> None:
+def _batches(job: Job, schemas: tuple[Schema, ...], stop: threading.Event | None) -> Iterator[pa.RecordBatch]:
+    decoder = decoder_of(job.plan, schemas)
+    # What goes wrong with the file that is written is no fault of the segment: that is met outside.
+    with reading(job.source), whole(job.source) as raw:
+        check_digest(job.source, job.segment, raw)
+        with pq.ParquetFile(raw, page_checksum_verification=True) as file:
+            for group in range(file.num_row_groups):
+                if stop is not None and stop.is_set():
+                    raise _StoppedError
+                table = file.read_row_group(group, columns=RECORD_SCHEMA.names, use_threads=False)
+                for batch in table.cast(RECORD_SCHEMA).combine_chunks().to_batches():
+                    yield decoder.batch(batch)
+
+
+def _write(path: Path, batches: Iterator[pa.RecordBatch]) -> None:
     writer: pq.ParquetWriter | None = None
     try:
-        for group in range(file.num_row_groups):
-            if stop is not None and stop.is_set():
-                raise _StoppedError
-            table = file.read_row_group(group, columns=RECORD_SCHEMA.names, use_threads=False)
-            for batch in table.cast(RECORD_SCHEMA).combine_chunks().to_batches():
-                decoded = decoder.batch(batch)
-                if writer is None:
-                    writer = pq.ParquetWriter(path, decoded.schema, compression="zstd", compression_level=1)
-                writer.write_batch(decoded)
+        for decoded in batches:
+            if writer is None:
+                writer = pq.ParquetWriter(path, decoded.schema, compression="zstd", compression_level=1)
+            writer.write_batch(decoded)
     finally:
         if writer is not None:
             writer.close()

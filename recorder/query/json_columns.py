@@ -1,5 +1,7 @@
 """Typed columns of JSON without a schema, from a sample, as SQL over the JSON text: lazy, column by column.
 
+The same SQL fills the narrow files of columns that are kept (`recorder.query.kept`).
+
 A value that does not fit its column is null there, never rounded or guessed; `value_json` keeps it.
 """
 

@@ -40,7 +40,8 @@ class KnownTopic:
         """Its typed columns."""
         taken = {name.lower() for name in record_columns(0)} | {"decoded"}
         columns: dict[str, str] = {}
-        structs = []
+        structs: list[str] = []
+        extracted: tuple[str, ...] = ()
         for side, struct in ((self.plan.value, "v"), (self.plan.key, "k")):
             for place, column in enumerate(side.columns):
                 columns[_name(column.name, side.side, taken)] = _shown(column, f"base.{struct}.c{place}")
@@ -51,8 +52,10 @@ class KnownTopic:
 
             # Straight from the text: it is parsed once, and what is not JSON has no columns.
             found = columns_of(self.structure, "base.j")
-            columns |= {_name(name, "value", taken): expression for name, expression in found.items()}
-        return Typed(columns, tuple(structs))
+            made = {_name(name, "value", taken): expression for name, expression in found.items()}
+            columns |= made
+            extracted = tuple(made)
+        return Typed(columns, tuple(structs), extracted)
 
 
 @dataclass(slots=True)

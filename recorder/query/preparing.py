@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import msgspec
 
 from recorder.payloads.choices import Choices
+from recorder.query.cache import CacheError
 from recorder.query.catalog import CaptureViews
 from recorder.query.decoding import TopicDecoder
 from recorder.query.functions import create_payload_function, create_typed_function
@@ -27,7 +27,6 @@ from recorder.query.views import facts_function, json_function, typed_function
 
 QUICK_RECORDS = 50_000
 """A query that decodes more payloads than that before it gives a row begins anew, on the decoded topic."""
-_STREAMING = {"PROJECTION", "FILTER", "UNION", "READ_PARQUET"}
 
 Progress = Callable[[int, int], None]
 """Called with how many records are decoded and how many will be."""
@@ -70,7 +69,10 @@ class Preparation:
         self._lock = threading.RLock()
         self._sources = [Source(view, choices, connection, self._lock) for view in views]
         self._shelf = shelf
+        self._directory = shelf.parent if shelf.parent.name == "decoded" else shelf
         self._watches: list[Watch] = []
+        self._uncached = False
+        """Nothing can be written into the cache: every query decodes what it needs."""
         for source in self._sources:
             json, facts = json_function(source.views.number), facts_function(source.views.number)
             create_payload_function(connection, json, self._decoder_for(source, True))
@@ -90,9 +92,39 @@ class Preparation:
                         continue
                     if not plain:
                         self._type(source, index)
-                    for statement in views.topic(index):
-                        self._connection.execute(statement)
+                    self._show(source, index)
                     views.named.add(index)
+                    if not plain:
+                        self._lay_out(source, index)
+
+    def keep(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        sql: str,
+        parameters: Mapping[str, Any] | None,
+        stop: threading.Event,
+        progress: Progress | None,
+        *,
+        few: bool,
+    ) -> None:
+        """Let the query of a cursor read kept columns of JSON where these are all that it needs. Raises CaptureError.
+
+        `few`: no more than the first rows will be looked at.
+        """
+        if not any(source.views.layouts for source in self._sources):
+            return
+        from recorder.query.keeping import keep, needs
+        from recorder.query.kept import variable
+
+        with self._lock:
+            for need in needs(cursor, self._sources, sql, parameters, few=few):
+                before = need.source.views.kept.get(need.index)
+                if not keep(need, self._directory, self._shelf, stop, progress):
+                    continue
+                kept = need.source.views.kept[need.index]
+                if kept is not before:
+                    self._show(need.source, need.index)
+                cursor.execute(f"set variable {variable(need.source.views.number, need.index)} = {kept.version}")
 
     @contextlib.contextmanager
     def watching(
@@ -121,11 +153,14 @@ class Preparation:
                 for number, index in sorted(watch.wanted)
                 if index not in self._sources[number].views.decoded
             ]
-            self._decode(wanted, stop, progress)
+            try:
+                self._decode(wanted, stop, progress)
+            except CacheError:
+                self._uncached = True
 
     def _asked(self, source: Source, index: int, rows: int, *, json_only: bool, everywhere: bool) -> None:
         """A function of a running query decodes so many payloads of a topic."""
-        if index in source.views.decoded or not source.large(index):
+        if index in source.views.decoded or not source.large(index) or self._uncached:
             return
         if json_only and source.known(index).native:
             return  # what little of it is not JSON is quickly said
@@ -152,7 +187,7 @@ class Preparation:
         from recorder.query.cache import file_of, shelve, shrink
         from recorder.query.decode_segments import Job, decode_all
 
-        directory = self._shelf.parent if self._shelf.parent.name == "decoded" else self._shelf
+        directory = self._directory
         targets: dict[int, list[Path]] = {}
         missing: dict[int, list[Job]] = {}
         for place, (source, index) in enumerate(wanted):
@@ -188,6 +223,18 @@ class Preparation:
 
         return decoder_for
 
+    def _show(self, source: Source, index: int) -> None:
+        for statement in source.views.topic(index):
+            self._connection.execute(statement)
+
+    def _lay_out(self, source: Source, index: int) -> None:
+        if not source.views.typed[index].extracted or not source.large(index):
+            return
+        from recorder.query.keeping import lay_out
+
+        lay_out(source, index, self._shelf, self._connection)
+        self._show(source, index)
+
     def _type(self, source: Source, index: int) -> None:
         known = source.known(index)
         for side in (known.plan.value, known.plan.key):
@@ -204,14 +251,12 @@ def _text(sql: str, parameters: Mapping[str, Any] | None) -> str:
 
 def _streams(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any] | None) -> bool:
     """Whether a query gives rows as it reads them, and as many as there are."""
-    try:
-        rows = cursor.execute("explain (format json) " + sql, dict(parameters) if parameters else None).fetchall()
-        waiting = msgspec.json.decode(rows[0][1])
-    except (duckdb.Error, msgspec.DecodeError, IndexError):
-        return False  # it can't be explained, or is wrong: the query itself will say so
+    from recorder.query.plans import STREAMING, explained
+
+    waiting = [explained(cursor, sql, parameters)]
     while waiting:
         node = waiting.pop()
-        if str(node.get("name", "")).strip() not in _STREAMING:
+        if node is None or str(node.get("name", "")).strip() not in STREAMING:
             return False
         waiting += node.get("children", [])
     return True

@@ -130,6 +130,9 @@ class Session:
             def start() -> tuple[pa.RecordBatchReader, pa.Schema, pa.RecordBatch | None]:
                 tree = check(cursor, sql)
                 self._preparation.types(sql, parameters, plain=names_only(tree, PLAIN_COLUMNS))
+                self._preparation.keep(cursor, sql, parameters, stopped, progress, few=few)
+                if stopped.is_set():
+                    raise InterruptedQueryError("The query was interrupted.")
                 while True:
                     with self._preparation.watching(cursor, sql, parameters, few=few) as watch:
                         try:
