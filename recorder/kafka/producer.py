@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import TopicMetadata
 
 from recorder.errors import KafkaUnavailableError
 from recorder.kafka.connection import LOG, Connection
@@ -25,6 +26,10 @@ DEFAULT_BATCH_BYTES = 1_000_000  # librdkafka's own
 MOST_IN_FLIGHT = 1 << 16  # records handed over and not yet confirmed
 _QUEUE_KBYTES = 64 << 10
 _WARM_UP_SECONDS = 20.0
+_ASK_AGAIN_SECONDS = 1.0
+_ADVICE = (
+    " Is the right IDEMPOTENT_WRITE (or WRITE on the topics) missing, or a broker down or not reachable from here?"
+)
 _DELIVERY_SETTINGS = ("message.timeout.ms", "delivery.timeout.ms")  # two names of one
 _DELIVERY_MS = 300_000  # librdkafka's own
 
@@ -116,20 +121,20 @@ class RecordProducer:
         self.serve(0)
 
     def warm_up(self, topics: Sequence[str]) -> None:
-        """Return when topics are known, brokers connected and the producer has its id: the first record shall not wait.
+        """Return when topics are known, their leaders connected and the producer has its id: the first record shall
+        not wait.
 
         Raises KafkaUnavailableError.
         """
         deadline = time.monotonic() + _WARM_UP_SECONDS
-        for topic in topics:
-            self.ask(topic, _WARM_UP_SECONDS)
-        while not self._ready():
+        asked = time.monotonic()
+        leaders = self._leaders(topics)
+        while (missing := self._missing(leaders)) is not None:
             if time.monotonic() > deadline:
-                raise KafkaUnavailableError(
-                    f"No producer id from {self._connection.bootstrap} within {_WARM_UP_SECONDS:.0f} s: "
-                    "is the right IDEMPOTENT_WRITE (or WRITE on the topics) missing, or a broker down?"
-                )
+                raise KafkaUnavailableError(f"{missing} within {_WARM_UP_SECONDS:.0f} s.{_ADVICE}")
             self._producer.poll(0.02)
+            if time.monotonic() - asked > _ASK_AGAIN_SECONDS:  # one that is gone may lead nothing any more
+                asked, leaders = time.monotonic(), self._leaders(topics)
 
     def send(self, columns: Columns, reports: Sequence[Report], start: int, stop: int) -> tuple[int, Refusal | None]:
         """Hand over rows `[start, stop)`; answers how many were taken and why the next one was not (None: all taken).
@@ -140,10 +145,7 @@ class RecordProducer:
 
     def ask(self, topic: str, seconds: float) -> None:
         """A request to a broker, for a topic's metadata, and its answer. Raises KafkaUnavailableError."""
-        try:
-            self._producer.list_topics(topic, timeout=seconds)
-        except KafkaException as error:
-            raise self._connection.unavailable(error, "reach a broker") from error
+        self._metadata(topic, seconds)
 
     def serve(self, wait_ns: int) -> None:
         """Call the reports that are there; wait up to `wait_ns` (whole milliseconds) for the first."""
@@ -169,9 +171,28 @@ class RecordProducer:
         brokers: dict[str, Any] = json.loads(self._statistics or "{}").get("brokers", {})
         return sum(int(broker.get("txretries", 0)) for broker in brokers.values())
 
-    def _ready(self) -> bool:
+    def _metadata(self, topic: str, seconds: float) -> TopicMetadata | None:
+        try:
+            topics: dict[str, TopicMetadata] = self._producer.list_topics(topic, timeout=seconds).topics
+            return topics.get(topic)
+        except KafkaException as error:
+            raise self._connection.unavailable(error, "reach a broker") from error
+
+    def _leaders(self, topics: Sequence[str]) -> set[int]:
+        """The brokers that records of these topics will go to, of partitions that have a leader."""
+        found = (self._metadata(topic, _WARM_UP_SECONDS) for topic in topics)
+        return {one.leader for topic in found if topic for one in topic.partitions.values() if one.leader >= 0}
+
+    def _missing(self, leaders: set[int]) -> str | None:
+        """What the first record would wait for, as a sentence without its end; None: nothing."""
         state = json.loads(self._statistics or "{}")
-        return bool(state.get("eos", {}).get("idemp_state") == "Assigned")
+        if state.get("eos", {}).get("idemp_state") != "Assigned":
+            return f"No producer id from {self._connection.bootstrap}"
+        brokers = {broker["nodeid"]: broker for broker in state["brokers"].values()}
+        away = [leader for leader in sorted(leaders) if brokers.get(leader, {}).get("state") != "UP"]
+        if not away:
+            return None
+        return f"No connection to broker {away[0]} ({brokers.get(away[0], {}).get('nodename') or 'address unknown'})"
 
     def _heard(self, statistics: str) -> None:
         self._statistics = statistics

@@ -11,6 +11,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from itertools import repeat
 
 import msgspec
 import numpy as np
@@ -71,7 +72,7 @@ class Tally:
         self._lap, self._number = np.zeros(size, np.int64), np.zeros(size, np.int64)
         self._lane, self._key = np.zeros(size, np.int64), np.zeros(size, np.int64)
         self._keyed, self._done = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
-        self._reports: list[Report] = [partial(self._report, slot) for slot in range(size)]
+        self._reports: list[Report] = []  # by slot, as far as slots were used
         self._sends = (array("q"), array("q"))  # how many, and when
         self._acks = (array("q"), array("q"), array("q"))  # slot, target offset, when
         self._errors: list[tuple[int, str]] = []
@@ -140,9 +141,16 @@ class Tally:
         self._due[slots] = due
         self._offset[slots], self._target_offset[slots] = piece.offsets, -1
         self._topic[slots], self._partition[slots] = piece.topic_numbers, piece.source_partitions
-        self._lane[slots], self._key[slots], self._keyed[slots] = piece.lanes, piece.key_hashes, piece.keyed
+        self._lane[slots] = piece.lanes
+        if self._silence is None:
+            self._key[slots], self._keyed[slots] = piece.key_hashes, piece.keyed
         self._lap[slots], self._number[slots] = piece.lap, piece.numbers
         first, last = int(slots[0]), int(slots[-1])
+        used = len(self._reports)
+        if used < self._size and (last < first or last >= used):
+            self._reports.extend(
+                map(partial, repeat(self._report), range(used, self._size if last < first else last + 1))
+            )
         if first <= last:
             return self._reports[first : last + 1]
         return self._reports[first:] + self._reports[: last + 1]

@@ -28,6 +28,7 @@ from recorder.replaying.streams import STREAM, Streams
 from recorder.replaying.survey import Survey, new_schedule
 
 _PIECE_BYTES = 1 << 20
+_SENT = ("partition", "offset", "timestamp_ms", "key", "value", "headers")
 _INT64 = np.iinfo(np.int64)
 
 Ints = npt.NDArray[np.int64]
@@ -47,7 +48,6 @@ class Piece:
     source_partitions: Ints
     offsets: Ints
     lanes: Ints
-    key_hashes: Ints
     keyed: npt.NDArray[np.bool_]
     first: int
     """The number of its first record in the timeline."""
@@ -58,6 +58,11 @@ class Piece:
 
     def __len__(self) -> int:
         return len(self.positions_ns)
+
+    @property
+    def key_hashes(self) -> Ints:
+        """The same for equal keys, in this process."""
+        return np.fromiter(map(hash, self.columns.keys), np.int64, len(self))
 
     @property
     def numbers(self) -> Ints:
@@ -173,7 +178,8 @@ class Timeline:
         survey, spread = self._survey, self._options.intra_ms == "spread"
         begin = survey.checkpoints.before_number(from_number) if from_number else survey.checkpoints.before(from_ms)
         schedule = new_schedule(self._options, spread=spread, place=None if begin is None else begin.place)
-        merged = self._streams.merged(start=begin, unplaced=survey.checkpoints.unplaced)
+        columns = None if self._changes or self._skip else _SENT
+        merged = self._streams.merged(columns=columns, start=begin, unplaced=survey.checkpoints.unplaced)
         number = 0 if begin is None else begin.first
         for batch in whole_milliseconds(merged) if spread else merged:
             times = _numbers(batch, EFFECTIVE)
@@ -218,13 +224,12 @@ class Timeline:
         start, first = 0, stretch.first
         for stop in _cuts(sizes, self._piece_records):
             rows = batch.slice(start, stop - start)
-            keys: list[bytes | None] = rows.column("key").to_pylist()
             self.raised_to_1 += int(np.count_nonzero(zero[start:stop]))
             piece = Piece(
                 columns=Columns(
                     topics=list(map(self._routes.target_names.__getitem__, targets[start:stop].tolist())),
                     partitions=partitions[start:stop].tolist(),
-                    keys=keys,
+                    keys=rows.column("key").to_pylist(),
                     values=rows.column("value").to_pylist(),
                     headers=_headers(rows.column("headers")),
                     timestamps=sent[start:stop].tolist(),
@@ -236,7 +241,6 @@ class Timeline:
                 source_partitions=recorded[start:stop],
                 offsets=offsets[start:stop],
                 lanes=lanes[start:stop],
-                key_hashes=np.fromiter(map(hash, keys), np.int64, len(keys)),
                 keyed=rows.column("key").is_valid().to_numpy(zero_copy_only=False),
                 first=first,
                 lap=stretch.lap,

@@ -1,19 +1,22 @@
 """How exactly and how fast a capture is replayed: `python -m tests.benchmarks.replay`.
 
 Each line is a replay of its own in a process of its own, into a local Kafka on the same machine. Lateness is in
-milliseconds after the plan; memory is the peak resident size of that process, preflight included. `--large` adds
-2 million records of 1 KB; `--drift 600` and `--inversions 10000000` are runs of their own.
+milliseconds after the plan; memory is the peak resident size of that process, preflight included. Below each paced
+replay stands the floor that was measured just before it, and how many times the floor's p99 its own is; a broker's
+first writes into a new partition take their time, so the first replay goes into a topic twice. Top speed is held
+against a plain loop (one `produce` and one callback a record) over the same records. `--large` adds 2 million records
+of 1 KB; `--drift 600` and `--inversions 10000000` are runs of their own.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 import shutil
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +31,16 @@ from recorder.kafka.connection import connect
 from recorder.kafka.local import local_kafka
 from recorder.replaying import Certificate, Options, replay
 from recorder.replaying.histogram import Distribution
+from tests.benchmarks.replay_plain import plain_loop, used
 from tests.builders import T0, describe
+from tests.conftest import create_topic
 
-_COLUMNS = ("", "records", "size", "seconds", "records/s", "cpu s", "MB", "p50", "p90", "p99", "p99.9", "max", "drift")
+_COLUMNS = (
+    "", "records", "size", "seconds", "records/s", "cpu s", "MB", "p50", "p90", "p99", "p99.9", "max", "drift",
+    "x floor",
+)  # fmt: skip
+_NAME_WIDTH = 26
+_PLAIN = "plain loop"
 
 
 def main() -> None:
@@ -38,6 +48,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=10, help="length of the paced replays")
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--large", action="store_true")
+    parser.add_argument("--only", metavar="NAME", help="only the cases with this in their names: paced, top speed")
     parser.add_argument("--drift", type=float, metavar="SECONDS", help="only: drift at rates 0.5, 1 and 10")
     parser.add_argument("--inversions", type=int, metavar="RECORDS", help="only: order in the log of so many")
     parser.add_argument("-b", "--bootstrap", help="an own cluster instead of a local one")
@@ -46,15 +57,20 @@ def main() -> None:
         _long(arguments)
         return
     cases = [
-        ("paced 1,000/s", 1_000, arguments.seconds * 1_000, 1_000, Options(allow_raw=True)),
-        ("paced 10,000/s", 10_000, arguments.seconds * 10_000, 200, Options(allow_raw=True)),
-        ("paced 10x to 10,000/s", 1_000, arguments.seconds * 10_000, 200, Options(allow_raw=True, rate=10.0)),
-        ("top speed", 10_000, 500_000, 1_000, Options(allow_raw=True, top_speed=True)),
-        ("top speed", 10_000, 1_000_000, 200, Options(allow_raw=True, top_speed=True)),
+        ("paced 1,000/s, new topic", 1_000, arguments.seconds * 1_000, 1_000, Options()),
+        ("paced 1,000/s", 1_000, arguments.seconds * 1_000, 1_000, Options()),
+        ("paced 10,000/s", 10_000, arguments.seconds * 10_000, 200, Options()),
+        ("paced 10x to 10,000/s", 1_000, arguments.seconds * 10_000, 200, Options(rate=10.0)),
+        (_PLAIN, 10_000, 500_000, 1_000, Options(top_speed=True)),
+        ("top speed", 10_000, 500_000, 1_000, Options(top_speed=True)),
+        (_PLAIN, 10_000, 1_000_000, 200, Options(top_speed=True)),
+        ("top speed", 10_000, 1_000_000, 200, Options(top_speed=True)),
     ]
     if arguments.large:
-        cases.append(("top speed, large", 10_000, 2_000_000, 1_000, Options(allow_raw=True, top_speed=True)))
-    print("".join(f"{column:>{22 if not column else 10}}" for column in _COLUMNS))
+        cases.append(("top speed, large", 10_000, 2_000_000, 1_000, Options(top_speed=True)))
+    if arguments.only:
+        cases = [case for case in cases if arguments.only in case[0] or (case[-1].top_speed and case[0] == _PLAIN)]
+    print("".join(f"{column:>{10 if column else _NAME_WIDTH}}" for column in _COLUMNS))
     work = Path(tempfile.mkdtemp(prefix="bench-replay-"))
     try:
         if arguments.bootstrap:
@@ -80,28 +96,55 @@ def _long(arguments: argparse.Namespace) -> None:
 
 def _measure(cases: list[tuple[str, int, int, int, Options]], bootstrap: str, partitions: int, work: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    for number, (name, per_second, records, size, options) in enumerate(cases):
-        root = work / f"c{number}"
-        make(root, f"bench-{number}-{time.time_ns()}", records, size, per_second, partitions)
+    calibration = f"calibration-{time.time_ns()}"
+    create_topic(bootstrap, calibration)
+    made: tuple[int, ...] = ()
+    root, topic, plain = work, "", 0.0
+    for name, per_second, records, size, options in cases:
+        if made != (per_second, records, size):
+            shutil.rmtree(root, ignore_errors=True)
+            root, topic, made = work / f"c{time.time_ns()}", f"bench-{time.time_ns()}", (per_second, records, size)
+            make(root, topic, records, size, per_second, partitions)
+            if not options.top_speed and "new" not in name:
+                with context.Pool(1) as pool:
+                    pool.apply(_replay, (root, bootstrap, Options(top_speed=True, duration_ms=2_000), None))
         with context.Pool(1) as pool:
-            certificate, cpu_seconds, megabytes = pool.apply(_replay, (root, bootstrap, options))
+            if name == _PLAIN:
+                seconds, cpu_seconds, megabytes = pool.apply(plain_loop, (root, topic, bootstrap, partitions))
+                plain = records / seconds
+                print(_first(name, records, size, seconds, cpu_seconds, megabytes), flush=True)
+                continue
+            arguments = (root, bootstrap, options, None if options.top_speed else calibration)
+            certificate, cpu_seconds, megabytes = pool.apply(_replay, arguments)
         seconds = (certificate.finished_at_ms - certificate.started_at_ms) / 1e3
-        print(
-            f"{name:>22}{certificate.acked:>10,}{size:>10,}{seconds:>10.2f}{certificate.acked / seconds:>10,.0f}"
-            f"{cpu_seconds:>10.2f}{megabytes:>10.0f}{_lateness(certificate.dispatch_lateness)}{_drift(certificate)}"
-        )
-        print(f"{'ack lateness' if certificate.ack_lateness else 'round trip':>22}{'':60}"
-              f"{_lateness(certificate.ack_lateness or certificate.round_trip)}", flush=True)  # fmt: skip
-        shutil.rmtree(root)
+        line = _first(name, certificate.acked, size, seconds, cpu_seconds, megabytes)
+        if options.top_speed:
+            print(f"{line}  {certificate.acked / seconds / plain:.2f} x the plain loop; {certificate.confirmed_by}")
+            continue
+        floor = certificate.floor
+        timer, ack = (None, None) if floor is None else (floor.timer, floor.ack)
+        hand_over = None if floor is None else floor.hand_over
+        print(f"{line}{_lateness(certificate.dispatch_lateness)}{_drift(certificate):>10}"
+              f"{_times(certificate.dispatch_lateness, timer)}")  # fmt: skip
+        print(f"{'ack lateness':>{_NAME_WIDTH}}{'':60}{_lateness(certificate.ack_lateness)}{'':10}"
+              f"{_times(certificate.ack_lateness, ack)}")  # fmt: skip
+        for what, floored in (("timer", timer), ("hand-over", hand_over), ("ack", ack)):
+            print(f"{f'floor: {what}':>{_NAME_WIDTH}}{'':60}{_lateness(floored)}", flush=True)
 
 
-def _replay(root: Path, bootstrap: str, options: Options) -> tuple[Certificate, float, float]:
-    chosen = Options(
-        rate=options.rate, top_speed=options.top_speed, allow_raw=True, create_topics=True, timestamps="now"
-    )
+def _replay(
+    root: Path, bootstrap: str, options: Options, calibrate_topic: str | None
+) -> tuple[Certificate, float, float]:
+    chosen = replace(options, allow_raw=True, create_topics=True, timestamps="now", calibrate_topic=calibrate_topic)
     certificate = replay(open_capture(root), connect(bootstrap), chosen)
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return certificate, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return certificate, *used()
+
+
+def _first(name: str, records: int, size: int, seconds: float, cpu_seconds: float, megabytes: float) -> str:
+    return (
+        f"{name:>{_NAME_WIDTH}}{records:>10,}{size:>10,}{seconds:>10.2f}{records / seconds:>10,.0f}"
+        f"{cpu_seconds:>10.2f}{megabytes:>10.0f}"
+    )
 
 
 def make(root: Path, topic: str, records: int, size: int, per_second: int, partitions: int) -> None:
@@ -154,7 +197,11 @@ def _lateness(measured: Distribution | None) -> str:
 
 
 def _drift(certificate: Certificate) -> str:
-    return "" if certificate.end_drift_ns is None else f"{certificate.end_drift_ns / 1e6:>10.3f}"
+    return "" if certificate.end_drift_ns is None else f"{certificate.end_drift_ns / 1e6:.3f}"
+
+
+def _times(measured: Distribution | None, floor: Distribution | None) -> str:
+    return "" if measured is None or floor is None else f"{measured.p99_ns / floor.p99_ns:>10.1f}"
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,17 +14,19 @@ import pytest
 
 from recorder.capture.reader import Capture
 from recorder.kafka.connection import connect
+from recorder.kafka.producer import Columns, KafkaError, Limits, RecordProducer
 from recorder.replaying import Certificate, Options, Status, prepare, run
 from recorder.replaying.resumption import find_place
 from recorder.replaying.state import StateFile
 from tests.builders import make_capture, record
-from tests.conftest import create_topic
+from tests.conftest import create_topic, wait_until
 from tests.faults.site import Site, three_brokers
 from tests.replay_crash.check import compare, read_target, recorded
 from tests.replay_crash.variants import Variant
 
 pytestmark = pytest.mark.integration
 
+MS = 1_000_000
 _RECORDS = 6_000
 _SAFE = {"min.insync.replicas": "2"}
 
@@ -40,6 +44,30 @@ def capture(site: Site, tmp_path: Path) -> Capture:
     create_topic(site.cluster.bootstrap, name, partitions=6, replicas=3, config=_SAFE)
     rows = [record(name, index % 6, now + 2 * index, f"k{index % 50}", f"v{index}") for index in range(_RECORDS)]
     return make_capture(tmp_path / "c", rows, clean=True, created_at_ms=now + 600_000)
+
+
+def test_the_first_records_wait_for_nothing_but_their_own_requests(site: Site, capture: Capture) -> None:
+    """Leaders are connected, topics known and the producer has its id before: what leaves the client is produced."""
+    [topic] = [topic.name for topic in capture.manifest.topics]
+    producer = RecordProducer(connect(site.cluster.bootstrap), limits=Limits(1_000, 1_000_000), paced=True)
+    producer.warm_up([topic])
+    before = _traffic(producer)
+    confirmed: list[KafkaError | None] = []
+    columns = Columns([topic] * 6, list(range(6)), [b"k"] * 6, [b"v"] * 6, [None] * 6, [0] * 6)
+    producer.send(columns, [lambda error, message: confirmed.append(error)] * 6, 0, 6)
+    wait_until(lambda: producer.serve(MS) or len(confirmed) == 6, what="six confirmations")
+    wait_until(lambda: producer.serve(MS) or _traffic(producer)["Produce"] >= 6, what="statistics of these requests")
+    after = _traffic(producer)
+    assert confirmed == [None] * 6
+    assert {name: count - before[name] for name, count in after.items() if count != before[name]} == {"Produce": 6}
+
+
+def _traffic(producer: RecordProducer) -> Counter[str]:
+    """Requests and connections so far, as the client counted them lately."""
+    traffic: Counter[str] = Counter()
+    for broker in json.loads(producer._statistics)["brokers"].values():
+        traffic.update(broker["req"] | {"connects": broker["connects"]})
+    return traffic
 
 
 def play(

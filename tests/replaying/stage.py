@@ -269,7 +269,6 @@ def _rest(piece: Piece, at: int) -> Piece:
             "source_partitions",
             "offsets",
             "lanes",
-            "key_hashes",
             "keyed",
         )
     }
@@ -283,7 +282,7 @@ def _piece(rows: range, times: np.ndarray, positions: np.ndarray, partitions: in
         columns=Columns(
             topics=["orders"] * count,
             partitions=[row % partitions for row in rows],
-            keys=[None] * count,
+            keys=[number(row % 7) for row in rows],
             values=[number(row) for row in rows],
             headers=[None] * count,
             timestamps=[1] * count,
@@ -296,6 +295,5 @@ def _piece(rows: range, times: np.ndarray, positions: np.ndarray, partitions: in
         source_partitions=numbers % partitions,
         offsets=numbers,
         lanes=numbers % partitions,
-        key_hashes=numbers % 7,
         keyed=np.ones(count, np.bool_),
     )

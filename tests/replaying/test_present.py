@@ -27,6 +27,8 @@ def found(planned: int, *logs: Sequence[int | str], values: Sequence[bytes] = ()
     """A plan of records with their numbers as values, in turn for the lanes, compared with the lanes' logs."""
     pieces = Pieces([1] * planned, partitions=len(logs))
     all_pieces = list(iter(pieces.take, None))
+    for piece in all_pieces:
+        piece.columns.keys[:] = [None] * len(piece)
     for piece in all_pieces if values else ():
         piece.columns.values[:] = values[piece.first : piece.first + len(piece)]
     log = {
