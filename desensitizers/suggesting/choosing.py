@@ -15,7 +15,7 @@ from desensitizers.suggesting.names import Meaning, meaning, words
 from desensitizers.suggesting.survey import INSIDE
 from desensitizers.suggesting.vocabulary import ID_WORDS, PEOPLE, PHRASES, SAME_PEOPLE
 
-_IDS = frozenset({"", "technical_id", "username", "device", "bank_account", "maybe_name", "time", "choice"})
+_IDS = frozenset({"", "technical_id", "username", "device", "bank_account", "maybe_name", "time", "choice", "measure"})
 """Meanings under which ids may stand."""
 _PERSONAL_TAGS = ("pii", "personal", "sensitive", "private", "confidential", "gdpr", "phi", "pci", "restricted")
 _REMOVING = ("hash", "mask")
@@ -112,7 +112,7 @@ def _reconcile(entries: Sequence[Entry], groups: Sequence[Seen]) -> None:
     """A value can't go here and stay there: the proof would find it. Proposals follow what stays, else a keep waits."""
     kept = [entry for entry in entries if entry.decision.rule == "keep" and entry.seen.texts]
     for entry in entries:
-        if entry.decision.rule not in _REMOVING or not entry.seen.texts:
+        if entry.decision.rule not in _REMOVING or not entry.seen.texts or entry.where[1][-1:] == (MAP_KEY,):
             continue
         for other in kept:
             common, share = entry.seen.values.shared(other.seen.values)
@@ -153,13 +153,16 @@ def _entry(
 
 def _decision(spot: Spot, said: Meaning, seen: Evidence, ids: Ids, known: frozenset[str]) -> Decision:
     side, name = spot[1], _header_name(spot)
-    if name in _STANDARD and not set(seen.whole) & {"email", "phone", "iban"} and spot not in ids.families:
+    people = any(seen.inside[kind] * 2 > seen.looked for kind in ("email", "phone", "iban", "name"))
+    if name in _STANDARD and not people and spot not in ids.families:
         return Decision("keep", _REASONS.get(name, "a header of a standard"))
     if name in _SECRET_HEADERS or (name and said.kind == "secret"):
         return Decision("drop", "holds secrets, or what is sent along with them")
     decided = _as_id(spot, said, seen, ids, known) if spot in ids.families else decide(said, seen)
     if side == "key" and not spot[2] and decided.rule.startswith(("mask", "{rule", "drop", "null")):
         decided = replace(decided, rule="hash", others=())
+    if side == "key" and not spot[2] and decided.rule == "keep" and not said.kind and seen.forms["word"] < seen.texts:
+        decided = replace(decided, sure=False, why=f"{decided.why}; but a key is somebody's or something's id")
     if side == "key" and decided.domain in ("ip", "mac"):
         decided = replace(decided, rule="hash", domain="", others=())
     tags = sorted(tag for tag in seen.tags if any(word in tag.lower() for word in _PERSONAL_TAGS))
@@ -234,7 +237,7 @@ def _lend_to_keys(groups: Sequence[Seen], meanings: dict[Spot, Meaning]) -> None
 
 
 def _is_id(spot: Spot, said: Meaning, seen: Evidence) -> bool:
-    if not _may_be_id(said, seen) or said.kind in ("technical_id", "time", "choice"):
+    if not _may_be_id(said, seen) or said.kind in ("technical_id", "time", "choice", "measure"):
         return False
     if seen.kind == "number":
         return said.is_id or (spot[1] == "key" and not spot[2])

@@ -215,8 +215,9 @@ def _by_values(meaning: Meaning, seen: Evidence, kind: str) -> Decision:
         return Decision("keep", why) if random and not seen.inside else _doubt("hash", why + "; or keep", seen)
     if _plain_choice(seen):
         named = said in ("choice", "maybe_name", "text")
-        crowd = seen.distinct > 1 and seen.texts >= _MANY
-        if (_crowded(seen) and (named or crowd)) or (said == "choice" and seen.distinct * 4 <= seen.texts):
+        crowd = seen.distinct > 1 and seen.texts >= _MANY and not meaning.of_person
+        usual = said == "choice" and seen.distinct * 4 <= seen.texts and not meaning.of_person
+        if (_crowded(seen) and (named or crowd)) or usual:
             return Decision("keep", _few(seen))
         if named or _crowded(seen):
             called = f"called {_quoted(meaning)}, but " if said else ""
@@ -235,8 +236,10 @@ def _by_values(meaning: Meaning, seen: Evidence, kind: str) -> Decision:
 
 def is_choice(meaning: Meaning, seen: Evidence) -> bool:
     """Whether ids that come again and again are rather names of few things (a component, a region)."""
-    few = _plain_choice(seen) and _crowded(seen) and not meaning.is_id and seen.distinct * 10 <= seen.texts
-    return few or (meaning.kind in ("choice", "measure") and not meaning.is_id)
+    few = _plain_choice(seen) and _crowded(seen) and seen.distinct * 10 <= seen.texts
+    return (few and not meaning.is_id and not meaning.of_person) or (
+        meaning.kind in ("choice", "measure") and not meaning.is_id
+    )
 
 
 def _plain_choice(seen: Evidence) -> bool:

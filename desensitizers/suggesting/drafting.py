@@ -44,8 +44,9 @@ def draft(groups: Sequence[Seen], entries: Sequence[Entry], ids: Ids, looked: st
     waiting = sum(not entry.decision.sure for entry in decided)
     records = sum(group.records for group in groups)
     topics = sum(len(group.topics) for group in groups)
+    of_topics = f"{topics:,} topics" if topics != 1 else "one topic"
     lines = [
-        f"# A draft from {records:,} records of {topics:,} topics. Each comment is what was seen, never a value.",
+        f"# A draft from {records:,} records of {of_topics}. Each comment is what was seen, never a value.",
         f"# {looked}",
         f"# {len(decided) - waiting:,} places are decided, {waiting:,} wait for you. What stands behind {MARK} is a",
         "# proposal: take the mark away to accept it. Until then a copy fails there, for nothing is kept in doubt. Ask",
@@ -100,6 +101,7 @@ def _topic(group: Seen, entries: Sequence[Entry]) -> Iterator[Line]:
     if undecodable:
         total = sum(group.payloads.values())
         yield Line(_commented("    undecodable: replace", f"{undecodable:,} of {total:,} payloads can't be read"))
+    yield from (Line(f"    # {note}") for note in sorted(group.notes))
     for side in ("key", "value"):
         if side == "value":
             yield from _headers(group, [entry for entry in entries if entry.where[0].startswith("header ")])
@@ -114,7 +116,7 @@ def _headers(group: Seen, entries: Sequence[Entry]) -> Iterator[Line]:
     names = list(dict.fromkeys(entry.where[0] for entry in entries))
     if not names:
         return
-    sure = any(entry.decision.sure and entry.decision.rule for entry in entries)
+    sure = any(map(_stands, entries))
     yield Line(("" if sure else MARK) + "    headers:")
     for name in names:
         one = [entry for entry in entries if entry.where[0] == name]
@@ -134,7 +136,7 @@ def _payload(name: str, form: str, entries: Sequence[Entry], indent: int = 4) ->
         else:
             yield _line(pad, _word(name), _with_format(entry.decision.rule, form), entry)
         return
-    sure = any(entry.decision.sure and (entry.decision.rule or entry.inner) for entry in entries)
+    sure = any(map(_stands, entries))
     mark = "" if sure else MARK
     yield Line(f"{mark}{pad}{_word(name)}:")
     if form and form != "auto":
@@ -147,14 +149,22 @@ def _payload(name: str, form: str, entries: Sequence[Entry], indent: int = 4) ->
 
 
 def _nested(pad: str, name: str, entry: Entry) -> Iterator[Line]:
-    """JSON in a text: its fields below it."""
-    yield Line(_commented(f"{pad}{name}:", entry.decision.why), entry)
-    yield Line(f"{pad}  format: json", entry)
+    """JSON in a text: its fields below it; it waits as a whole when all of them do."""
+    mark = "" if _stands(entry) else MARK
+    yield Line(mark + _commented(f"{pad}{name}:", entry.decision.why), entry)
+    yield Line(f"{mark}{pad}  format: json", entry)
     for inner in entry.inner:
         if inner.inner:
             yield from _nested(pad + "  ", _word(inner.path), inner)
         else:
             yield _line(pad + "  ", _word(inner.path), inner.decision.rule, inner)
+
+
+def _stands(entry: Entry) -> bool:
+    """Whether there is a rule for it in the policy, or for something that it holds."""
+    if entry.inner:
+        return any(map(_stands, entry.inner))
+    return entry.decision.sure and bool(entry.decision.rule)
 
 
 def _line(pad: str, name: str, rule: str, entry: Entry) -> Line:

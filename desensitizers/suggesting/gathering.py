@@ -7,12 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from desensitizers.paths import Steps
+from desensitizers.paths import EACH, MAP_KEY, Steps
 from desensitizers.suggesting.evidence import Evidence
+from desensitizers.suggesting.names import meaning
 from desensitizers.suggesting.survey import MOST_NAMES, tell_text
 
 MOST_PLACES = 5_000
 """Places of a topic that are told apart."""
+
+_FEWEST_KEYS = 12
+_RARE = 0.1
 
 Where = tuple[str, Steps]
 """``key``, ``value`` or ``header NAME``; path (empty for a payload without fields)."""
@@ -34,6 +38,8 @@ class Seen:
     places: dict[Where, Evidence] = field(default_factory=dict)
     strange_headers: int = 0
     """Headers whose name looks like data."""
+    notes: set[str] = field(default_factory=set)
+    """What would stop a copy and stands at no place that a rule could be for."""
 
     def place(self, where: Where) -> Evidence | None:
         """The evidence to add to; None when there are too many places already."""
@@ -43,17 +49,36 @@ class Seen:
         return known
 
     def fold(self) -> None:
-        """Objects with more keys than a record has are maps: what stands below single keys goes to all of them."""
-        for side, steps in [where for where in self.places if "*" in where[1]]:
-            above = steps[: steps.index("*")]
-            below = [one for one in self.places if one[0] == side and one[1][: len(above)] == above]
-            names = {one[1][len(above)] for one in below if len(one[1]) > len(above)}
-            if len(names) < MOST_NAMES:
-                continue
-            for one in below:
-                if len(one[1]) > len(above) and one[1][len(above)] not in ("*", "@key"):
-                    folded = (side, (*above, "*", *one[1][len(above) + 1 :]))
-                    self.places.setdefault(folded, Evidence()).merge(self.places.pop(one))
+        """Objects whose keys are data are maps: what stands below single keys goes to all of them."""
+        objects: dict[Where, dict[str, int]] = {}
+        for (side, steps), evidence in self.places.items():
+            for depth, step in enumerate(steps):
+                if step not in (EACH, MAP_KEY):
+                    names = objects.setdefault((side, steps[:depth]), {})
+                    names[step] = max(names.get(step, 0), evidence.kinds.total())
+        for where, names in sorted(objects.items(), key=lambda item: -len(item[0][1])):
+            if self._is_map(where, names):
+                self._fold(where)
+
+    def _is_map(self, where: Where, names: dict[str, int]) -> bool:
+        """More keys than records have, or many that are rare and of which few mean anything as names of fields."""
+        if "*" in names and len(names) > MOST_NAMES:
+            return True
+        if not where[1] or len(names) < _FEWEST_KEYS:
+            return False
+        known = sum(bool((said := meaning((name,))).kind or said.is_id) for name in names)
+        rare = sum(names.values()) <= _RARE * len(names) * self.looked
+        return rare and known <= _RARE * len(names)
+
+    def _fold(self, where: Where) -> None:
+        side, above = where
+        depth = len(above)
+        for one in [one for one in self.places if one[0] == side and one[1][:depth] == above and len(one[1]) > depth]:
+            if one[1][depth] not in ("*", MAP_KEY, EACH):
+                folded = (side, (*above, "*", *one[1][depth + 1 :]))
+                evidence = self.places.pop(one)
+                self.places.setdefault(folded, Evidence()).merge(evidence)
+        self.places.setdefault((side, (*above, MAP_KEY)), Evidence()).kinds["string"] += 1
 
     def merge(self, other: Seen) -> None:
         self.topics += other.topics

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from desensitizers.detectors import detector
 from desensitizers.paths import EACH, MAP_KEY
 from desensitizers.suggesting.vocabulary import ABOUT, ID_WORDS, PEOPLE, PHRASES, SAME_PEOPLE
 
@@ -37,9 +38,12 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in _WORDS.findall("".join(c for c in plain if not unicodedata.combining(c))))
 
 
+@lru_cache(maxsize=20_000)
 def is_name(key: str) -> bool:
     """Whether the key of an object looks like the name of a field; else it is data itself."""
-    return _NAME.fullmatch(key) is not None and _DATA.search(key) is None
+    if _NAME.fullmatch(key) is None or _DATA.search(key) is not None:
+        return False
+    return key.islower() or _kind(words(key))[0] != "" or (0, len(key)) not in detector("name").find(key)
 
 
 @lru_cache(maxsize=20_000)
@@ -55,6 +59,8 @@ def meaning(steps: Sequence[str]) -> Meaning:
         kind, phrase = _kind(last[-1:])
     if kind == "technical_id" and len(last) > 1 and not _weak(_kind(last[:-1])[0] or "time"):
         kind, phrase = _kind(last[:-1])  # the hash of a password is one to keep as safe
+    if not kind and last[-1:] and last[-1] in PEOPLE:
+        kind, phrase = "username", last[-1]
     entity, is_id = _entity(last, before)
     of_person = any(word in PEOPLE for word in (*last, *before)) and not about
     return Meaning(kind, phrase, entity, is_id and not about, of_person)

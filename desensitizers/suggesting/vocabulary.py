@@ -154,7 +154,7 @@ PHRASES: dict[str, str] = {
         frequency, direction, symbol, bucket
         """,
     "measure": """
-        count, counts, number of, total count, num, size, length, bytes, latency, latency ms, duration, duration
+        count, counts, number of, total count, size, length, bytes, latency, latency ms, duration, duration
         ms, elapsed, elapsed ms, retries, retry, retry count, attempt, attempts, offset, partition, sequence,
         seq, seq no, sequence number, epoch, percent, percentage, ratio, rate, throughput, lag, queue size,
         version number, revision, position index, index, page, limit, quantity, qty, menge, anzahl, dauer,
@@ -197,7 +197,7 @@ PEOPLE = _set(
     beneficiary applicant borrower insured policyholder contact party individual citizen voter player profile account
     acc acct kunde kunden nutzer benutzer mitglied mitarbeiter patienten versicherter konto halter empfaenger absender
     cliente clientes usuario utilisateur personne salarie abonne utente persona pessoa klant gebruiker medewerker kund
-    anvandare asiakas kayttaja klient uzytkownik osoba pracownik subject visitor lead partner
+    anvandare asiakas kayttaja klient uzytkownik osoba pracownik visitor lead partner
     """
 )
 """Words for people, and for what stands for one."""

@@ -224,23 +224,33 @@ def _misfits(
                         except Refusal:
                             continue
             for batch in one.batches:
-                problems |= {(group_of[topic], found.place, found.path) for found in made.apply(batch).problems}
+                problems |= {
+                    (group_of[topic], found.place, found.path, found.reason) for found in made.apply(batch).problems
+                }
     except PolicyError as error:
         entry = lines[error.line - 1].entry if error.line else None
         if entry is None:
             raise
         entry.next()
         return True
-    changed = False
-    for entry in entries:
-        place = entry.where[0]
-        for group, where, path in problems:
-            if (group, where) == (entry.group, place) and (path == entry.label or path.startswith(f"{entry.label} (")):
-                if entry.decision.rule or entry.inner:
-                    entry.next()
-                    changed = True
-                break
+    changed, moved = False, set()
+    for group, place, path, reason in sorted(problems):
+        entry = next((one for one in entries if _is_at(one, group, place, path)), None)
+        if entry is None:
+            note = f"{place} {path}: {reason}".replace(" $:", ":")
+            changed |= note not in groups[group].notes
+            groups[group].notes.add(note)
+        elif (group, place, entry.label) not in moved and (entry.decision.rule or entry.inner):
+            moved.add((group, place, entry.label))
+            entry.next()
+            changed = True
     return changed
+
+
+def _is_at(entry: Entry, group: int, place: str, path: str) -> bool:
+    """Whether a problem is told of this entry, or of something within its text."""
+    here = (entry.group, entry.where[0]) == (group, place)
+    return here and (path == entry.label or path.startswith(f"{entry.label} (") or (not path and not entry.where[1]))
 
 
 def _how(groups: list[Seen], most: int) -> str:

@@ -24,7 +24,9 @@ from recorder.scrubbing.suggest import Suggested, suggest
 from recorder.scrubbing.verify_clean import verify_clean
 from tests.builders import T0, make_capture, record
 from tests.desensitizers.schemas import frame
+from tests.desensitizers.test_protobuf import INDEXES, payment
 from tests.payloads.avro_schemas import write
+from tests.payloads.test_protobuf import SCHEMA as PROTOBUF
 from tests.scrubbing.helpers import SECRET, bytes_below, orders, people
 from tests.scrubbing.test_kpay_policy import events
 
@@ -181,6 +183,39 @@ def test_avro_is_drafted_by_its_schema_and_every_rule_fits_it(tmp_path: Path) ->
     assert explain(raw, Policy.parse(found.accepted, env=SECRET)).fails == 0
 
 
+def test_protobuf_is_drafted_by_its_schema_with_maps_and_well_known_types(tmp_path: Path) -> None:
+    rows = []
+    for n in range(40):
+        one = payment(id=f"pay-{n:05d}", amount=n * 7, ok=n % 2 == 0, raw=bytes([n, 255]), name=f"Anna Schmidt{n}")
+        one.counts[f"anna{n}@firma.de"] = 1
+        one.at.FromMilliseconds(T0 + n)
+        one.note.value = f"call Anna {n}"
+        one.extra.update({"email": f"a{n}@b.de", "deep": {"x": [1, 2]}})
+        one.parent.id = f"pay-{n + 1:05d}"
+        rows.append(frame(INDEXES + one.SerializeToString(), 5))
+    raw = framed(tmp_path / "raw", PROTOBUF, rows)
+    found = suggest(raw)
+    drafted = loaded(found.text)["orders"]["value"]
+    assert (drafted["at"], drafted["ok"], drafted["note"], drafted["name"]) == (
+        "keep",
+        "keep",
+        "mask",
+        {"domain": "name"},
+    )
+    assert "amount" not in drafted
+    assert "anna" not in found.text
+    assert explain(raw, Policy.parse(found.accepted, env=SECRET)).fails == 0
+
+
+def test_what_no_rule_could_be_for_is_said(tmp_path: Path) -> None:
+    raw = framed(
+        tmp_path / "raw",
+        PROTOBUF,
+        [frame(b"\0" + payment(id="a", amount=n + 1).SerializeToString(), 5) for n in range(9)],
+    )
+    assert "    # value: has a field 2 that its schema does not know" in suggest(raw).text
+
+
 def test_json_in_texts_is_drafted_by_its_own_paths(tmp_path: Path) -> None:
     rows = ({"payload": json.dumps({"email": f"a{n}@b.de", "ok": True}), "n": None} for n in range(40))
     drafted, found = values(tmp_path / "raw", rows)
@@ -211,6 +246,37 @@ def test_keys_of_maps_that_are_data_wait(tmp_path: Path) -> None:
     assert "anna" not in found.text
     assert "value" not in loaded(found.text)["t"]
     assert "by.*.ok" in found.text
+
+
+@pytest.mark.parametrize("key", ["Anna Schmidt {}", "Anna", "user_{}", "{}@firma.de", "4930901{:03d}"])
+def test_names_that_are_data_are_not_told_whatever_they_look_like(tmp_path: Path, key: str) -> None:
+    rows = [
+        {"ok": True, "by": {key.format("abcdefghijklmnopqrst"[n % 20] * 3 if "{}" in key else n): n}} for n in range(60)
+    ]
+    _, found = values(tmp_path / "raw", rows)
+    assert "by.*" in found.text
+    for row in rows:
+        assert not any(name in found.text for name in row["by"])  # type: ignore[attr-defined]
+
+
+def test_who_it_is_about_is_never_kept_however_few_they_are(tmp_path: Path) -> None:
+    rows = [
+        {"user": f"u{n % 4}", "owner": "abcd"[n % 4], "customer": {"rank": n % 3}, "role": "xy"[n % 2]}
+        for n in range(80)
+    ]
+    capture = make_capture(tmp_path / "raw", [record("t", 0, T0 + n, row["user"], row) for n, row in enumerate(rows)])  # type: ignore[arg-type]
+    drafted = loaded(suggest(capture).text)["t"]
+    assert "keep" not in (drafted["key"], drafted["value"]["user"], drafted["value"]["owner"])
+    assert "customer.rank" not in drafted["value"]
+    assert drafted["value"]["role"] == "keep"
+
+
+def test_json_in_texts_of_which_nothing_is_understood_waits_whole(tmp_path: Path) -> None:
+    rows = [{"ok": True, "payload": json.dumps({"amount": n})} for n in range(20)]
+    drafted, found = values(tmp_path / "raw", rows)
+    assert drafted["payload"] == {"format": "json", "amount": "keep"}
+    assert loaded(found.text)["t"]["value"] == {"ok": "keep"}
+    Policy.parse(found.text, env=SECRET)
 
 
 def test_topics_that_are_alike_are_spoken_of_together(tmp_path: Path) -> None:
