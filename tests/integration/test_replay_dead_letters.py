@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from pathlib import Path
 
+import msgspec
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from recorder.capture.schema import Record
 from recorder.cli.main import main
+from recorder.kafka.connection import connect
 from recorder.kafka.local import LocalKafka
+from recorder.replaying import Options, prepare, run
 from recorder.replaying.certificate import read_certificate
+from recorder.replaying.dead_letters import DeadLetters
+from recorder.replaying.resumption import find_place
+from recorder.replaying.state import StateFile, decode_state
 from tests.builders import T0, Headers, make_capture, record
 from tests.conftest import create_topic
 from tests.replaying import test_dead_letters as conventions
@@ -123,6 +130,37 @@ def test_when_no_letter_can_go_nothing_is_sent_and_all_are_counted(
     assert "1 dead letters were left" in capsys.readouterr().err
     replay(target_kafka, tmp_path, [record(name, 0, T0, "k", "v")], ends=2)
     assert "Nothing here is a dead letter" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_letters_go_home_once_when_their_replay_goes_on(
+    target_kafka: LocalKafka, name: str, tmp_path: Path, noted: bool
+) -> None:
+    """Ended in the middle, with what was noted until then or, as after a kill, nothing but the beginning."""
+    create_topic(target_kafka.bootstrap, name, partitions=2)
+    letters = [record(f"{name}.dlq", at % 2, T0 + 5 * at, f"k{at % 9}", f"v{at}", of(conventions.KPAY, name))
+               for at in range(200)]  # fmt: skip
+    healthy = [record(f"{name}.dlq", at % 2, T0 + 5 * at + 1, "k", "no letter") for at in range(50)]
+    rows = sorted([*letters, *healthy], key=lambda one: one.timestamp_ms)
+    capture, target = make_capture(tmp_path / "c", rows, clean=True), connect(target_kafka.bootstrap)
+    stop, state = threading.Event(), tmp_path / "state"
+    plan = prepare(capture, target, Options(dead_letters=DeadLetters(), calibrate=False))
+    with StateFile(state) as file:
+        first = run(plan, state=file, stop=stop, progress=lambda now: stop.set() if now.acked > 40 else None)
+    assert first.ended_by == "interrupt"
+    left = decode_state(state)
+    if not noted:
+        zero = msgspec.structs.replace(left.base, number=0, offsets=(0, 0), acked=(0,), lost=0)
+        state.write_bytes(msgspec.json.encode(msgspec.structs.replace(left, base=zero, point=zero)))
+    plan = prepare(capture, target, Options(dead_letters=DeadLetters(), calibrate=False, top_speed=True))
+    with StateFile(state) as file:
+        second = run(plan, state=file, resumption=find_place(plan, file.read()))
+    assert (first.acked + second.acked, second.losses) == (200, 0)
+    home = read_all(target_kafka, name, 2)
+    assert sorted(message.value() for message in home) == sorted(letter.value for letter in letters)
+    for partition in range(2):
+        there = [message.value() for message in home if message.partition() == partition]
+        assert there == [letter.value for letter in letters if letter.value in set(there)]
 
 
 def replay(kafka: LocalKafka, root: Path, rows: list[Record], *words: str, ends: int) -> Path:
