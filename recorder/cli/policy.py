@@ -164,7 +164,7 @@ def _rows(found: Explained) -> list[tuple[str, ...]]:
     ]
     rows += [(one.topic, one.place, one.path, "", "FAILS", one.reason, "") for one in found.problems]
     rows += [
-        (one.topic, one.place, one.path, "", "quarantine", f"{one.reason} ({one.count:,} records)", "")
+        (one.topic, one.place, one.path, "", "quarantine", f"{one.reason} ({counted(one.count, 'record')})", "")
         for one in found.quarantined
     ]
     rows += [(topic, "", "", "", "FAILS", "no topic of the policy matches it", "") for topic in found.unnamed_topics]

@@ -42,6 +42,7 @@ def quarantine(
     """
     from recorder.scrubbing.quarantine.keys import load_opener
     from recorder.scrubbing.quarantine.looking import Opened, summary
+    from recorder.wording import counted
 
     if key is None:
         if topic is not None or partition is not None or offset is not None:
@@ -49,9 +50,7 @@ def quarantine(
         sealed, counts = summary(file)
         rows = [(one.topic, one.place, one.cause, one.records) for one in counts.lines]
         emit(("topic", "place", "cause", "records"), rows, form)
-        say(
-            f"{counts.records:,} records of capture {sealed.head.parent_id}, encrypted for key {sealed.head.recipient}."
-        )
+        say(f"{counted(counts.records, 'record')} of capture {sealed.head.parent_id}, for key {sealed.head.recipient}.")
         return
     opened = Opened(file, load_opener(key))
     if offset is not None:

@@ -75,6 +75,7 @@ def scrub(
     from recorder.scrubbing.quarantine.writing import destination
     from recorder.scrubbing.signing import load_signer
     from recorder.scrubbing.workers import workers
+    from recorder.wording import counted
 
     signer = load_signer(signing_key)
     if quarantine_key is not None and quarantine is None:
@@ -127,8 +128,10 @@ def scrub(
     if done.quarantine is not None:
         held = done.quarantine
         for line in held.summary.lines:
-            complain(f"{line.topic}: {line.records:,} records are in quarantine ({line.cause}, {line.place}).")
-        complain(f"The copy lacks {held.summary.records:,} records; {held.path} holds them, for key {held.recipient}.")
+            complain(f"{line.topic}: {counted(line.records, 'record')} in quarantine ({line.cause}, {line.place}).")
+        complain(
+            f"The copy lacks {counted(held.summary.records, 'record')}, held by {held.path} for key {held.recipient}."
+        )
         raise typer.Exit(ExitCode.LOSS)
 
 

@@ -12,6 +12,7 @@ from recorder.capture.lineage import new_step
 from recorder.capture.manifest import Manifest, Note, Partition, SchemaFile, Segment, Topic, new_capture_id
 from recorder.scrubbing.jobs import Place, Rewritten
 from recorder.scrubbing.quarantine.ledger import without_withheld
+from recorder.wording import counted
 
 _Made = tuple[Place, Rewritten]
 """A segment, and what became of it."""
@@ -55,7 +56,7 @@ def _notes(rewritten: Sequence[Rewritten]) -> Iterator[Note]:
             found.setdefault(topic, Counter())[cause] += number
     for topic, causes in found.items():
         why = ", ".join(f"{number:,} {cause}" for cause, number in sorted(causes.items()))
-        yield Note(level="warning", text=f"{causes.total():,} records are in quarantine ({why})", topic=topic)
+        yield Note(level="warning", text=f"in quarantine: {counted(causes.total(), 'record')} ({why})", topic=topic)
 
 
 def _clean_topic(topic: Topic, clean: dict[tuple[str, int, bool], list[_Made]], copy: Path) -> Topic:

@@ -45,6 +45,7 @@ from recorder.scrubbing.reporting import check_key_order, check_ledger, make_rep
 from recorder.scrubbing.schemas import CaptureSchemas
 from recorder.scrubbing.signing import Signer
 from recorder.scrubbing.stamp import HITS, sealed
+from recorder.wording import counted
 
 _T = TypeVar("_T")
 _SHOWN = 20
@@ -258,7 +259,9 @@ class _Scrub:
         if kept.summary != summary_of(tally):
             raise ScrubError("The quarantine does not hold what was left out of the copy: no copy was made.")
         why = ", ".join(f"{one.records:,} {one.cause} ({one.topic} {one.place})" for one in kept.summary.lines)
-        self._checks["quarantine"] = f"{kept.summary.records:,} records: {why}; encrypted for key {kept.recipient}"
+        self._checks["quarantine"] = (
+            f"{counted(kept.summary.records, 'record')}: {why}; encrypted for key {kept.recipient}"
+        )
         return kept
 
     def _stamp(self, rewritten: Sequence[Rewritten], found: int) -> CleanStamp:

@@ -33,6 +33,7 @@ from recorder.scrubbing.report import check_report
 from recorder.scrubbing.scrub import learn_all, mapped, places, sharpen_all
 from recorder.scrubbing.signing import Verifier
 from recorder.scrubbing.stamp import detectors_run, is_intact
+from recorder.wording import counted
 
 _SHOWN = 10
 
@@ -130,10 +131,10 @@ def _check_withheld(capture: Capture, parent: Capture | None) -> list[Check]:
             gone = (was.records if was else 0) - one.records
             told = one.missing("quarantined") - (was.missing("quarantined") if was else 0)
             if gone != told:
-                detail = f"{gone:,} records of the parent are missing, and {told:,} are in quarantine"
+                detail = f"missing of the parent: {counted(gone, 'record')}; in quarantine: {told:,}"
                 found.append(Check("quarantine", "FAILED", f"{topic.name}/{one.partition}", detail))
     if not found and withheld:
-        detail = f"{withheld:,} records are in quarantine: the ledger names their offsets"
+        detail = f"in quarantine: {counted(withheld, 'record')}, whose offsets the ledger names"
         found.append(Check("quarantine", "PASSED", str(capture.root), detail))
     return found
 

@@ -45,13 +45,13 @@ def test_a_scrub_that_withheld_records_says_so_and_exits_with_3(work: Path, caps
     facts = json.loads(done.out)["quarantine"]
     assert (facts["path"], facts["records"]) == ("held", 3)
     assert {(one["cause"], one["records"]) for one in facts["lines"]} == {("undecodable", 2), ("unknown_field", 1)}
-    assert "orders: 2 records are in quarantine (undecodable, value)." in done.err
-    assert "The copy lacks 3 records; held holds them" in done.err
+    assert "orders: 2 records in quarantine (undecodable, value)." in done.err
+    assert "The copy lacks 3 records, held by held for key " in done.err
     assert "Bonny" not in done.err + done.out
     assert stat.S_IMODE((work / "held").stat().st_mode) == 0o600
     checked = run(capsys, "verify-clean", "clean", "--against", "raw", "-p", "policy.yaml")
     assert checked.code == 0, checked.out
-    assert "3 records are in quarantine" in checked.out
+    assert "in quarantine: 3 records" in checked.out
     shown = run(capsys, "info", "clean", "--ledger")
     assert shown.code == 0
     assert "3 quarantined" in shown.out + shown.err

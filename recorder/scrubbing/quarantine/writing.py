@@ -57,6 +57,8 @@ def destination(path: str, key: Path | None, policy: Policy, captures: Iterable[
             raise UsageError(f"{path} exists already, and a quarantine is never overwritten: choose another name.")
         if not place.parent.is_dir():
             raise UsageError(f"--quarantine {path}: there is no directory {place.parent}.")
+    if not os.access(place if place.is_dir() else place.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"--quarantine {path}: nothing can be written there.")
     if key is None and not policy.spec.quarantine_key:
         raise UsageError(
             "--quarantine needs the public key that it is encrypted for: add --quarantine-key KEY.pub, or "

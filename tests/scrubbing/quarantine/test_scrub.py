@@ -123,7 +123,7 @@ def test_report_stamp_and_notes_count_them_and_name_no_value(keys: Path) -> None
     assert ledger["headers"]["quarantined"] == sum(len(one.headers) for one in held)
     html = (done.path / "report.html").read_text()
     assert "What is not in this copy" in html and "nickname" not in html
-    assert f"{len(held)} records are in quarantine" in " ".join(note.text for note in done.manifest.notes)
+    assert f"in quarantine: {len(held)} records" in " ".join(note.text for note in done.manifest.notes)
     assert f"{len(held)} records" in done.checks["quarantine"]
     assert not done.manifest.losses
 
