@@ -184,7 +184,7 @@ def _header_name(spot: Spot) -> str:
 
 def _as_id(spot: Spot, said: Meaning, seen: Evidence, ids: Ids, known: frozenset[str]) -> Decision:
     found: list[tuple[Family, Joined]] = [(family, ids.of[spot, family]) for family in ids.families[spot]]
-    several = f"{seen.values.about} different id{'s' if seen.distinct > 1 else ''} in {seen.texts:,}"
+    several = f"{seen.different} different id{'s' if seen.distinct > 1 else ''} in {seen.texts:,}"
     if seen.as_key == seen.texts:
         several += ", the same as the key in all of them"
     names = sorted({domain.name for _family, domain in found})
@@ -201,7 +201,7 @@ def _of_map(decided: Decision, steps: Steps, seen: Evidence) -> Decision:
     """Keys of maps are data: what stands below them waits for a person who looks at them."""
     if steps[-1] == MAP_KEY:
         rule = decided.rule if decided.rule.startswith("{domain") else "hash"
-        return Decision(rule, f"the keys of a map, {seen.values.about} different: data, not names", sure=False)
+        return Decision(rule, f"the keys of a map, {seen.different} different: data, not names", sure=False)
     return replace(decided, sure=decided.sure and decided.rule != "keep", why=f"below a map's keys: {decided.why}")
 
 

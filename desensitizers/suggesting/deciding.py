@@ -62,7 +62,7 @@ def decide(meaning: Meaning, seen: Evidence) -> Decision:
     if not kind:
         return _doubt("drop", f"values of several types ({', '.join(sorted(set(seen.kinds) - {'null'}))})", seen)
     if kind == "bytes":
-        return _doubt("hash", f"bytes, {seen.values.about} different", seen)
+        return _doubt("hash", f"bytes, {seen.different} different", seen)
     if not seen.texts:
         return Decision("mask" if kind == "string" else "keep", "always empty", others=("hash", *_NOTHING))
     by_name = _by_name(meaning, seen, kind)
@@ -114,14 +114,12 @@ def _by_name(meaning: Meaning, seen: Evidence, kind: str) -> Decision | None:
     if said in _STRUCTURED:
         return _structured(said, called, seen, text)
     if said == "name" or (said == "maybe_name" and text and _names(meaning, seen)):
-        why = f"{called}, {seen.values.about} different"
+        why = f"{called}, {seen.different} different"
         return Decision("{domain: name}", why, domain="name", others=("hash",)) if text else None
     if said in ("address", "town") and text:
-        return Decision(
-            f"{{domain: {said}}}", f"{called}, {seen.values.about} different", domain=said, others=("hash",)
-        )
+        return Decision(f"{{domain: {said}}}", f"{called}, {seen.different} different", domain=said, others=("hash",))
     if said in ("username", "bank_account", "national_id", "device", "plate") and text and not _whole(seen):
-        return Decision("hash", f"{called}, {seen.values.about} different")
+        return Decision("hash", f"{called}, {seen.different} different")
     if said in ("national_id", "bank_account", "plate", "device"):
         return Decision("{rule: replace, with: 0}", f"{called}, as a number", others=_NOTHING) if not text else None
     if said == "secret":
@@ -211,7 +209,7 @@ def _by_values(meaning: Meaning, seen: Evidence, kind: str) -> Decision:
         return Decision("keep", f"called {_quoted(meaning)}: counts or measures")
     if said == "technical_id":
         random = seen.forms["uuid"] + seen.forms["hex"] == seen.texts
-        why = f"called {_quoted(meaning)}, {seen.values.about} different"
+        why = f"called {_quoted(meaning)}, {seen.different} different"
         return Decision("keep", why) if random and not seen.inside else _doubt("hash", why + "; or keep", seen)
     if _plain_choice(seen):
         named = said in ("choice", "maybe_name", "text")
@@ -223,7 +221,7 @@ def _by_values(meaning: Meaning, seen: Evidence, kind: str) -> Decision:
             called = f"called {_quoted(meaning)}, but " if said else ""
             return _doubt("keep", called + _few(seen), seen)
     if not text:
-        why = f"a number, {seen.values.about} different in {seen.texts:,}"
+        why = f"a number, {seen.different} different in {seen.texts:,}"
         return _doubt("{rule: replace, with: 0}", f"{why}; or keep, {{rule: bucket, size: …}}", seen)
     names = seen.inside["name"]
     if (seen.share(seen.persons) > 0.5 and names * 3 > seen.looked) or names * 10 >= seen.looked * 9 > 0 == seen.spaces:
@@ -231,7 +229,7 @@ def _by_values(meaning: Meaning, seen: Evidence, kind: str) -> Decision:
         return Decision("{domain: name}", why, domain="name", others=("hash",))
     if seen.share(seen.spaces) > 0.3 or seen.inside:
         return Decision("mask", f"free text{found_inside(seen)}", others=("hash",))
-    return _doubt("hash", f"not understood: {seen.values.about} different in {seen.texts:,}; or drop, keep", seen)
+    return _doubt("hash", f"not understood: {seen.different} different in {seen.texts:,}; or drop, keep", seen)
 
 
 def is_choice(meaning: Meaning, seen: Evidence) -> bool:

@@ -129,6 +129,11 @@ class Evidence:
         return self.values.distinct
 
     @property
+    def different(self) -> str:
+        """`distinct` in words; no estimate is more than there were values."""
+        return self.values.about if self.distinct <= self.texts or self.values.exact else f"nearly {self.texts:,}"
+
+    @property
     def smallest_group(self) -> int:
         """How often the rarest value stands here; 0 when there are too many to say."""
         return min(self._each.values(), default=0) if self._each is not None else 0
