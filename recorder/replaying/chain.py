@@ -9,7 +9,7 @@ from recorder.replaying.chaos import Trouble
 from recorder.replaying.headers import with_header
 from recorder.replaying.homes import bring_home
 from recorder.replaying.middleware import Middleware
-from recorder.replaying.partitions import choose_partitions
+from recorder.replaying.partitions import choose_partitions, mark_odd_keys
 from recorder.replaying.plan import Plan
 from recorder.replaying.rewriting import rewritten
 from recorder.replaying.streams import Streams
@@ -29,7 +29,12 @@ def chain(
     same topics, when there are some."""
     options, streams = plan.options, streams or plan.streams
     changes: list[Change] = []
-    if plan.translation is not None:  # first: what people write, and what hashes keys, meets them as they are there
+    keys_stay = plan.translation is None and options.transform is None and middleware is None
+    if not keys_stay:  # what people write, or other schema ids, may give a key another hash than it was recorded by
+        changes += mark_odd_keys(plan.placements, streams)
+    if (
+        plan.translation is not None
+    ):  # before the others: what people write, and what hashes keys, meets them as they are there
         changes.append(plan.translation.change(streams))
     if plan.letters is not None:
         changes.append(bring_home(plan.routes, streams, options))
@@ -37,7 +42,7 @@ def chain(
         changes.append(rewritten(options.transform, options.transform.name))
     if middleware is not None:
         changes.append(rewritten(middleware, middleware.name))
-    changes += choose_partitions(plan.placements, options, streams)
+    changes += choose_partitions(plan.placements, options, streams, keys_as_recorded=keys_stay)
     if options.provenance:
         changes.append(provenance(replay_id))
     if trouble is not None:

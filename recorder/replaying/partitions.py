@@ -61,9 +61,29 @@ def _placement(routes: Routes, number: int, options: Options, counts: Mapping[st
     return Placement(topic=topic.name, target=target, by=by, recorded=recorded, partitions=present)
 
 
-def choose_partitions(placed: tuple[Placement, ...], options: Options, streams: Streams) -> list[Change]:
-    """The change that puts records where `placed` says; none when all keep theirs."""
-    hashed = np.array([one.by == "hash" for one in placed])
+def mark_odd_keys(placed: tuple[Placement, ...], streams: Streams) -> list[Change]:
+    """The change that marks what `choose_partitions` would, by the keys as they were recorded: for the beginning of a
+    chain that changes keys. None when no topic goes by its keys."""
+    hashed = _hashed(placed)
+    recorded = np.array([max(one.recorded, 1) for one in placed], np.int64)
+
+    def mark(records: Outgoing) -> Outgoing:
+        topics = streams.topic_numbers[records.batch.column(STREAM).to_numpy()]
+        hashes = java_hashes(records.batch.column("key"))
+        odd = hashed[topics] & (hashes >= 0) & (hashes % recorded[topics] != records.partitions)
+        return records.marked(ODD, odd) if odd.any() else records
+
+    return [each(mark)] if hashed.any() else []
+
+
+def choose_partitions(
+    placed: tuple[Placement, ...], options: Options, streams: Streams, *, keys_as_recorded: bool = True
+) -> list[Change]:
+    """The change that puts records where `placed` says; none when all keep theirs.
+
+    With `keys_as_recorded` it also marks those that were recorded where Java's hash would not have put them.
+    """
+    hashed = _hashed(placed)
     counts = np.array([max(one.partitions, 1) for one in placed], np.int64)
     recorded = np.array([max(one.recorded, 1) for one in placed], np.int64)
 
@@ -77,10 +97,10 @@ def choose_partitions(placed: tuple[Placement, ...], options: Options, streams: 
         hashes = java_hashes(keys if whole else keys.take(pa.array(rows)))
         topics, before, keyed = topics[rows], records.partitions[rows], hashes >= 0
         chosen = np.where(keyed, hashes, before) % counts[topics]
-        odd = keyed & (hashes % recorded[topics] != before)
         records = _moved(records, rows, keyed & (chosen != before), MOVED)
         records = _moved(records, rows, ~keyed & (chosen != before), MOVED_WITHOUT_KEY)
-        records = _moved(records, rows, odd, ODD)
+        if keys_as_recorded:
+            records = _moved(records, rows, keyed & (hashes % recorded[topics] != before), ODD)
         partitions = records.partitions.copy()
         partitions[rows] = chosen
         return replace(records, partitions=partitions)
@@ -94,6 +114,11 @@ def choose_partitions(placed: tuple[Placement, ...], options: Options, streams: 
     if hashed.any():
         return [each(hash_keys)]
     return [each(look_up)] if options.partitions == "map" else []
+
+
+def _hashed(placed: tuple[Placement, ...]) -> Bools:
+    """Which topics go by their keys."""
+    return np.array([one.by == "hash" for one in placed], np.bool_)
 
 
 def _moved(records: Outgoing, rows: Ints, mask: Bools, what: str) -> Outgoing:

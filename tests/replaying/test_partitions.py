@@ -11,9 +11,19 @@ import pytest
 from recorder.capture.reader import Capture
 from recorder.errors import UsageError
 from recorder.kafka.partitioner import java_hashes
+from recorder.replaying.changes import Change
 from recorder.replaying.options import Options
 from recorder.replaying.partition_map import parse_partitions
-from recorder.replaying.partitions import MOVED, MOVED_BY_MAP, MOVED_WITHOUT_KEY, ODD, choose_partitions, placements
+from recorder.replaying.partitions import (
+    MOVED,
+    MOVED_BY_MAP,
+    MOVED_WITHOUT_KEY,
+    ODD,
+    choose_partitions,
+    mark_odd_keys,
+    placements,
+)
+from recorder.replaying.rewriting import Transform, rewritten
 from recorder.replaying.routes import plan_routes
 from recorder.replaying.streams import Streams
 from recorder.replaying.survey import survey
@@ -85,6 +95,27 @@ def test_keys_that_no_java_hash_put_there_are_counted(tmp_path: Path) -> None:
     )
     right = int(java_hashes(pa.array([b"same"]))[0]) % 2
     assert counted(placed(odd, 3)).counts().marked.get(ODD, 0) == (0 if right == 1 else 4)
+
+
+def test_keys_that_change_on_the_way_are_judged_as_they_were_recorded(capture: Capture) -> None:
+    """Other schema ids, for example, give every key another hash: nobody's producer put it wrong for that."""
+    options = Options()
+    routes = plan_routes([capture], options)
+    streams = Streams(routes, options)
+    placed = placements(routes, options, {"orders": 2})
+    other = rewritten(Transform("t", lambda one: one._replace(key=b"new" + (one.key or b""))), "t")
+    seen = survey(routes, options, start_ms=T0, streams=streams)
+
+    def marked(changes: list[Change]) -> dict[str, int]:
+        with Timeline(streams, routes.resized({"orders": 2}), seen, changes=changes) as timeline:
+            return counted(take_all(timeline)).counts().marked
+
+    fooled = marked([other, *choose_partitions(placed, options, streams)])
+    judged = marked([
+        *mark_odd_keys(placed, streams), other, *choose_partitions(placed, options, streams, keys_as_recorded=False)
+    ])  # fmt: skip
+    assert fooled.pop(ODD) > 0
+    assert judged == fooled
 
 
 def test_a_map_moves_whole_partitions_and_leaves_others(capture: Capture) -> None:
