@@ -28,6 +28,7 @@ from recorder.query.views import (
     record_columns,
     segment_paths,
     select,
+    select_more,
     source_of,
     transactions_table,
     typed_function,
@@ -36,7 +37,7 @@ from recorder.query.views import (
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A topic's typed columns: SQL over `base`: the columns of `records`, the structs `k` and `v`, the text `j`."""
+    """A topic's typed columns: SQL over `raw`: a segment's columns, the structs `k` and `v`, the text `j`."""
 
     columns: Mapping[str, str]
     structs: tuple[str, ...] = ()
@@ -154,15 +155,14 @@ class CaptureViews:
 
     def _typed(self, index: int, topic: Topic, typed: Typed) -> str:
         paths = self.decoded.get(index)
-        inner = decoded_columns() if paths is not None else record_columns(self.number, self.chosen)
-        shown = {name: f"base.{quoted(name)}" for name in inner}
+        columns = decoded_columns() if paths is not None else record_columns(self.number, self.chosen)
+        # What conditions need comes first, the other columns only of the records that these leave.
+        inner = {"j": "try(decode(raw.value))"}
         for struct, side in (("k", "key"), ("v", "value")):
-            if struct in typed.structs:
-                function = typed_function(self.number, index, side)
-                inner[struct] = f"raw.{struct}" if paths is not None else f"{function}(raw.{side}, raw.headers)"
-        inner["j"] = "try(decode(raw.value))"
+            if struct in typed.structs and paths is None:
+                inner[struct] = f"{typed_function(self.number, index, side)}(raw.{side}, raw.headers)"
         source = source_of(segment_paths([topic], self.root) if paths is None else paths, topic.records)
-        records = select({**shown, **typed.columns}, f"({select(inner, source)}) as base")
+        records = select({**columns, **typed.columns}, f"({select_more(inner, source)}) as raw")
         if index not in self.layouts:
             return records
         (layout, shape), kept, chosen = self.layouts[index], self.kept.get(index), variable(self.number, index)

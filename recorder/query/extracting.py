@@ -64,7 +64,7 @@ def extract_all(jobs: Sequence[Extraction], stop: threading.Event, progress: Cal
 
 def _extract(connection: duckdb.DuckDBPyConnection, job: Extraction, target: Path) -> None:
     plan = job.plan
-    columns = [f"base.{quoted(name)}" for name in plan.raw]
+    columns = [f"raw.{quoted(name)}" for name in plan.raw]
     columns += [f"{sql} as c{number}" for number, sql in plan.extracted]
     with reading(job.source), whole(job.source) as raw:
         check_digest(job.source, job.segment, raw)
@@ -73,9 +73,9 @@ def _extract(connection: duckdb.DuckDBPyConnection, job: Extraction, target: Pat
         else:  # in an object store, or where DuckDB would take the name for a pattern
             source = _ARRIVED
             connection.register(_ARRIVED, pq.read_table(raw, columns=plan.reads))
-    texts = f"select raw.*, try(decode(raw.value)) as j from {source} as raw"
+    texts = f"select *, try(decode(raw.value)) as j from {source} as raw"
     connection.execute(
-        f"copy (select {', '.join(columns)} from ({texts}) as base) to {literal(str(target))} "
+        f"copy (select {', '.join(columns)} from ({texts}) as raw) to {literal(str(target))} "
         "(format parquet, compression zstd, compression_level 1, use_tmp_file false)"
     )
 

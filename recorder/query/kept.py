@@ -40,7 +40,7 @@ class ColumnsPlan:
 
     raw: tuple[str, ...]
     extracted: tuple[tuple[int, str], ...]
-    """Number and SQL over the text `base.j` of the value."""
+    """Number and SQL over the text `raw.j` of the value."""
 
     @property
     def reads(self) -> list[str]:
@@ -49,7 +49,7 @@ class ColumnsPlan:
 
 
 class Layout:
-    """What can be kept of a topic: `extracted` are its columns by name, as SQL over the text `base.j` of its value."""
+    """What can be kept of a topic: `extracted` are its columns by name, as SQL over the text `raw.j` of its value."""
 
     def __init__(self, topic: str, extracted: Mapping[str, str]) -> None:
         self.topic = topic

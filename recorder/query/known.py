@@ -44,14 +44,14 @@ class KnownTopic:
         extracted: tuple[str, ...] = ()
         for side, struct in ((self.plan.value, "v"), (self.plan.key, "k")):
             for place, column in enumerate(side.columns):
-                columns[_name(column.name, side.side, taken)] = _shown(column, f"base.{struct}.c{place}")
+                columns[_name(column.name, side.side, taken)] = _shown(column, f"raw.{struct}.c{place}")
             if side.columns:
                 structs.append(struct)
         if self.structure:
             from recorder.query.json_columns import columns_of
 
             # Straight from the text: it is parsed once, and what is not JSON has no columns.
-            found = columns_of(self.structure, "base.j")
+            found = columns_of(self.structure, "raw.j")
             made = {_name(name, "value", taken): expression for name, expression in found.items()}
             columns |= made
             extracted = tuple(made)

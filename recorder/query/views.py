@@ -157,6 +157,11 @@ def select(columns: Mapping[str, str], source: str) -> str:
     return f"select {', '.join(f'{sql} as {quoted(name)}' for name, sql in columns.items())} from {source}"
 
 
+def select_more(columns: Mapping[str, str], source: str) -> str:
+    """A query of all that `source` has, and of named expressions."""
+    return f"select *, {', '.join(f'{sql} as {quoted(name)}' for name, sql in columns.items())} from {source}"
+
+
 def transactions_table(manifest: Manifest, catalog: str) -> Iterator[str]:
     """The runs of records whose transaction was aborted, or is not decided, as a table."""
     name = f"{quoted(catalog)}.main.{TRANSACTIONS}"
