@@ -6,8 +6,10 @@ the number of places, not of records.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -21,6 +23,7 @@ from desensitizers.suggesting.names import is_name
 from desensitizers.suggesting.survey import Survey
 from recorder.capture.manifest import Topic
 from recorder.capture.reader import Capture
+from recorder.errors import UsageError
 from recorder.payloads import wire
 from recorder.payloads.formats import Formats
 from recorder.payloads.snapshot import read_schemas
@@ -36,6 +39,7 @@ TRIED = 200
 _TRIED_BYTES = 4 << 20
 _FORMATS = {"short": "int16", "int": "int32", "long": "int64", "float": "float", "double": "double", "uuid": "uuid"}
 _SOME = 10
+_ANY_KEY = r"(?:\\.?[^.\\[\\]]+|\\['[^']*'\\])"
 _DOCUMENTS = ("json", "avro", "protobuf", "json-schema")
 
 
@@ -60,7 +64,9 @@ class _Looked:
 
 
 def suggest(capture: Capture, progress: Callable[[int], None] | None = None, most: int = MOST) -> Suggested:
-    """A draft for all topics that hold records; `progress` is told bytes of segments. Raises CaptureError."""
+    """A draft for all topics that hold records; `progress` is told bytes of segments. Raises CaptureError, and
+    UsageError for a capture without records.
+    """
     formats = Formats(capture)
     schemas = CaptureSchemas(read_schemas(capture.root, capture.manifest))
     held: dict[str, list[Place]] = {}
@@ -71,6 +77,8 @@ def suggest(capture: Capture, progress: Callable[[int], None] | None = None, mos
         for topic in capture.manifest.topics
         if topic.records + topic.prologue_records
     ]
+    if not looked:
+        raise UsageError(f"{capture.root} holds no records: there is nothing to draft a policy from.")
     groups = grouped([one.seen for one in looked])
     entries, ids = choose(groups)
     words = _how(groups, most)
@@ -237,9 +245,10 @@ def _misfits(
     for group, place, path, reason in sorted(problems):
         entry = next((one for one in entries if _is_at(one, group, place, path)), None)
         if entry is None:
-            note = f"{place} {path}: {reason}".replace(" $:", ":")
-            changed |= note not in groups[group].notes
-            groups[group].notes.add(note)
+            if place in ("key", "value") and path in ("", "$") and '"' not in reason:  # else it may quote a map's key
+                note = f"{place}: {reason}"
+                changed |= note not in groups[group].notes
+                groups[group].notes.add(note)
         elif (group, place, entry.label) not in moved and (entry.decision.rule or entry.inner):
             moved.add((group, place, entry.label))
             entry.next()
@@ -249,8 +258,17 @@ def _misfits(
 
 def _is_at(entry: Entry, group: int, place: str, path: str) -> bool:
     """Whether a problem is told of this entry, or of something within its text."""
-    here = (entry.group, entry.where[0]) == (group, place)
-    return here and (path == entry.label or path.startswith(f"{entry.label} (") or (not path and not entry.where[1]))
+    if (entry.group, entry.where[0]) != (group, place):
+        return False
+    if not path:
+        return not entry.where[1]
+    return path.startswith(f"{entry.label} (") or _pattern(entry.label).fullmatch(path) is not None
+
+
+@lru_cache(maxsize=MOST)
+def _pattern(label: str) -> re.Pattern[str]:
+    """Of paths as problems tell them: with the keys of maps where the draft has ``*``."""
+    return re.compile(re.sub(r"(^|\\\.)\\\*", _ANY_KEY, re.escape(label)))
 
 
 def _how(groups: list[Seen], most: int) -> str:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from desensitizers.policy import Policy
 from recorder.capture.manifest import MANIFEST_NAME, encode
 from recorder.capture.reader import Capture, open_capture
+from recorder.errors import UsageError
 from recorder.payloads.schemas import Schema, SubjectVersion
 from recorder.payloads.snapshot import write_schemas
 from recorder.scrubbing.explain import explain
@@ -257,6 +258,21 @@ def test_names_that_are_data_are_not_told_whatever_they_look_like(tmp_path: Path
     assert "by.*" in found.text
     for row in rows:
         assert not any(name in found.text for name in row["by"])  # type: ignore[attr-defined]
+
+
+def test_names_of_headers_and_keys_of_maps_are_not_told_by_what_would_fail(tmp_path: Path) -> None:
+    rows = [
+        record("t", 0, T0 + n, None, {"ok": True, "by": {"anna@x.de": f"x{n}" if n % 3 else n}}, [("zoe@y.de", "1")])
+        for n in range(30)
+    ]
+    found = suggest(make_capture(tmp_path / "raw", rows))
+    assert "30 headers have names that look like data" in found.text
+    assert not any(name in found.text + found.accepted for name in ("anna", "zoe"))
+
+
+def test_a_capture_without_records_is_said_to_have_none(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no records"):
+        suggest(make_capture(tmp_path / "raw", topics={"t": 1}))
 
 
 def test_who_it_is_about_is_never_kept_however_few_they_are(tmp_path: Path) -> None:
