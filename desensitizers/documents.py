@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from desensitizers.avro.rewriter import AvroRewriter
 from desensitizers.errors import PolicyError, Refusal
 from desensitizers.json.rewriter import JsonRewriter
-from desensitizers.json.schema import check, tags_of
+from desensitizers.json.schema import check, names_of, tags_of
 from desensitizers.pathrules import PathRules
 from desensitizers.protobuf.rewriter import ProtobufRewriter
 from desensitizers.sink import Sink
@@ -133,6 +133,6 @@ def rewriting(place: str, form: str, rules: PathRules, sink: Sink, schemas: Sche
             return ProtobufRewriter(place, rules, sink, framed.type(), framed.schema)
         kind = framed.type()
         check(rules, kind, framed.schema)
-        return JsonRewriter(place, rules.tagged(tags_of(kind)), sink)
+        return JsonRewriter(place, rules.described(tags_of(kind), names_of(kind)), sink)
 
     return Documents(form, schemas, JsonRewriter(place, rules, sink), make)

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from desensitizers.leaves import LeafRule
-from desensitizers.paths import EACH, Steps, show
+from desensitizers.paths import EACH, MAP_KEY, Steps, show
 from desensitizers.spec import RuleSpec
 
 _NAME = re.compile(r"[A-Za-z_$@][A-Za-z0-9_$-]{0,63}")
@@ -60,7 +60,7 @@ class Explanation:
 
 def seen(steps: Steps) -> str:
     """The path as anybody may see it."""
-    return show(tuple(step if step == EACH or _is_name(step) else "*" for step in steps))
+    return show(tuple(step if step in (EACH, MAP_KEY) or _is_name(step) else "*" for step in steps))
 
 
 def _is_name(step: str) -> bool:

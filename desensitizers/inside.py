@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from urllib.parse import quote_plus
 
 import msgspec
 
@@ -21,6 +22,7 @@ from desensitizers.spec import InsideSpec
 
 _BASE = "@url"
 """The path of what stands before the ``?`` of a query."""
+_JWT_PARTS = {("header",), ("payload",)}
 _RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -38,8 +40,15 @@ class Inside:
             return
         named = [(inner, rules.make(one, inner)) for inner, one in spec.paths]
         self.leaves = [leaf for _path, leaf in named]
-        unknown = rules.unknown(spec.unknown, spec.line)
-        self._rules = PathRules(named, unknown, f"within {path}", learning=rules.learning, file=spec.file)
+        self._rules = PathRules(
+            named,
+            rules.unknown(spec.unknown, spec.line),
+            f"within {path}",
+            learning=rules.learning,
+            file=spec.file,
+            unknown_names=rules.unknown_names(spec.unknown, spec.line),
+            fixed=_JWT_PARTS.__contains__ if spec.form == "jwt" else None,
+        )
         self._json = JsonRewriter(path, self._rules, Sink())
         self._key = rules.context.keyring.derive("default", "jwt", 1)
         self._rewrite = {"json": self._json.rewrite, "jwt": self._jwt, "query": self._query}[spec.form]
@@ -93,10 +102,21 @@ class Inside:
             plain, _ = decode("url", name)
             inside, encode = decode("url", value)
             clean = self._field(plain.decode(), inside)
-            if clean is not None:
-                out.append(name + equals + (value if clean == inside else encode(clean)))
+            new = self._name(plain.decode(), name) if clean is not None else None
+            if clean is not None and new is not None:
+                out.append(new + equals + (value if clean == inside else encode(clean)))
         base = self._field(_BASE, head) if head else head
         return (base or b"") + mark + b"&".join(out)
+
+    def _name(self, plain: str, name: bytes) -> bytes | None:
+        """A field's name afterwards; None when the field goes with it."""
+        found = self._rules.name((plain,))
+        if found is None or found[1].effect == "keep":
+            return name
+        if found[1].effect == "drop":
+            return None
+        after = found[1].text(plain)
+        return name if after == plain else quote_plus(after).encode()
 
     def _field(self, name: str, value: bytes) -> bytes | None:
         """The value afterwards; None when the field goes."""

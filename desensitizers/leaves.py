@@ -133,6 +133,11 @@ class LeafRules:
         """The rule for leaves that no path names; None refuses the payload that holds one."""
         return self.make(RuleSpec(setting, line, learn=False), "*") if setting in ("drop", "mask") else None
 
+    def unknown_names(self, setting: str, line: int) -> LeafRule | None:
+        """The same for names of members: where values are masked a name becomes a hash, or two could become one."""
+        rules = {"drop": "drop", "mask": "hash"}
+        return self.make(RuleSpec(rules[setting], line, learn=False), "*") if setting in rules else None
+
     def tags(self) -> dict[str, LeafRule]:
         """The rules by schema tag."""
         return {name: self.make(leaf, f"tag {name}") for name, leaf in self.tag_specs}

@@ -14,7 +14,7 @@ from desensitizers.conditions import TESTS, Condition, as_text
 from desensitizers.domains import DomainSpec
 from desensitizers.encodings import ENCODINGS
 from desensitizers.errors import PolicyError, did_you_mean
-from desensitizers.paths import compile_path
+from desensitizers.paths import compile_path, speaks_of_names
 from desensitizers.plugins import PluginError
 from desensitizers.rules import options as rule_options
 from desensitizers.rules.base import Rule
@@ -42,6 +42,8 @@ class RuleParser:
         for path, key, body in items:
             check_path(key, path)
             leaf = self.leaf(body)
+            if speaks_of_names(path):
+                _check_names(body, path, leaf)
             for condition in leaf.when:
                 _check_elements(body, path, condition.path)
             found.append((path, leaf))
@@ -163,6 +165,8 @@ class RuleParser:
         found: list[Condition] = []
         for path, key, body in tree.items("when"):
             check_path(key, path)
+            if speaks_of_names(path):
+                key.fail(f"a condition is asked of a value, and '{path}' are names: name the field.")
             if body.is_scalar:
                 found.append(Condition(path, "in", (as_text(body.scalar("a value")),)))
                 continue
@@ -258,6 +262,19 @@ def check_path(tree: Tree, path: str) -> None:
         compile_path(path)
     except PolicyError as error:
         tree.fail(str(error))
+
+
+def _check_names(tree: Tree, path: str, leaf: Leaf) -> None:
+    """Names of members are texts that must be there, and each a different one."""
+    if not isinstance(leaf, RuleSpec):
+        return
+    members = path.removesuffix("@key") + "*"
+    if leaf.rule in ("drop", "null"):
+        tree.fail(f"rule '{leaf.rule}' leaves no name: write '{members}: drop' for the members, or give names a rule.")
+    if "by" in leaf.options:
+        tree.fail(f"'by' goes by a field of each record, and '{path}' are names: use a rule without it.")
+    if leaf.types not in (None, frozenset({"string"})):
+        tree.fail(f"'{path}' are names, which are always texts: leave type out.")
 
 
 def _check_elements(tree: Tree, path: str, other: str) -> None:

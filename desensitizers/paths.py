@@ -8,14 +8,15 @@ the same few places come again with every record.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from desensitizers.errors import PolicyError
 
 EACH = "\x1e"
 """The step into an element of an array, whatever its index."""
-MAP_KEY = "@key"
-"""The step from a map to its keys: ``balances.@key``."""
+MAP_KEY = "\x1c"
+"""The step from an object or a map to the names of its members, written ``balances.@key``."""
+_NAMES = "@key"
 _SEP = "\x1f"
 _REMEMBERED = 50_000
 _TOKEN = re.compile(
@@ -32,7 +33,9 @@ def show(steps: Steps) -> str:
     for step in steps:
         if step == EACH:
             text += "[*]"
-        elif step == "*" or re.fullmatch(r"[^.\[\]{}*,'\s]+", step):
+        elif step == MAP_KEY:
+            text += ("." if text else "") + _NAMES
+        elif step == "*" or (re.fullmatch(r"[^.\[\]{}*,'\s]+", step) and step != _NAMES):
             text += ("." if text else "") + step
         else:
             text += f"['{step}']"
@@ -57,11 +60,28 @@ def literal(text: str) -> Steps | None:
     return tuple(steps) if text != "$" else ()
 
 
+def speaks_of_names(text: str) -> bool:
+    """Whether a pattern names the names of an object's members, and no values."""
+    return text.split(".")[-1] == _NAMES
+
+
 def compile_path(text: str) -> re.Pattern[str]:
     """The regular expression of one pattern, over steps that each end with a separator. Raises PolicyError."""
+    return re.compile("".join(part for part, _spelled in _parts(text)))
+
+
+def _spelled(text: str) -> list[str]:
+    """For each step of a pattern that is written out: the regular expression of the places that it so spells."""
+    parts = _parts(text)
+    heads = ("".join(part for part, _spelled in parts[:number]) for number in range(len(parts)))
+    return [head + spelled for head, (_part, spelled) in zip(heads, parts, strict=True) if spelled]
+
+
+def _parts(text: str) -> list[tuple[str, str]]:
+    """For each step its regular expression, and that of the names in it which are written out ("" for none)."""
     if text == "$":
-        return re.compile("")
-    parts: list[str] = []
+        return []
+    parts: list[tuple[str, str]] = []
     position, want_step = 0, True
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup if token["quoted"] is None else "quoted"
@@ -70,15 +90,20 @@ def compile_path(text: str) -> re.Pattern[str]:
                 raise PolicyError(f"path '{text}' has an empty step at character {position + 1}.")
             want_step = True
         elif kind == "each":
-            parts.append(re.escape(EACH + _SEP))
+            parts.append((re.escape(EACH + _SEP), ""))
             want_step = False
         elif kind == "quoted":
-            parts.append(re.escape(token["name"] + _SEP))
+            parts.append((re.escape(token["name"] + _SEP),) * 2)
             want_step = False
         elif kind == "index":
             raise PolicyError(f"path '{text}' names one array element: write [*], which covers all of them.")
         elif kind == "deep":
-            parts.append(f"(?:[^{_SEP}]*{_SEP})*")
+            parts.append((f"(?:[^{_SEP}{MAP_KEY}]*{_SEP})*", ""))
+            want_step = False
+        elif kind == "step" and token["step"] == _NAMES:
+            if token.end() != len(text):
+                raise PolicyError(f"path '{text}': {_NAMES} is the last step; a field called so is ['{_NAMES}'].")
+            parts.append((re.escape(MAP_KEY + _SEP), ""))
             want_step = False
         elif kind == "step" and want_step:
             parts.append(_step(token["step"], text))
@@ -88,7 +113,7 @@ def compile_path(text: str) -> re.Pattern[str]:
         position = token.end()
     if want_step:
         raise PolicyError(f"path '{text}' ends without a step.")
-    return re.compile("".join(parts))
+    return parts
 
 
 def compile_name(text: str) -> re.Pattern[str]:
@@ -111,26 +136,33 @@ def compile_name(text: str) -> re.Pattern[str]:
     return re.compile("".join(out), re.DOTALL)
 
 
-def _step(step: str, text: str) -> str:
-    """One key: literal, with ``*`` inside, or alternatives in braces."""
+def _step(step: str, text: str) -> tuple[str, str]:
+    """One key: literal, with ``*`` inside, or alternatives in braces; and those of its names that have no ``*``."""
+    choices = [step]
     if step.startswith("{") and step.endswith("}"):
-        return "(?:" + "|".join(_glob(choice.strip()) for choice in step[1:-1].split(",")) + ")" + _SEP
-    if "{" in step or "}" in step:
+        choices = [choice.strip() for choice in step[1:-1].split(",")]
+    elif "{" in step or "}" in step:
         raise PolicyError(f"path '{text}': alternatives are a whole step, as in {{debtor,creditor}}.name")
-    return _glob(step) + _SEP
+    return _any_of(choices), _any_of([choice for choice in choices if "*" not in choice])
+
+
+def _any_of(choices: Sequence[str]) -> str:
+    return "(?:" + "|".join(map(_glob, choices)) + ")" + _SEP if choices else ""
 
 
 def _glob(word: str) -> str:
     if word == "*":
-        return f"[^{_SEP}{EACH}]+"
-    return "".join(f"[^{_SEP}{EACH}]*" if char == "*" else re.escape(char) for char in word)
+        return f"[^{_SEP}{EACH}{MAP_KEY}]+"
+    return "".join(f"[^{_SEP}{EACH}{MAP_KEY}]*" if char == "*" else re.escape(char) for char in word)
 
 
 class Matcher:
     """Finds which of some patterns cover a place."""
 
-    def __init__(self, patterns: Sequence[str]) -> None:
+    def __init__(self, patterns: Sequence[str], spelling: Iterable[str] = ()) -> None:
+        """`spelling` are further patterns, which only tell names that are written out."""
         self._patterns = [compile_path(text) for text in patterns]
+        self._spelled = re.compile("|".join(one for text in (*patterns, *spelling) for one in _spelled(text)) or "(?!)")
         self._known: dict[Steps, tuple[int, ...]] = {}
 
     def all(self, steps: Steps) -> tuple[int, ...]:
@@ -143,3 +175,7 @@ class Matcher:
                 self._known.clear()
             self._known[steps] = found
         return found
+
+    def spells(self, steps: Steps) -> bool:
+        """Whether one of the patterns writes out the last of these steps, for this place or what is below it."""
+        return self._spelled.fullmatch("".join(step + _SEP for step in steps)) is not None

@@ -19,7 +19,7 @@ from desensitizers.errors import PolicyError, Refusal, UnfitError
 from desensitizers.explaining import Explanation
 from desensitizers.leaves import Budget, LeafRule, LeafRules
 from desensitizers.pathrules import PathRules
-from desensitizers.paths import Steps
+from desensitizers.paths import Steps, speaks_of_names
 from desensitizers.sink import Sink
 from desensitizers.spec import WIDTHS, PayloadSpec, RuleSpec, TopicSpec
 
@@ -61,6 +61,8 @@ class PayloadRule:
                     tags=rules.tags(),
                     file=file,
                     explain=_explain(place, rules, topic),
+                    unknown_names=rules.unknown_names(topic.unknown_field, topic.line),
+                    spelling=[path for path, _leaf in self.leaves],
                 )
                 return rewriting(place, spec.format, by_path, sink, rules.schemas)
 
@@ -258,6 +260,12 @@ def check_payload(rule: PayloadRule, spec: PayloadSpec, topic: TopicSpec, file: 
                 raise PolicyError(
                     f"rule '{leaf.name}' can give {bound}, which doesn't fit {spec.format}.", file=file, line=line
                 )
+        if speaks_of_names(path) and leaf.effect == "rewrite" and "string" not in leaf.types:
+            raise PolicyError(
+                f"rule '{leaf.name}' does not fit '{path}', which are names and so texts: use a domain, hash or mask.",
+                file=file,
+                line=line,
+            )
         if leaf.by and not spec.has_fields:
             raise PolicyError(f"'by' names another field, but a {spec.format} has none.", file=file, line=line)
         if rule.place == "key" and leaf.merges:

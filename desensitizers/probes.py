@@ -125,7 +125,7 @@ class _Look(Resolver):
     def removes(self, kind: Type, place: Place, open_types: tuple[Type, ...] = ()) -> None:
         return None
 
-    def map_key(self, name: str, place: Place) -> str:
+    def map_key(self, name: str, entry: Place) -> str:
         return name
 
     def answer(self, kind: Type, place: Place, frame: Callable[[bytes], bytes], *, noting: bool = False) -> Answer:

@@ -14,7 +14,7 @@ from desensitizers import cells
 from desensitizers.errors import PolicyError, Refusal
 from desensitizers.leaves import LeafRule
 from desensitizers.pathrules import NO_TAGS, PathRules, least
-from desensitizers.paths import EACH, MAP_KEY, Steps, show
+from desensitizers.paths import EACH, Steps, show
 from desensitizers.types import Field, Type
 
 
@@ -138,16 +138,24 @@ class Resolver:
             raise
         return Answer(path, rule.name, cells.edited(rule, cell, frame))
 
-    def map_key(self, name: str, place: Place) -> str:
-        """A key of the map at `place` as it shall be. Raises Refusal and UnfitError."""
-        below = place.down(MAP_KEY)
-        index = least(place.above, self.rules.find(below.steps, "string", below.labelled, below.tags))
-        _path, rule = self.rules.rule(index, below.shown, "string")
-        if rule.effect == "rewrite":
-            return rule.text(name)
-        if rule.effect != "keep":
-            rule.note(name)
-        return name
+    def map_key(self, name: str, entry: Place) -> str | None:
+        """A map's key as it shall be, for the place of its entry; None when the entry goes with it.
+
+        Raises Refusal and UnfitError.
+        """
+        found = self.rules.name(entry.steps, entry.labelled)
+        if found is None:
+            return name
+        path, rule = found
+        self._counts[path, rule.name] += 1
+        if rule.effect == "drop":
+            return None
+        return rule.text(name) if rule.effect == "rewrite" else name
+
+    def going(self, name: str, entry: Place) -> None:
+        """Tells a map's key that goes with its entry, or with all that holds it."""
+        if entry.above is not None:
+            self.rules.rule(entry.above, entry.shown, "string")[1].note(name)
 
     def removes(self, kind: Type, place: Place, open_types: tuple[Type, ...] = ()) -> LeafRule | None:
         """The rule that drops or empties this whole value, when one and the same speaks for every leaf in it."""

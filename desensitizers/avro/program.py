@@ -68,10 +68,9 @@ class Items:
 
 @dataclass(slots=True, eq=False)
 class Entries:
-    """A map: what happens to keys, and to each value by its key."""
+    """A map: what a key becomes, and what happens to its value."""
 
-    key: Callable[[str], bytes]
-    entry: Callable[[str], Items]
+    entry: Callable[[str], tuple[bytes, Items]]
     forget: Callable[[], None]
     known: dict[bytes, tuple[bytes, Items]] = field(default_factory=dict)
 
@@ -158,11 +157,20 @@ class Compiler(Resolver):
         passing = self.another(passing=True)
         passing._noting = self._noting
 
-        def entry(name: str) -> Items:
-            return passing._items(items, place.down(name, shown="*"), open_types)
+        def entry(name: str, *, asked: bool = True) -> tuple[bytes, Items]:
+            below = place.down(name, shown="*")
+            found = passing._items(items, below, open_types)
+            new: str | None = name
+            if asked and (found.gone or self._noting):
+                self.going(name, below)
+            elif asked:
+                new = self.map_key(name, below)
+            if new is None:
+                found = Items(passing._inner(items, below, open_types, gone=True), gone=True)
+            return (new or "").encode(), found
 
-        entry("*")  # what is under a wildcard must fit, as far as that can be known now
-        return Entries(lambda name: self.map_key(name, place).encode(), entry, self.forget)
+        entry("*", asked=False)  # what is under a wildcard must fit, as far as that can be known now
+        return Entries(entry, self.forget)
 
 
 def sized(content: bytes) -> bytes:

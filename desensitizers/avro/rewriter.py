@@ -238,5 +238,5 @@ def _entry(entries: Entries, name: bytes) -> tuple[bytes, Items]:
         if len(entries.known) >= _KEYS:
             entries.known.clear()
             entries.forget()
-        known = entries.known[name] = (entries.key(text), entries.entry(text))
+        known = entries.known[name] = entries.entry(text)
     return known

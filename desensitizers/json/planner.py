@@ -5,11 +5,12 @@ constant into constants, so that nothing of this is left to do for the next docu
 from __future__ import annotations
 
 from desensitizers.errors import Refusal, UnfitError
-from desensitizers.json.document import Document, Node, ambiguous, parse
+from desensitizers.explaining import seen
+from desensitizers.json.document import Document, Node, ambiguous, parse, unquote
 from desensitizers.json.shape import Shape, number_patterns
 from desensitizers.leaves import Beside, LeafRule, Memo
 from desensitizers.pathrules import PathRules, least
-from desensitizers.paths import show
+from desensitizers.paths import MAP_KEY
 
 
 def plan(rules: PathRules, parts: list[bytes], bones: bytes) -> Shape:
@@ -30,17 +31,21 @@ class _Planner:
         self._edits: list[tuple[Node, Memo | Beside]] = []
         self._counts: list[tuple[str, str]] = []
         self._gone: set[int] = set()
+        self._emptied: set[int] = set()
+        self._told: set[int] = set()
+        """What an explanation says is unknown: the line that names it has its name too."""
         self._restructured = False
         self._notes: list[tuple[Node, Memo | Beside]] = []
 
     def shape(self, parts: list[bytes], *, exact: bool) -> Shape:
         self._resolve()
+        self._names()
         self._cut()
         edited = {id(node) for node, _memo in (*self._edits, *self._notes) if node.kind == "number"}
         exact = exact or self._restructured or bool(edited)
         numbers = tuple(number_patterns(parts)) if exact else ()
         edits = tuple(
-            (node.source + (len(parts) if node.kind == "number" else 0), memo, show(node.steps))
+            (node.source + (len(parts) if node.kind == "number" else 0), memo, seen(node.steps))
             for node, memo in (*self._edits, *self._notes)
         )
         if not self._restructured and not edited:
@@ -61,11 +66,15 @@ class _Planner:
                 kind = "boolean" if node.kind in ("true", "false") else node.kind
                 index = least(above, self._rules.find(node.steps, kind))
                 uniform[id(node)] = self._leaf(node, kind, index)
+                if index is None and self._rules.explaining:
+                    self._told.add(id(node))
         for node in reversed(self._nodes):
             if node.kind in ("object", "array"):
                 index = covering[id(node)]
                 same = index is not None and all(uniform[id(child)] == index for child in node.children)
                 uniform[id(node)] = index if same else None
+                if node.children and self._told.issuperset(map(id, node.children)):
+                    self._told.add(id(node))
                 if same and index is not None:
                     self._remove(node, self._rules.effect(index))
 
@@ -81,7 +90,7 @@ class _Planner:
         return index
 
     def _edit(self, node: Node, kind: str, rule: LeafRule) -> None:
-        path = show(node.steps)
+        path = seen(node.steps)
         if rule is self._rules.unknown and kind != "string":
             self._pieces[node.value] = b"0" if kind == "number" else b"false"
             self._restructured = True
@@ -103,9 +112,51 @@ class _Planner:
             for piece in range(node.value, node.end):
                 self._pieces[piece] = None
             self._pieces[node.value] = b"null"
+            self._emptied.add(id(node))
         else:
             self._gone.add(id(node))
             self._restructured = True
+
+    def _names(self) -> None:
+        """Renames members, and takes out those whose name may not pass; what goes anyway is not asked for its name."""
+        within: set[int] = set()
+        taken: set[tuple[int, str]] = set()
+        for node in self._nodes:
+            parent = node.parent
+            if parent is None:
+                continue
+            if {id(parent), id(node)} & self._gone or id(parent) in self._emptied or id(parent) in within:
+                within.add(id(node))
+                continue
+            if node.start == node.value or id(node) in self._told:
+                continue
+            name = node.steps[-1]
+            found = self._rules.name(node.steps)
+            if found is not None:
+                path, rule = found
+                self._counts.append((path, rule.name))
+                if rule.effect == "drop":
+                    self._gone.add(id(node))
+                    within.add(id(node))
+                    self._restructured = True
+                    continue
+                name = self._renamed(node, rule)
+            if (id(parent), name) in taken:
+                place = seen((*parent.steps, MAP_KEY))
+                raise Refusal(place, "two names of an object became one; use a rule that keeps them apart")
+            taken.add((id(parent), name))
+
+    def _renamed(self, node: Node, rule: LeafRule) -> str:
+        before = self._pieces[node.start]
+        assert before is not None
+        try:
+            after = b'"' + rule.json_string[before[1:-1]] + b'"' if rule.effect == "rewrite" else before
+        except UnfitError as error:
+            raise Refusal(seen((*node.steps[:-1], MAP_KEY)), str(error)) from None
+        if after != before:
+            self._pieces[node.start] = after
+            self._restructured = True
+        return unquote(after[1:-1])
 
     def _cut(self) -> None:
         """Takes dropped members out, and the commas that would be left over."""

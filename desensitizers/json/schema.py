@@ -15,25 +15,43 @@ def tags_of(root: Type) -> Callable[[Steps], frozenset[str]]:
     """The tags that a schema gives a place, with those of all that holds it."""
 
     def tags(steps: Steps) -> frozenset[str]:
-        found: set[str] = set()
-        here = [root]
-        for step in (*steps, None):
-            here = _alternatives(here)
-            found.update(tag for kind in here for tag in kind.tags)
-            below: list[Type] = []
-            for kind in here:
-                if step == EACH and kind.kind == "array" and kind.items is not None:
-                    below.append(kind.items)
-                for field in kind.fields if step is not None and step != EACH else ():
-                    if field.name == step:
-                        found |= field.tags
-                        below.append(field.type)
-                if kind.kind == "map" and kind.items is not None and step not in (None, EACH):
-                    below.append(kind.items)
-            here = below
-        return frozenset(found)
+        return _walk(root, steps)[0]
 
     return tags
+
+
+def names_of(root: Type) -> Callable[[Steps], bool]:
+    """Whether a place's name is one that the schema itself has, and no data."""
+
+    def names(steps: Steps) -> bool:
+        return _walk(root, steps)[1]
+
+    return names
+
+
+def _walk(root: Type, steps: Steps) -> tuple[frozenset[str], bool]:
+    """(tags on the way to a place, whether the schema has the last of its steps)."""
+    found: set[str] = set()
+    here, own = [root], False
+    for step in (*steps, None):
+        here = _alternatives(here)
+        found.update(tag for kind in here for tag in kind.tags)
+        if step is None:
+            break
+        below: list[Type] = []
+        own = False
+        for kind in here:
+            if step == EACH and kind.kind == "array" and kind.items is not None:
+                below.append(kind.items)
+            for field in kind.fields if step != EACH else ():
+                if field.name == step:
+                    found |= field.tags
+                    below.append(field.type)
+                    own = True
+            if kind.kind == "map" and kind.items is not None and step != EACH:
+                below.append(kind.items)
+        here = below
+    return frozenset(found), own
 
 
 def check(rules: PathRules, root: Type, schema: str) -> None:

@@ -178,7 +178,13 @@ class Tables(Resolver):
         def entry(name: str, raw: bytes) -> tuple[Message, bytes, bool]:
             below = place.down(name, shown="*")
             gone = passing._takes(value, below, open_types)
-            new = self.map_key(name, place)
+            new: str | None = name
+            if gone or self.noting:
+                self.going(name, below)
+            else:
+                new = self.map_key(name, below)
+            if new is None:
+                new, gone = name, True
             spelled = raw if new == name else key_bytes(key, new)
             message = Message(
                 str(below), drops_unknown=self.rules.unknown is not None or self.noting or self.passes_unknown

@@ -185,8 +185,8 @@ class _Telling(Resolver):
     def removes(self, kind: Type, place: Place, open_types: tuple[Type, ...] = ()) -> None:
         return None
 
-    def map_key(self, name: str, place: Place) -> str:
-        self.told.leaf((*place.shown, MAP_KEY), "string", name)
+    def map_key(self, name: str, entry: Place) -> str:
+        self.told.leaf((*entry.shown[:-1], MAP_KEY), "string", name)
         return name
 
     def answer(self, kind: Type, place: Place, frame: Callable[[bytes], bytes], *, noting: bool = False) -> Answer:

@@ -30,7 +30,7 @@ BATCH = 4_000
 ROUNDS = 5
 OUTER = ("id", "name", "email", "phone", "street", "city")
 INNER = ("iban", "note", "comment", "ref")
-RULES = "value: {'{id,name,email,phone,street,city}': hash, 'customer.*': hash, '**': keep}"
+RULES = "value: {'{id,name,email,phone,street,city}': hash, 'customer.*': hash, '**': keep, '**.@key': keep}"
 AVRO = {
     "type": "record",
     "name": "R",

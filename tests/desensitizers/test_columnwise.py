@@ -28,6 +28,7 @@ RULES = """
       "**.a": {rule: mask, type: string}
       "**.b": {rule: noise, percent: 10, type: number}
       "**": keep
+      "**.@key": keep
 """
 LONG = "{rule: replace, with: a longer text than any that was there before, type: string}"
 PROTOBUF_RULES = f"""
@@ -41,6 +42,7 @@ PROTOBUF_RULES = f"""
       "amount": {{rule: replace, with: 77}}
       "rate": drop
       "**": keep
+      "**.@key": keep
 """
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x1e\x1f"), max_size=8)
 NUMBERS = st.one_of(

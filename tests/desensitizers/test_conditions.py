@@ -41,7 +41,7 @@ from tests.payloads.test_protobuf import SCHEMA
     ],
 )
 def test_a_rule_is_there_when_its_conditions_hold(when: str, record: dict[str, Any], masked: bool) -> None:
-    rules = f"value: {{name: {{rule: mask, when: {when}}}, '**': keep}}"
+    rules = f"value: {{name: {{rule: mask, when: {when}}}, '**': keep, '**.@key': keep}}"
     (after,) = scrub(rules, {"name": "Anna", **record})
     assert after == {"name": "****" if masked else "Anna", **record}
 
@@ -60,6 +60,7 @@ def test_all_conditions_see_the_record_as_it_came() -> None:
           a: {rule: mask, when: {type: x}}
           b: {rule: mask, when: {a: Anna}}
           "**": keep
+          "**.@key": keep
     """
     assert scrub(rules, {"type": "x", "a": "Anna", "b": "Eva"}) == [{"type": "gone", "a": "****", "b": "***"}]
 
@@ -72,22 +73,24 @@ def test_conditions_are_asked_of_avro_and_protobuf_too() -> None:
         {"type": "company", "name": "ACME"},
         {"type": None, "name": "Eva"},
     )
-    rules = "value: {name: {rule: mask, when: {type: {not_in: [company]}}}, '**': keep}"
+    rules = "value: {name: {rule: mask, when: {type: {not_in: [company]}}}, '**': keep, '**.@key': keep}"
     after = clean(rules, schema, rows)
     assert [read(schema, row)["name"] for row in after] == ["****", "ACME", "***"]
     messages = framed(payment(id="Anna", amount=1), payment(id="Eva", amount=2), payment(id="Zoë"))
-    done = clean("value: {id: {rule: mask, when: {amount: 1}}, '**': keep}", SCHEMA, messages)
+    done = clean("value: {id: {rule: mask, when: {amount: 1}}, '**': keep, '**.@key': keep}", SCHEMA, messages)
     assert [read_protobuf(row).id for row in done] == ["****", "Eva", "Zoë"]
 
 
 def test_a_rule_under_a_condition_must_fit_its_schema_all_the_same() -> None:
     fields = [{"name": "type", "type": "string"}, {"name": "n", "type": "long"}]
     schema, rows = avro({"type": "record", "name": "R", "fields": fields}, {"type": "x", "n": 1})
-    assert "does not fit n" in refused("value: {n: {rule: mask, when: {type: x}}, '**': keep}", schema, rows)
+    assert "does not fit n" in refused(
+        "value: {n: {rule: mask, when: {type: x}}, '**': keep, '**.@key': keep}", schema, rows
+    )
 
 
 def test_dates_of_one_person_move_alike_by_another_field_of_the_record() -> None:
-    rules = "value: {at: {rule: date_shift, by: who.id}, '**': keep}"
+    rules = "value: {at: {rule: date_shift, by: who.id}, '**': keep, '**.@key': keep}"
     rows = [
         {"at": "2026-03-01", "who": {"id": 1}},
         {"at": "2026-03-11", "who": {"id": "1"}},
@@ -107,7 +110,7 @@ def test_dates_move_alike_in_avro_and_json() -> None:
         {"name": "id", "type": "long"},
     ]
     schema, rows = avro({"type": "record", "name": "R", "fields": fields}, {"born": 10957, "id": 7})
-    rules = "value: {born: {rule: date_shift, by: id}, '**': keep}"
+    rules = "value: {born: {rule: date_shift, by: id}, '**': keep, '**.@key': keep}"
     framed_row, text = clean(rules, schema, [*rows, b'{"born":"2000-01-01","id":7}'])
     assert read(schema, framed_row)["born"] == json.loads(text)["born"] != "2000-01-01"
 
@@ -119,6 +122,6 @@ def test_a_record_with_a_map_can_be_asked() -> None:
         {"type": "a", "more": {"x": "1"}, "text": "Anna"},
         {"type": "b", "more": {"x": "1"}, "text": "Anna"},
     )
-    first, second = clean("value: {text: {rule: mask, when: {type: a}}, '**': keep}", schema, rows)
+    first, second = clean("value: {text: {rule: mask, when: {type: a}}, '**': keep, '**.@key': keep}", schema, rows)
     assert b"****" in first
     assert second == rows[1]

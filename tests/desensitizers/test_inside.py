@@ -27,7 +27,7 @@ def token(payload: Any) -> str:
 
 
 def test_json_in_a_string_has_paths_of_its_own() -> None:
-    rules = "value: {x: {format: json, name: {rule: mask}, '**': keep}}"
+    rules = "value: {x: {format: json, name: {rule: mask}, '**': keep, '**.@key': keep}}"
     (after, same) = scrub(rules, {"x": json.dumps(PERSON)}, {"x": ""})
     assert json.loads(after["x"]) == {"name": "****", "n": 1}
     assert same == {"x": ""}
@@ -54,14 +54,14 @@ def test_base64_comes_back_in_its_own_style(data: bytes, safe: bool, padded: boo
 
 
 def test_a_token_keeps_its_form_and_loses_its_signature() -> None:
-    rules = "value: {x: {format: jwt, header.*: keep, payload.name: {rule: mask}, payload.n: keep}}"
+    rules = "value: {x: {format: jwt, header.*: keep, header.@key: keep, payload.name: {rule: mask}, payload.n: keep}}"
     (after,) = scrub(rules, {"x": token(PERSON)})
     header, payload, signature = after["x"].split(".")
     assert json.loads(base64.urlsafe_b64decode(header + "==")) == {"alg": "HS256"}
     assert json.loads(base64.urlsafe_b64decode(payload + "==")) == {"name": "****", "n": 1}
     assert signature != "c2lnbmF0dXJl"
     kept = token(PERSON)
-    assert scrub("value: {x: {format: jwt, '**': keep}}", {"x": kept}) == [{"x": kept}]
+    assert scrub("value: {x: {format: jwt, '**': keep, '**.@key': keep}}", {"x": kept}) == [{"x": kept}]
 
 
 def test_the_fields_of_a_query_have_names() -> None:
@@ -83,12 +83,12 @@ def test_the_fields_of_a_query_have_names() -> None:
     ("rules", "text", "says"),
     [
         ("{format: json, n: keep}", json.dumps(PERSON), "value x (json) name: string is not named"),
-        ("{format: json, '**': keep}", "{Anna", "x (json): is not valid JSON"),
-        ("{format: json, '**': keep}", '{"a":"Anna","a":1}', "has a key twice"),
+        ("{format: json, '**': keep, '**.@key': keep}", "{Anna", "x (json): is not valid JSON"),
+        ("{format: json, '**': keep, '**.@key': keep}", '{"a":"Anna","a":1}', "has a key twice"),
         ("{format: base64, rule: mask}", "Anna!", "x (base64 text): is not base64"),
         ("{format: base64, rule: mask}", b64(b"\xff\xfe"), "x (base64 text): is not valid UTF-8"),
         ("{format: [base64, gzip], rule: mask}", b64(gzip.compress(b"Anna", mtime=0)[:-3]), "is not gzip"),
-        ("{format: jwt, '**': keep}", "Anna.x", "is not a JWT"),
+        ("{format: jwt, '**': keep, '**.@key': keep}", "Anna.x", "is not a JWT"),
         ("{format: url, rule: mask}", "Anna%zz", "is not url"),
         ("{format: json, name: {domain: id}, n: keep}", json.dumps(PERSON), "is not made of digits"),
     ],

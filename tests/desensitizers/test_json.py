@@ -35,7 +35,7 @@ def test_a_document_in_which_nothing_changes_keeps_its_exact_bytes(
 ) -> None:
     rows = [json.dumps(one, indent=spaces, ensure_ascii=ascii_only).encode("utf-8", "replace") for one in documents]
     rows = [row for row in rows if row]
-    assert rewrite('value: {"**": keep}', *rows) == rows
+    assert rewrite('value: {"**": keep, "**.@key": keep}', *rows) == rows
 
 
 @given(st.lists(DOCUMENTS, min_size=1, max_size=5), st.booleans())
@@ -57,6 +57,7 @@ def test_only_what_a_rule_covers_changes(documents: list[Any], ascii_only: bool)
           "**.c": "null"
           "**.a": {rule: mask, type: string}
           "**": keep
+          "**.@key": keep
     """
     for before, after in zip(rows, rewrite(rules, *rows), strict=True):
         original = json.loads(before)
@@ -75,14 +76,14 @@ def _has_container(value: Any, name: str) -> bool:
 @pytest.mark.parametrize("number", ["1.0", "1e5", "-0.0", "123456789012345678901234567890", "1.10", "1E+2", "0"])
 def test_numbers_keep_their_spelling(number: str) -> None:
     row = f'{{"n": {number}, "s": "x", "m": [{number},{number}]}}'.encode()
-    (after,) = rewrite('value: {s: {rule: mask}, "**": keep}', row)
+    (after,) = rewrite('value: {s: {rule: mask}, "**": keep, "**.@key": keep}', row)
     assert after == row.replace(b'"x"', b'"*"')
-    (dropped,) = rewrite('value: {s: drop, "**": keep}', row)
+    (dropped,) = rewrite('value: {s: drop, "**": keep, "**.@key": keep}', row)
     assert dropped == row.replace(b' "s": "x",', b"")
 
 
 def test_an_array_that_was_empty_once_hides_nothing_later() -> None:
-    assert "a[*]" in problems("value: {b: keep}", batch([b'{"a":[],"b":1}', b'{"a":[7],"b":1}']))
+    assert "a[*]" in problems("value: {b: keep, '@key': keep}", batch([b'{"a":[],"b":1}', b'{"a":[7],"b":1}']))
 
 
 @pytest.mark.parametrize(
@@ -97,14 +98,14 @@ def test_an_array_that_was_empty_once_hides_nothing_later() -> None:
     ],
 )
 def test_dropped_members_take_their_commas_along(given: bytes, kept: bytes) -> None:
-    (after,) = rewrite("value: {x*: drop, '**': keep}", given)
+    (after,) = rewrite("value: {x*: drop, '**': keep, '**.@key': keep}", given)
     assert after.replace(b" ", b"") == kept.replace(b" ", b"")
 
 
 def test_dropped_elements_leave_a_valid_array() -> None:
-    assert scrub("value: {'a[*].x': drop, 'b[*]': drop, '**': keep}", {"a": [{"x": 1, "y": 2}], "b": [1, 2]}) == [
-        {"a": [{"y": 2}], "b": []}
-    ]
+    assert scrub(
+        "value: {'a[*].x': drop, 'b[*]': drop, '**': keep, '**.@key': keep}", {"a": [{"x": 1, "y": 2}], "b": [1, 2]}
+    ) == [{"a": [{"y": 2}], "b": []}]
 
 
 def test_an_earlier_rule_saves_a_field_from_a_dropped_object() -> None:
@@ -122,16 +123,16 @@ def test_null_stays_null_and_empty_stays_empty() -> None:
     [b"{", b"[1,,2]", b'{"a":01}', b'{"a":1.2.3}', b'{"a":"\x01"}', b'{"a":"\\x"}', b'{"a":"\xff"}', b"nope", b"{} {}"],
 )
 def test_what_is_no_json_is_undecodable(row: bytes) -> None:
-    assert "is not valid JSON" in problems('value: {"**": keep}', batch([row]))
+    assert "is not valid JSON" in problems('value: {"**": keep, "**.@key": keep}', batch([row]))
 
 
 @pytest.mark.parametrize("row", [b'{"a":1,"a":2}', b'{"a":1,"\\u0061":2}', b'[{"x":{"a":1,"a":1}}]'])
 def test_a_key_that_stands_twice_makes_a_document_undecodable(row: bytes) -> None:
-    assert "has a key twice" in problems('value: {"**": keep}', batch([row]))
+    assert "has a key twice" in problems('value: {"**": keep, "**.@key": keep}', batch([row]))
 
 
 def test_undecodable_documents_become_a_marker_that_keeps_equal_ones_equal() -> None:
-    plan = policy('value: {"**": keep}', "undecodable: replace").plan().for_topic("t")
+    plan = policy('value: {"**": keep, "**.@key": keep}', "undecodable: replace").plan().for_topic("t")
     rows = plan.apply(batch([b"{secret", b"{secret", b"{other"])).batch.column("value").to_pylist()
     assert rows[0] == rows[1] != rows[2]
     assert all(row.startswith(b"undecodable:") and b"secret" not in row for row in rows)
@@ -147,8 +148,9 @@ def test_an_unknown_field_is_refused_with_the_line_to_add() -> None:
 
 def test_unknown_fields_can_be_dropped_or_masked_instead() -> None:
     document = {"a": 1, "s": "Anna 1", "n": 5.5, "b": True, "z": None, "o": {"x": "y"}}
-    assert scrub("value: {a: keep}", document, defaults="unknown_field: drop") == [{"a": 1, "o": {}}]
-    assert scrub("value: {a: keep}", document, defaults="unknown_field: mask") == [
+    assert scrub("value: {a: keep}", document, defaults="unknown_field: drop") == [{"a": 1}]
+    rules = "value: {a: keep, '**.@key': keep}"
+    assert scrub(rules, document, defaults="unknown_field: mask") == [
         {"a": 1, "s": "**** *", "n": 0, "b": False, "z": None, "o": {"x": "*"}}
     ]
 
@@ -189,7 +191,7 @@ def test_a_key_with_control_characters_can_not_pose_as_a_path() -> None:
 
 
 def test_documents_whose_keys_are_data_do_not_fill_the_memory() -> None:
-    plan: TopicPlan = policy("value: {'m.*': keep}").plan().for_topic("t")
+    plan: TopicPlan = policy("value: {'m.*': keep, m.@key: keep}").plan().for_topic("t")
     for start in range(0, 10_000, 1_000):
         rows = [b'{"m":{"k%d":1}}' % number for number in range(start, start + 1_000)]
         assert plan.apply(batch(rows)).batch.column("value").to_pylist() == rows

@@ -36,7 +36,7 @@ def test_one_customer_is_one_surrogate_in_keys_headers_and_values_of_every_type(
 
 
 def test_null_and_empty_stay_and_differ() -> None:
-    plan = policy("key: {domain: name}\nheaders: {h: {domain: name}}\nvalue: {'**': keep}").plan()
+    plan = policy("key: {domain: name}\nheaders: {h: {domain: name}}\nvalue: {'**': keep, '**.@key': keep}").plan()
     given = batch([None, b"", b"{}"], [None, b"", b"x"], [[("h", None), ("h", b""), ("h", b"x")], [], []])
     done = plan.for_topic("t").apply(given).batch
     assert done.column("value").to_pylist() == [None, b"", b"{}"]

@@ -61,24 +61,26 @@ def one(value: str, schema: Schema, payload: bytes) -> bytes:
 def test_a_tag_goes_before_a_wildcard_and_after_the_fields_own_name() -> None:
     row: dict[str, Any] = {"name": "Anna", "city": "Bonn", "open": "x", "owner": {"n": "Eva"}}
     schema, (payload,) = avro(AVRO, row)
-    assert read(schema, one("{'**': keep}", schema, payload)) == {
+    assert read(schema, one("{'**': keep, '**.@key': keep}", schema, payload)) == {
         "name": "****", "city": "****", "open": "x", "owner": {"n": "***"},
     }  # fmt: skip
-    assert read(schema, one("{name: keep, '**': keep}", schema, payload))["name"] == "Anna"
+    assert read(schema, one("{name: keep, '**': keep, '**.@key': keep}", schema, payload))["name"] == "Anna"
     problems = plan("{name: keep}", schema).for_topic("t").apply(batch([payload])).problems
     assert [problem.path for problem in problems] == ["open"]
 
 
 def test_tags_in_protobuf_options_count() -> None:
     schema = Schema("protobuf", PROTO, id=ID)
-    assert one("{'**': keep}", schema, frame(b"\0\x0a\x04Anna\x12\x01x")) == frame(b"\0\x0a\x04****\x12\x01x")
+    assert one("{'**': keep, '**.@key': keep}", schema, frame(b"\0\x0a\x04Anna\x12\x01x")) == frame(
+        b"\0\x0a\x04****\x12\x01x"
+    )
 
 
 def test_tags_in_a_json_schema_count() -> None:
     body = b'{"name": "Anna", "n": 1, "owner": {"x": "Eva"}, "tags": ["a", "b"]}'
-    after = one("{'**': keep}", JSON_SCHEMA, frame(body))
+    after = one("{'**': keep, '**.@key': keep}", JSON_SCHEMA, frame(body))
     assert after == frame(b'{"name": "****", "n": 1, "owner": {"x": "***"}, "tags": ["*", "*"]}')
-    assert one("{'**': keep}", JSON_SCHEMA, body) == body
+    assert one("{'**': keep, '**.@key': keep}", JSON_SCHEMA, body) == body
 
 
 @pytest.mark.parametrize(
@@ -90,11 +92,11 @@ def test_tags_in_a_json_schema_count() -> None:
     ],
 )
 def test_a_rule_that_a_json_schema_can_not_hold_is_a_mistake(rules: str, says: str) -> None:
-    assert says in refused(f"value: {{{rules}, '**': keep}}", JSON_SCHEMA, [frame(b"{}")])
+    assert says in refused(f"value: {{{rules}, '**': keep, '**.@key': keep}}", JSON_SCHEMA, [frame(b"{}")])
 
 
 def test_json_under_a_schema_keeps_its_frame_and_spelling() -> None:
     body = frame(b'{ "n" : 1.0, "name":"Anna"}')
-    assert clean("value: {'**': keep}", JSON_SCHEMA, [body]) == [body]
-    (after,) = clean("value: {name: {rule: mask}, '**': keep}", JSON_SCHEMA, [body])
+    assert clean("value: {'**': keep, '**.@key': keep}", JSON_SCHEMA, [body]) == [body]
+    (after,) = clean("value: {name: {rule: mask}, '**': keep, '**.@key': keep}", JSON_SCHEMA, [body])
     assert after == body.replace(b"Anna", b"****")

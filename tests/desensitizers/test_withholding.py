@@ -109,7 +109,7 @@ def test_a_value_that_its_rule_cannot_take_always_fails() -> None:
 
 
 def test_all_records_of_a_refused_key_are_withheld_in_later_batches_too() -> None:
-    topic = policy("key: {format: json, id: keep}\nvalue: {'**': keep}", ALL).plan().for_topic("t")
+    topic = policy("key: {format: json, id: keep}\nvalue: {'**': keep, '**.@key': keep}", ALL).plan().for_topic("t")
     keys = json_rows({"id": 1}, {"x": 1}, {"id": 1}, {"x": 1})
     for _again in range(2):
         done = topic.apply(batch(json_rows({}, {}, {}, {}), keys=keys))

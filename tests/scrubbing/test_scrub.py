@@ -207,7 +207,7 @@ BROKEN = (
   - match: leaky
     key: keep
     headers: {"*": keep}
-    value: {"**": keep}
+    value: {"**": keep, "**.@key": keep}
 """
 )
 
