@@ -7,26 +7,23 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from desensitizers.learned import normal
-from desensitizers.proof.canaries import Canary, canaries
 from desensitizers.proof.needles import ROW
 from desensitizers.proof.originals import NEEDLES, packed
 from desensitizers.proof.peel import layers
 from desensitizers.proof.rescan import Rescan
-from desensitizers.proof.search import BLOCK_BYTES, Exact, Haystack, Needles
+from desensitizers.proof.search import BLOCK_BYTES, Exact, Haystack
 from desensitizers.proof.spill import Spill
 from recorder.capture.locations import Location
 from recorder.capture.manifest import MANIFEST_NAME, Manifest, Origin, Segment
 from recorder.capture.schema import HEADERS_TYPE, RECORD_SCHEMA
-from recorder.capture.writer import PartitionWriter
 from recorder.payloads.schemas import Schema
 from recorder.scrubbing.accounts import KINDS, KeyOrder, held
+from recorder.scrubbing.decoded import DecodedLeaves, lines
 from recorder.scrubbing.jobs import Frame, batches, forget_plans
 
 _FORMAT_NAMES = sorted({name.encode() for name in (*RECORD_SCHEMA.names, "element", "schema")}, key=len, reverse=True)
@@ -66,12 +63,20 @@ class Proven:
     key_order: str = ""
 
 
-def prove(root: Location, segments: Sequence[Segment], detectors: Sequence[str], spill: Spill | None) -> Proven:
+def prove(
+    root: Location,
+    segments: Sequence[Segment],
+    detectors: Sequence[str],
+    spill: Spill | None,
+    schemas: Sequence[Schema] = (),
+) -> Proven:
     """Read finished segments (of one partition, in order) back from disk and search all they hold.
 
-    `spill` holds the needles; None searches with detectors alone. Raises CaptureError on torn data.
+    `spill` holds the needles; None searches with detectors alone. `schemas` are the capture's, to read the numbers in
+    Avro and Protobuf by. Raises CaptureError on torn data.
     """
     forget_plans()
+    decoded = DecodedLeaves(schemas)
     rescan = Rescan(detectors)
     frame, order = Frame(), KeyOrder()
     payloads = np.zeros(len(KINDS), np.int64)
@@ -87,7 +92,7 @@ def prove(root: Location, segments: Sequence[Segment], detectors: Sequence[str],
             order.add(batch.column("key"))
             payloads += held(batch)
             leaks += _detect(rescan, batch, hits)
-            for place, block in _blocks(batch):
+            for place, block in blocks(batch):
                 searched += len(block)
                 below = layers(block)
                 for name in rescan.texts(below[1:]):
@@ -96,6 +101,13 @@ def prove(root: Location, segments: Sequence[Segment], detectors: Sequence[str],
                 if spill is not None:
                     for layer in below:
                         haystack.add(layer)
+            for place, rows in decoded.of(batch):
+                block = lines(rows)
+                for name in rescan.texts([block]):
+                    hits[name] += 1
+                    leaks.append(_leak(name, batch, 0, f"{place}, decoded, here or in the records after"))
+                if spill is not None:
+                    haystack.add(block)
             if len(haystack) >= BLOCK_BYTES and spill is not None:
                 found |= haystack.find(packed(spill, NEEDLES))
                 haystack = Haystack()
@@ -103,7 +115,7 @@ def prove(root: Location, segments: Sequence[Segment], detectors: Sequence[str],
             found |= haystack.find(packed(spill, NEEDLES))
         if found:
             hits["original"] += len(found)
-            leaks += _locate(root, segment, found)
+            leaks += _locate(root, segment, found, decoded)
     pa.default_memory_pool().release_unused()
     return Proven(
         tuple(dict.fromkeys(leaks))[:100],
@@ -149,40 +161,7 @@ def _texts(schema: Schema) -> Iterator[str]:
     yield from (text for reference in schema.references for text in (reference.name, reference.subject))
 
 
-def missed_canaries(directory: Path, spill: Spill) -> list[Canary]:
-    """Plant canaries in every channel and encoding of a segment in `directory`; those that a search does not find."""
-    planted = canaries()
-    rows = []
-    for offset, canary in enumerate(planted):
-        header = {"key": "h", "value": canary.planted if canary.channel == "header" else None}
-        if canary.channel == "header name":
-            header["key"] = canary.planted.decode()
-        rows.append(
-            {
-                "topic": "canaries",
-                "partition": 0,
-                "offset": offset,
-                "timestamp_ms": 0,
-                "timestamp_type": "create",
-                "key": canary.planted if canary.channel == "key" else None,
-                "value": canary.planted if canary.channel == "value" else None,
-                "headers": [header],
-                "leader_epoch": None,
-            }
-        )
-    directory.mkdir(parents=True, exist_ok=True)
-    writer = PartitionWriter(directory, "canaries", 0, key_bloom_filter=False)
-    writer.append(pa.RecordBatch.from_pylist(rows, schema=RECORD_SCHEMA))
-    writer.seal()
-    needles = {normal(canary.text): canary for canary in planted}
-    found: set[bytes] = set()
-    for batch in batches(directory, writer.segments[0]):
-        for _place, block in _blocks(batch):
-            found |= Haystack(layers(block)).find([Needles(list(needles))])
-    return [canary for needle, canary in needles.items() if needle not in found]
-
-
-def _blocks(batch: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
+def blocks(batch: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
     """(place, every payload there) of a batch; one a line, so that a whole payload stands between two line ends."""
     for place, column in _columns(batch).items():
         rows = [row for row in column.to_pylist() if row]
@@ -223,7 +202,7 @@ def _leak(what: str, batch: pa.RecordBatch, row: int, place: str) -> Leak:
     )
 
 
-def _locate(root: Location, segment: Segment, needles: Iterable[bytes]) -> Iterator[Leak]:
+def _locate(root: Location, segment: Segment, needles: Iterable[bytes], decoded: DecodedLeaves) -> Iterator[Leak]:
     """Where some of the needles stand, the first few times."""
     wanted = Exact(needles)
     found = 0
@@ -240,6 +219,11 @@ def _locate(root: Location, segment: Segment, needles: Iterable[bytes]) -> Itera
                     found += 1
                     if found >= _SHOWN:
                         return
+        for place, leaves in decoded.of(batch):
+            for row, told in enumerate(leaves):
+                if found < _SHOWN and told and wanted.any_in([lines([told])]):
+                    yield _leak("original", batch, row, f"{place}, decoded")
+                    found += 1
     if not found:
         yield Leak("original", segment.path, -1, -1, "name or footer")
 

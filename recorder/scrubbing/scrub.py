@@ -35,7 +35,8 @@ from recorder.payloads.snapshot import carry_schemas, read_schemas
 from recorder.scrubbing.clean_manifest import clean_manifest
 from recorder.scrubbing.errors import ScrubError
 from recorder.scrubbing.jobs import Place, Rewritten, Run, forget, learn, rewrite
-from recorder.scrubbing.prove import Proven, missed_canaries, prove, prove_manifest, prove_texts
+from recorder.scrubbing.planted import missed_canaries
+from recorder.scrubbing.prove import Proven, prove, prove_manifest, prove_texts
 from recorder.scrubbing.quarantine.records import Tally, summary_of
 from recorder.scrubbing.quarantine.setting_aside import set_aside
 from recorder.scrubbing.quarantine.writing import Destination, Kept, Quarantine
@@ -202,12 +203,12 @@ class _Scrub:
         return found
 
     def _prove(self, rewritten: Sequence[Rewritten], found: int) -> list[Proven]:
-        missed = missed_canaries(self._canaries, self._run.spill)
+        missed = missed_canaries(self._canaries)
         if missed:
             names = ", ".join(f"{canary.encoding} in a {canary.channel}" for canary in missed)
             raise ScrubError(f"The proof is broken: planted canaries were not found ({names}). No copy was made.")
         self._checks["canaries"] = "all found in every channel and encoding"
-        jobs = [(self._copy, result.segments, self._detectors, self._run.spill) for result in rewritten]
+        jobs = [(self._copy, result.segments, self._detectors, self._run.spill, self._schemas) for result in rewritten]
         proofs = []
         for place, proof in zip(self._places, self._map(prove, jobs, lazy=True), strict=True):
             proofs.append(proof)

@@ -28,7 +28,8 @@ from recorder.capture.verify import Check, verify
 from recorder.errors import CaptureError
 from recorder.payloads.snapshot import read_schemas
 from recorder.scrubbing.jobs import Run
-from recorder.scrubbing.prove import Proven, missed_canaries, prove, prove_manifest
+from recorder.scrubbing.planted import missed_canaries
+from recorder.scrubbing.prove import Proven, prove, prove_manifest
 from recorder.scrubbing.report import check_report
 from recorder.scrubbing.scrub import learn_all, mapped, places, sharpen_all
 from recorder.scrubbing.signing import Verifier
@@ -72,7 +73,7 @@ def verify_clean(
     try:
         checks.append(_check_parent(capture, parent, policy))
         spill, detail = _originals(parent, policy, work, executor)
-        missed = missed_canaries(work / "canaries", spill)
+        missed = missed_canaries(work / "canaries")
         checks.append(
             Check("canaries", "FAILED", "search", f"{len(missed)} planted originals were not found")
             if missed
@@ -141,7 +142,7 @@ def _check_withheld(capture: Capture, parent: Capture | None) -> list[Check]:
 
 def _originals(parent: Capture, policy: Policy, work: Path, executor: Executor | None) -> tuple[Spill, str]:
     spill = Spill(work / "originals")
-    run = Run(secrets.token_hex(8), policy, spill, learns=True)
+    run = Run(secrets.token_hex(8), policy, spill, True, read_schemas(parent.root, parent.manifest))
     run_all: Any = functools.partial(mapped, executor)
     learn_all(run, places(parent), run_all, lambda _stage, _bytes: None)
     found, searched, thresholds = sharpen_all(run, parent, run_all)
@@ -154,7 +155,8 @@ def _check_leaks(
     stamp = capture.manifest.clean
     detectors = (detectors_run(stamp.counts) if stamp else ()) or PROOF_DEFAULT
     work = places(capture)
-    jobs = [(capture.root, (place.segment,), detectors, spill) for place in work]
+    schemas = read_schemas(capture.root, capture.manifest)
+    jobs = [(capture.root, (place.segment,), detectors, spill, schemas) for place in work]
     found: list[Check] = []
     hits: Counter[str] = Counter()
     results: Any = mapped(executor, prove, jobs, lazy=True)
@@ -164,7 +166,6 @@ def _check_leaks(
         where = place.segment.path
         found += [Check("leaks", "FAILED", where, str(leak)) for leak in proof.leaks]
         advance(place.segment.bytes)
-    schemas = read_schemas(capture.root, capture.manifest)
     for leak in prove_manifest(capture.manifest, schemas, detectors, spill):
         hits[leak.what] += 1
         found.append(Check("leaks", "FAILED", MANIFEST_NAME, str(leak)))

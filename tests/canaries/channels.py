@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from desensitizers.varint import write as varint
 from recorder.capture.manifest import MANIFEST_NAME, encode
 from recorder.capture.reader import Capture, open_capture
 from recorder.capture.schema import Record
@@ -27,10 +28,12 @@ from tests.payloads.avro_schemas import write
 MARK = "nary"
 """In every canary, and in nothing else."""
 _AVRO = {"type": "record", "name": "Who", "fields": [{"name": "who", "type": "string"}]}
-_PROTO = 'syntax = "proto3"; message Who { string who = 1; }'
+_PROTO = 'syntax = "proto3"; message Who { string who = 1; int64 number = 2; fixed64 fixed = 3; }'
+_NUMBER = {"type": "record", "name": "Number", "fields": [{"name": "number", "type": "long"}]}
 SCHEMAS = (
     Schema("avro", json.dumps(_AVRO), id=1),
     with_descriptor(Schema("protobuf", _PROTO, id=2), {}),
+    Schema("avro", json.dumps(_NUMBER), id=3),
 )
 
 
@@ -41,6 +44,9 @@ class Channel:
     plant: Callable[[str], tuple[Any, Any, list[tuple[str, str]]]]
     rule: str
     broken: str
+    name: str = "name"
+    """The field of a person's record that a rule learns the original from."""
+    original: Callable[[str], Any] = str
 
 
 def _who(text: str) -> str:
@@ -62,7 +68,18 @@ def _protobuf(text: str) -> bytes:
 
 
 def _in_value(make: Callable[[str], Any], rule: str) -> Channel:
-    return Channel(lambda text: ("k", make(text), []), f"value: {{{rule}}}", "value: {'**': keep}")
+    return Channel(lambda text: ("k", make(text), []), f"value: {{{rule}}}", "value: {'**': keep, '**.@key': keep}")
+
+
+def number_of(text: str) -> int:
+    """A canary as a number of 18 digits."""
+    return 3 * 10**17 + int(text.rpartition(MARK)[2][:12], 16)
+
+
+def _numeric(make: Callable[[int], bytes], field: str) -> Channel:
+    rule = f"value: {{{field}: {{domain: number}}}}"
+    broken = "value: {'**': keep}"
+    return Channel(lambda text: ("k", make(number_of(text)), []), rule, broken, "number", number_of)
 
 
 _NAME = "{domain: name}"
@@ -90,13 +107,16 @@ CHANNELS: dict[str, Channel] = {
     "hex": _in_value(lambda text: {"x": text.encode().hex()}, "x: {rule: replace, with: gone}"),
     "Avro": _in_value(lambda text: frame(write(_AVRO, {"who": text}), 1), f"who: {_NAME}"),
     "Protobuf": _in_value(_protobuf, f"who: {_NAME}"),
+    "Avro number": _numeric(lambda number: frame(write(_NUMBER, {"number": number}), 3), "number"),
+    "Protobuf number": _numeric(lambda number: frame(b"\0\x10" + varint(number), 2), "number"),
+    "Protobuf fixed number": _numeric(lambda number: frame(b"\0\x19" + number.to_bytes(8, "little"), 2), "fixed"),
 }
 _HEAD = """
 version: 1
 secret: {env: BLACKBOX_KEY}
-domains: {name: {surrogate: name}}
+domains: {name: {surrogate: name}, number: {surrogate: digits}}
 topics:
-  - {match: people, value: {name: {domain: name}}}
+  - {match: people, value: {name: {domain: name}, number: {domain: number}}}
 """
 
 
@@ -110,7 +130,7 @@ def policy_text(broken: str = "") -> str:
     for name, channel in CHANNELS.items():
         body = channel.broken if name == broken else channel.rule
         body = body if body.startswith("key:") else f"key: keep, {body}"
-        body = body if "value:" in body else f"{body}, value: {{'**': keep}}"
+        body = body if "value:" in body else f"{body}, value: {{'**': keep, '**.@key': keep}}"
         lines.append(f"  - {{match: {topic_of(name)}, {body}}}\n")
     return _HEAD + "".join(lines)
 
@@ -140,6 +160,6 @@ def capture_of(root: Path, canaries: dict[str, list[str]]) -> Capture:
 def _rows(canaries: dict[str, list[str]]) -> Iterable[Record]:
     for name, texts in canaries.items():
         for number, text in enumerate(texts):
-            yield record("people", 0, T0 + number, None, {"name": text})
+            yield record("people", 0, T0 + number, None, {CHANNELS[name].name: CHANNELS[name].original(text)})
             key, value, headers = CHANNELS[name].plant(text)
             yield record(topic_of(name), 0, T0 + number, key, value, headers)

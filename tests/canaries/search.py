@@ -7,7 +7,7 @@ from pathlib import Path
 
 from desensitizers.proof.peel import layers
 from recorder.capture.reader import open_capture
-from tests.canaries.channels import CHANNELS, MARK, topic_of
+from tests.canaries.channels import CHANNELS, MARK, number_of, topic_of
 
 
 def left(clean: Path, canaries: dict[str, list[str]]) -> dict[str, int]:
@@ -33,6 +33,8 @@ def left(clean: Path, canaries: dict[str, list[str]]) -> dict[str, int]:
 
 def _forms(channel: str, text: str) -> list[bytes]:
     _key, value, _headers = CHANNELS[channel].plant(text)
+    if CHANNELS[channel].name == "number":
+        return [value[6:], str(number_of(text)).encode()]
     inner = value.get("x") if isinstance(value, dict) else None
     forms = [text.encode(), json.dumps(text)[1:-1].encode()]
     return [*forms, inner.encode()] if isinstance(inner, str) else forms
