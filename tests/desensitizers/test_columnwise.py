@@ -144,6 +144,23 @@ def test_a_document_that_is_almost_of_the_shape_is_walked(odd: bytes) -> None:
     both(RULES, [odd, *rows])
 
 
+@pytest.mark.parametrize("text", [b"\xff", b"\xed\xa0\x80", b"\xc3", b"\x00"])
+def test_a_text_that_stays_must_be_text_too(text: bytes) -> None:
+    rows: list[bytes | None] = [f'{{"a": "x", "k": "{"y" * number}"}}'.encode() for number in range(40)]
+    both(RULES, [*rows, b'{"a": "x", "k": "' + text + b'"}'])
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [b"\x0a\x01x\x12\x01y", b"\x0a\x01x\x0a\x01y", b"\x0a\x05x", b"\x0a", b"\x08\x01", b"\x0a\x81\x00x", b""],
+)
+def test_a_message_within_that_is_not_as_expected_is_walked(inner: bytes) -> None:
+    rows: list[bytes | None] = [
+        frame(b"\x02\x02" + KIND(id="i", other={"a": "x" * number}).SerializeToString(), 5) for number in range(40)
+    ]
+    both(PROTOBUF_RULES, [*rows, frame(b"\x02\x02\x72" + bytes([len(inner)]) + inner, 5)], CaptureSchemas([SCHEMA]))
+
+
 def test_json_behind_a_frame_goes_by_columns_too() -> None:
     schema = Schema("json", '{"type": "object"}', id=0x22_5C_22)  # an id that reads as quotes
     rows: list[bytes | None] = [
