@@ -19,6 +19,7 @@ from recorder.cli.options import (
     OutputFormat,
     Partitions,
     Patterns,
+    SigningKey,
     To,
     Topics,
     ValueFormats,
@@ -65,6 +66,7 @@ def cut(
     key_format: KeyFormats = None,
     value_format: ValueFormats = None,
     formats_file: FormatsFile = None,
+    signing_key: SigningKey = None,
     jobs: Jobs = None,
     form: OutputFormat = Format.TABLE,
 ) -> None:
@@ -82,6 +84,7 @@ def cut(
     from recorder.editing.cut_partition import Wanted
     from recorder.editing.sample import Sample, parse_fraction
     from recorder.payloads.choices import typed_choices
+    from recorder.scrubbing.signing import load_signer
     from recorder.scrubbing.workers import workers
 
     opened = open_capture(capture)
@@ -99,6 +102,7 @@ def cut(
     share = None if sample is None else Sample(parse_fraction(sample), seed, rare, type_field)
     wanted = Wanted(selection, where, share, typed_choices(key_format or (), value_format or (), formats_file))
     size = total_bytes(capture)
+    signer = load_signer(signing_key)
     with workers(size, jobs) as executor, progress("cut", size * cutting.passes(wanted), "bytes") as bar:
         done = cutting.cut(
             opened,
@@ -108,6 +112,7 @@ def cut(
             to_text=to,
             command=("blackbox", *sys.argv[1:]),
             executor=executor,
+            signer=signer,
             progress=bar.advance,
         )
     losses = [loss.sentence() for loss in done.manifest.losses]
@@ -124,6 +129,8 @@ def cut(
     before = opened.manifest.records
     topics = counted(len(done.manifest.topics), "topic")
     say(f"Cut {done.manifest.records:,} of {counted(before, 'record')}, {topics}, into {out}")
+    if done.manifest.clean is not None and signer is None:
+        say("It is clean by what it was made from, and nobody signed that: --signing-key takes the key of the whole.")
     for loss in losses:
         complain(f"  missing already in {capture}: {loss}")
 

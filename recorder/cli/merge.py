@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from recorder.cli.options import Jobs, OutputFormat
+from recorder.cli.options import Jobs, OutputFormat, SigningKey
 from recorder.cli.output import Format, complain, emit_object, progress, say
 from recorder.errors import ExitCode, UsageError
 from recorder.wording import counted
@@ -28,6 +28,7 @@ def merge(
             show_default=False,
         ),
     ] = None,
+    signing_key: SigningKey = None,
     jobs: Jobs = None,
     form: OutputFormat = Format.TABLE,
 ) -> None:
@@ -42,11 +43,13 @@ def merge(
     """
     from recorder.capture.reader import open_capture, total_bytes
     from recorder.editing import merge as merging
+    from recorder.scrubbing.signing import load_signer
     from recorder.scrubbing.workers import workers
 
     prefixes = _prefixes(captures, as_ or ())
     opened = [open_capture(path) for path in captures]
     size = sum(map(total_bytes, captures))
+    signer = load_signer(signing_key)
     with workers(size, jobs) as executor, progress("merge", size, "bytes") as bar:
         done = merging.merge(
             opened,
@@ -54,6 +57,7 @@ def merge(
             prefixes=prefixes,
             command=("blackbox", *sys.argv[1:]),
             executor=executor,
+            signer=signer,
             progress=bar.advance,
         )
     manifest = done.manifest
@@ -67,6 +71,8 @@ def merge(
     for note in manifest.notes:
         if note.level == "warning":
             say(f"  {note.level}: {note.sentence()}")
+    if manifest.clean is not None and signer is None:
+        say("It is clean by what it was made from, and nobody signed that: --signing-key takes the key of the whole.")
     for loss in losses:
         complain(f"  missing: {loss}")
     if done.uncovered:

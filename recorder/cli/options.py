@@ -141,3 +141,12 @@ Jobs = Annotated[
         "-j", "--jobs", min=1, help="Worker processes; by default one for every two processors.", show_default=False
     ),
 ]
+SigningKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--signing-key",
+        metavar="FILE",
+        help="Sign what stays clean with the key that signed the whole; or set BLACKBOX_SIGNING_KEY.",
+        show_default=False,
+    ),
+]

@@ -22,10 +22,12 @@ from recorder.editing.cut_partition import Done, Job, Wanted, cut_partition, sur
 from recorder.editing.derive import coarse_notes, finished, new_directory, remains_clean
 from recorder.editing.each import Progress, each
 from recorder.editing.sample import Types, needed_hashes
+from recorder.editing.vouching import check_parents
 from recorder.errors import UsageError
 from recorder.query.condition import Condition
 from recorder.query.decoding import decoder_of
 from recorder.query.looking import TopicPlans, unplanned
+from recorder.scrubbing.signing import Signer
 from recorder.window import format_time
 
 
@@ -58,14 +60,19 @@ def cut(
     command: Sequence[str] = (),
     executor: Executor | None = None,
     progress: Progress | None = None,
+    signer: Signer | None = None,
 ) -> Cut:
     """Write the `wanted` records of `capture` to `out` (which must not exist); `from_text` and `to_text` as typed.
+
+    A part of a clean capture is signed by `signer`, when it signed the whole.
 
     Raises UsageError for what can't be wanted, CaptureError when the capture is torn, altered or the disk is full;
     then nothing is left at `out`.
     """
     parent = capture.manifest
     clean = remains_clean([parent])
+    if signer is not None and clean:
+        check_parents([capture], signer)
     window = _window(parent.window, wanted.selection, from_text, to_text)
     if wanted.where is not None:
         # What is wrong with it is said before anything is written.
@@ -84,7 +91,7 @@ def cut(
             topics=tuple(_topics(parent, jobs, done)),
             notes=(*_kept_notes(parent, jobs), *_own_notes(parent, wanted, clean), *coarse_notes(coarse)),
         )
-        made = finished(root, manifest, "cut", [capture], command, clean=clean)
+        made = finished(root, manifest, "cut", [capture], command, clean=clean, signer=signer)
     return Cut(out, made, tuple(_types(found, jobs, done)))
 
 

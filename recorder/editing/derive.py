@@ -14,9 +14,11 @@ from recorder.capture.lineage import new_step, tool_version
 from recorder.capture.locations import Location, inside, whole
 from recorder.capture.manifest import MANIFEST_NAME, CleanStamp, Manifest, Note, Parent, Proof, Segment, new_capture_id
 from recorder.capture.reader import Capture, reading
-from recorder.capture.writer import create_directory, finish
+from recorder.capture.writer import create_directory, finish, reporting_write_errors
+from recorder.editing.vouching import vouch
 from recorder.errors import CaptureError, UsageError
 from recorder.payloads.snapshot import carry_schemas
+from recorder.scrubbing.signing import Signer
 from recorder.scrubbing.stamp import HITS, detectors_run, is_intact, sealed
 
 
@@ -61,9 +63,19 @@ def remains_clean(parents: Sequence[Manifest]) -> bool:
 
 
 def finished(
-    root: Path, manifest: Manifest, verb: str, parents: Sequence[Capture], command: Sequence[str], *, clean: bool
+    root: Path,
+    manifest: Manifest,
+    verb: str,
+    parents: Sequence[Capture],
+    command: Sequence[str],
+    *,
+    clean: bool,
+    signer: Signer | None = None,
 ) -> Manifest:
-    """Write the manifest with a new id and the step that led to it, stamped if it is `clean`; the capture is whole."""
+    """Write the manifest with a new id and the step that led to it, stamped if it is `clean`; the capture is whole.
+
+    With a `signer` (see `vouching.check_parents`) a clean one gets a signed report.
+    """
     capture_id = new_capture_id()
     single = parents[0].manifest.capture_id if len(parents) == 1 else None
     step = msgspec.structs.replace(
@@ -77,6 +89,9 @@ def finished(
     made = msgspec.structs.replace(manifest, capture_id=capture_id, lineage=lineage, clean=None, schemas=schemas)
     if clean:
         made = sealed(made, _stamp([one.manifest for one in parents], step.at_ms, verb))
+        if signer is not None:
+            with reporting_write_errors(root):
+                vouch(root, made, signer)
     finish(root, made)
     return made
 

@@ -21,7 +21,9 @@ from recorder.editing.each import Progress, each
 from recorder.editing.merge_partition import Done, Job, merge_partition
 from recorder.editing.naming import Named, name_topics
 from recorder.editing.splice import Strand
+from recorder.editing.vouching import check_parents
 from recorder.errors import UsageError
+from recorder.scrubbing.signing import Signer
 
 _ENDS: tuple[FinishedBy, ...] = ("end", "interrupt", "unfinished")
 
@@ -44,9 +46,10 @@ def merge(
     command: Sequence[str] = (),
     executor: Executor | None = None,
     progress: Progress | None = None,
+    signer: Signer | None = None,
 ) -> Merged:
     """Write all records of `captures` to `out` (which must not exist); `prefixes` (capture's number to name) go before
-    the names of a capture's topics.
+    the names of a capture's topics. What stays clean is signed by `signer`, when it signed them all.
 
     Raises UsageError for topics that can't be told apart, CaptureError where two captures differ in a record, or one
     is torn or altered; then nothing is left at `out`.
@@ -56,6 +59,8 @@ def merge(
     manifests = [one.manifest for one in captures]
     named = name_topics(captures, prefixes or {})
     clean = remains_clean(manifests)
+    if signer is not None and clean:
+        check_parents(captures, signer)
     with new_directory(out, captures) as root:
         jobs = list(_jobs(named, root, bloom=not clean))
         done = each(merge_partition, jobs, executor, progress)
@@ -67,7 +72,7 @@ def merge(
             *_state_note(manifests),
         )
         manifest = _manifest(manifests, topics, notes)
-        made = finished(root, manifest, "merge", captures, command, clean=clean)
+        made = finished(root, manifest, "merge", captures, command, clean=clean, signer=signer)
     uncovered = sum(one.uncovered for one in done)
     return Merged(out, made, uncovered, sum(one.records for one in manifests) - made.records)
 

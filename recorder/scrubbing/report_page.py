@@ -23,6 +23,11 @@ _STYLE = """
 body{margin:0;max-width:none;font-size:10pt}h2{break-after:avoid}tr{break-inside:avoid}.wide{overflow:visible}}
 """
 
+_PROVEN = "Every check below passed on the finished bytes; without that there would be no copy."
+_DESCENDED = (
+    "Cut or merged from clean copies, records unchanged: what was proven there holds here; it was not repeated."
+)
+
 
 def page(report: Report) -> str:
     """HTML of a report whose files are not yet listed; the signature and the hashes are in `report.json`."""
@@ -37,7 +42,7 @@ def page(report: Report) -> str:
     )
     parts = [
         f"<h1>{escape(title)}</h1>",
-        '<p class="good">Every check below passed on the finished bytes; without that there would be no copy.</p>',
+        f'<p class="good">{_PROVEN if report.ledger else _DESCENDED}</p>',
         signed,
         facts(_about(report)),
         "<h2>What was proven</h2>",

@@ -81,7 +81,7 @@ def make_report(
         capture_id=manifest.capture_id,
         parent_id=manifest.lineage[-1].parent_id,
         made_at_ms=stamp.stamped_at_ms,
-        versions={"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
+        versions=versions(),
         policy_sha256=policy.sha256,
         secret_key_id=policy.keyring.key_id(),
         signing_key_id=None,
@@ -100,6 +100,11 @@ def make_report(
         quarantine=msgspec.UNSET if kept is None else _quarantined(kept),
         proofs=tuple(Proof(check=name, result=text) for name, text in stamp.checks.items()),
     )
+
+
+def versions() -> dict[str, str]:
+    """Of this program, and of what its results depend on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
 
 
 def _quarantined(kept: Kept) -> Quarantined:

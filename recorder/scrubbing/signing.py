@@ -31,7 +31,12 @@ class Signer:
 
     @property
     def key_id(self) -> str:
-        return Verifier(self._key.public_key()).key_id
+        return self.verifier.key_id
+
+    @property
+    def verifier(self) -> Verifier:
+        """The public counterpart."""
+        return Verifier(self._key.public_key())
 
     def sign(self, message: bytes) -> str:
         """The signature in base64."""
