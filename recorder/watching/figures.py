@@ -24,6 +24,7 @@ _COUNTERS = {
     "captures": "Captures written, by trigger.",
     "captured_records": "Records in the captures written.",
     "captured_bytes": "Bytes of the captures written.",
+    "withheld_records": "Records that are not in the captures written but in their quarantines, by trigger.",
     "losses": "Losses named in the captures written, and stretches of topics that were gone before they were seen.",
     "failures": "Attempts to take a capture, to read or to note that failed.",
     "watched_records": "Records that conditions looked at.",

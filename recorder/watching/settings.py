@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -37,6 +38,12 @@ class Scrubbing:
 
     policy: Path
     staging: Path
+    signing_key: Path | None = None
+    """Signs reports; None: BLACKBOX_SIGNING_KEY does, if it is set."""
+    quarantine: Path | None = None
+    """The directory for records that the policy withholds: an encrypted file for each capture that has any."""
+    quarantine_key: Path | None = None
+    """The public key that they are encrypted for; None: the policy's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +122,7 @@ def _settings(root: Tree, file: Path, env: Mapping[str, str]) -> Settings:
         daily_cap=_cap(fields["daily_cap"]) if "daily_cap" in fields else 20,
         max_bytes_per_second=_megabits(fields["max_mbps"]) if "max_mbps" in fields else None,
         triggers=_triggers(fields["triggers"], base, before + after, http),
-        scrub=_scrub(fields["scrub"], base) if "scrub" in fields else None,
+        scrub=_scrub(fields["scrub"], base, out) if "scrub" in fields else None,
         http=http,
     )
 
@@ -182,10 +189,18 @@ def _condition(name: str, tree: Tree, base: Path, window_ms: int) -> Trigger:
     return OnRecords(name, fields["topic"].text("topic"), where, most, over_ms, _duration(fields, "hold", f"{hold}ms"))
 
 
-def _scrub(tree: Tree, base: Path) -> Scrubbing:
-    fields = tree.fields("scrub", ("policy", "staging"), ("policy",))
-    staging = _path(fields["staging"], base) if "staging" in fields else Path("/dev/shm")
-    return Scrubbing(_path(fields["policy"], base), staging)
+def _scrub(tree: Tree, base: Path, out: Path) -> Scrubbing:
+    fields = tree.fields("scrub", tuple(one.name for one in dataclasses.fields(Scrubbing)), ("policy",))
+    paths = {name: _path(value, base) for name, value in fields.items()}
+    found = Scrubbing(**({"staging": Path("/dev/shm")} | paths))
+    if found.quarantine_key and not found.quarantine:
+        fields["quarantine_key"].fail("'quarantine_key' belongs to a quarantine: write quarantine: DIRECTORY.")
+    for other in (out, found.staging):
+        if found.quarantine and found.quarantine.resolve().is_relative_to(other.resolve()):
+            fields["quarantine"].fail(f"the quarantine lies in {other}: choose a directory outside of it.")
+    if found.quarantine and found.quarantine.exists() and not found.quarantine.is_dir():
+        fields["quarantine"].fail("the quarantine must be a directory: each capture that needs one gets a file there.")
+    return found
 
 
 def _http(tree: Tree, env: Mapping[str, str]) -> Http:

@@ -10,7 +10,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +20,8 @@ from recorder.capture.reader import open_capture
 from recorder.capture.writer import reporting_write_errors
 from recorder.recording.record import record
 from recorder.recording.request import Request
-from recorder.scrubbing.policy import load_policy
-from recorder.scrubbing.scrub import scrub
-from recorder.scrubbing.workers import workers
+from recorder.scrubbing.scrub import Scrubbed
+from recorder.watching.cleaning import load_cleaning
 from recorder.watching.settings import Settings
 from recorder.watching.state import Pending
 from recorder.window import Window, format_duration, format_time
@@ -34,6 +33,13 @@ class Taken:
 
     path: Path
     manifest: Manifest
+    quarantine: Path | None = None
+    """The file (or that file's directory) of the records that it could not hold."""
+
+    @property
+    def withheld(self) -> int:
+        """Records that are in the quarantine instead."""
+        return sum(partition.missing("quarantined") for _, partition in self.manifest.topic_partitions())
 
     @property
     def bytes(self) -> int:
@@ -48,19 +54,24 @@ def take(settings: Settings, pending: Pending, staging: Path | None, stop: threa
     """
     target = settings.out / pending.capture
     if (target / MANIFEST_NAME).exists():  # it was finished, and a crash came before that was noted
-        return Taken(target, open_capture(target).manifest)
-    with _removed(target.with_name(f".{target.name}.taking")) as work:
+        somewhere = settings.scrub.quarantine if settings.scrub else None
+        return Taken(target, open_capture(target).manifest, somewhere)
+    with _removed(target.with_name(f".{target.name}.taking")) as work, ExitStack() as undo:
+        quarantine = None
         if settings.scrub is None:
-            finished = _record(settings, pending, work, stop)
+            if not _record(settings, pending, work, stop):
+                return None
         else:
             assert staging is not None
-            finished = _record_and_scrub(settings, pending, staging, work, stop)
-        if not finished:
-            return None
+            done = _record_and_scrub(settings, pending, staging, work, stop, undo)
+            if done is None:
+                return None
+            quarantine = done.quarantine.path if done.quarantine else None
         with reporting_write_errors(target):
             work.rename(target)
+            undo.pop_all()
             sync_directory(target.parent)
-    return Taken(target, open_capture(target).manifest)
+    return Taken(target, open_capture(target).manifest, quarantine)
 
 
 def remove_leftovers(out: Path) -> None:
@@ -89,21 +100,26 @@ def _record(settings: Settings, pending: Pending, directory: Path, stop: threadi
     return manifest.finished_by == "end"
 
 
-def _record_and_scrub(settings: Settings, pending: Pending, staging: Path, work: Path, stop: threading.Event) -> bool:
-    """Record and scrub in memory; only what was proven clean is copied to `work`."""
+def _record_and_scrub(
+    settings: Settings, pending: Pending, staging: Path, work: Path, stop: threading.Event, undo: ExitStack
+) -> Scrubbed | None:
+    """Record and scrub in memory; only what was proven clean is copied to `work`. None: `stop` was set.
+
+    `undo` removes the quarantine of a copy that comes to nothing after all.
+    """
     assert settings.scrub is not None
-    policy = load_policy(settings.scrub.policy)
-    with _removed(staging / "raw") as raw, _removed(staging / "clean") as clean:
+    cleaning = load_cleaning(settings.scrub)
+    with _removed(staging / "raw") as raw, _removed(staging / "clean") as copy:
         if not _record(settings, pending, raw, stop):
-            return False
-        capture = open_capture(raw)
-        with workers(Taken(raw, capture.manifest).bytes) as executor:
-            try:
-                scrub(capture, policy, clean, executor=executor, progress=lambda _stage, _bytes: _go_on(stop))
-            except _StoppedError:
-                return False
-        _copy(clean, work)
-    return True
+            return None
+        try:
+            done = cleaning.scrub(open_capture(raw), copy, pending.capture, lambda _stage, _bytes: _go_on(stop))
+        except _StoppedError:
+            return None
+        if done.quarantine is not None:
+            undo.callback(done.quarantine.path.unlink, missing_ok=True)
+        _copy(copy, work)
+    return done
 
 
 class _StoppedError(Exception):

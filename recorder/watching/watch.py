@@ -18,8 +18,8 @@ from recorder.capture.writer import reporting_write_errors
 from recorder.errors import BlackboxError, CaptureError, RefusedError, UsageError
 from recorder.kafka.cluster import Cluster
 from recorder.recording.plan import select_topics
-from recorder.scrubbing.policy import load_policy
 from recorder.watching.answers import answer
+from recorder.watching.cleaning import look_at_cleaning
 from recorder.watching.conditions import Watched
 from recorder.watching.desk import Desk, Moment, Progress, Told
 from recorder.watching.figures import Figures
@@ -62,7 +62,7 @@ def watch(settings: Settings, socket: Path, *, stop: threading.Event, tell: Told
         remove_leftovers(settings.out)
         memory = None
         if settings.scrub is not None:
-            load_policy(settings.scrub.policy)
+            look_at_cleaning(settings.scrub, tell)
             memory = stack.enter_context(staging(settings.scrub.staging, settings.state))
         state = load_state(settings.state)
         _look_ahead(settings, state, tell)
@@ -197,6 +197,11 @@ class _Watcher:
                 self._tell(f"{taken.path}: warning: {note.sentence()}")
         for loss in losses:
             self._tell(f"{taken.path}: loss: {loss}")
+        if taken.withheld:
+            self._figures.count("withheld_records", pending.trigger, taken.withheld)
+            lacks = f"{taken.path} lacks {counted(taken.withheld, 'record')}, held by {taken.quarantine}"
+            self._losses.append(lacks)
+            self._tell(lacks)
 
     def _open_observer(self, state: State) -> Observer:
         topics = [one.trigger.topic for one in self._watched]

@@ -24,11 +24,14 @@ def test_the_example_is_a_valid_file() -> None:
 
 
 def test_its_lines_on_scrubbing_are_valid_too(tmp_path: Path) -> None:
-    text = re.sub(r"^# (scrub:|  policy:|  staging:)", r"\1", (WATCH / "watch.yaml").read_text(), flags=re.MULTILINE)
+    ours = r"^# (scrub:|  (?:policy|staging|signing_key|quarantine|quarantine_key):)"
+    text = re.sub(ours, r"\1", (WATCH / "watch.yaml").read_text(), flags=re.MULTILINE)
     (tmp_path / "watch.yaml").write_text(text)
     scrub = load_settings(tmp_path / "watch.yaml", ENV).scrub
     assert scrub is not None
     assert scrub.staging == Path("/dev/shm")
+    assert scrub.quarantine == tmp_path / "held" and scrub.quarantine_key == tmp_path / "quarantine.pub"
+    assert scrub.signing_key == tmp_path / "reports.key"
     assert (WATCH / "../policies/kpay.yaml").exists()
 
 

@@ -12,6 +12,9 @@ import pytest
 from recorder.capture.verify import failed
 from recorder.errors import ExitCode
 from recorder.kafka.local import LocalKafka
+from recorder.scrubbing.quarantine.keys import load_opener, new_quarantine_pair
+from recorder.scrubbing.quarantine.looking import Opened
+from recorder.scrubbing.signing import load_verifier, new_pair
 from recorder.scrubbing.verify_clean import verify_clean
 from tests.conftest import wait_until
 from tests.integration.producing import New, produce
@@ -76,6 +79,33 @@ def test_the_capture_that_appears_is_proven_clean(kafka: LocalKafka, topic: str,
         assert not failed(verify_clean(capture.root))
         assert running.end() == ExitCode.OK
     assert {path.name for path in (tmp_path / "captures").iterdir()} == {".watch", capture.root.name}
+
+
+def test_withheld_records_are_in_the_quarantine_counted_and_the_report_is_signed(
+    kafka: LocalKafka, topic: str, tmp_path: Path, memory: Path
+) -> None:
+    new_quarantine_pair(tmp_path / "q.key", tmp_path / "q.pub")
+    new_pair(tmp_path / "reports.key", tmp_path / "reports.pub")
+    text = config(tmp_path, topic, memory, topic)
+    more = "signing_key: reports.key, quarantine: held, quarantine_key: q.pub"
+    text = text.replace(f"{memory}}}", f"{memory}, {more}}}") + "http: {address: '127.0.0.1:0'}\n"
+    withholding = POLICY.replace("topics:", "defaults: {undecodable: quarantine}\ntopics:").replace("MATCH", topic)
+    (tmp_path / "policy.yaml").write_text(withholding)
+    with watching(kafka, tmp_path, text, SECRET) as running:
+        customers(kafka, topic)
+        produce(kafka.bootstrap, topic, [New(b"{torn Mustermann"), New(b"{torn too")])
+        running.trigger("oncall")
+        (capture,) = running.captures(1)
+        quarantine = tmp_path / "held" / f"{capture.root.name}.quarantine"
+        said = f"{capture.root} lacks 2 records, held by {quarantine}"
+        wait_until(lambda: said in running.said, what="what is withheld is said")
+        assert '"withheld_records": 2' in running.get("/healthz")
+        assert 'withheld_records_total{trigger="oncall"} 2' in running.get("/metrics")
+        assert running.end() == ExitCode.LOSS
+    assert capture.manifest.records == 3
+    assert not failed(verify_clean(capture.root, verifier=load_verifier(tmp_path / "reports.pub")))
+    held = Opened(quarantine, load_opener(tmp_path / "q.key")).records()
+    assert [record.value for record in held] == [b"{torn Mustermann", b"{torn too"]
 
 
 def test_what_the_policy_does_not_name_never_reaches_the_disk_and_is_tried_again(

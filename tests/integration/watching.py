@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +49,13 @@ class Running:
     def names(self, of: str = "") -> list[str]:
         found = (self.root / "captures").glob(f"{of}*/manifest.json")
         return sorted(path.parent.name for path in found if not path.parent.name.startswith("."))
+
+    def get(self, path: str) -> str:
+        """What it answers over HTTP."""
+        found = re.search(r"(http://127\.0\.0\.1:\d+) serves", self.said)
+        assert found is not None, self.said
+        with urllib.request.urlopen(found[1] + path, timeout=10) as answer:
+            return str(answer.read().decode())
 
     def state(self) -> dict[str, Any]:
         """What it has noted on disk."""

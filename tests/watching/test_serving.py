@@ -71,6 +71,14 @@ def test_where_no_token_was_set_nothing_triggers() -> None:
         assert ask(port, "/metrics", token=None)[0] == 200
 
 
+def test_health_says_what_was_withheld() -> None:
+    figures = Figures()
+    figures.count("withheld_records", "oncall", 3)
+    with serving(HERE, figures, answer) as port:
+        assert ask(port, "/healthz", token=None)[1] == '{"status": "ok", "pending": 0, "withheld_records": 3}\n'
+        assert 'withheld_records_total{trigger="oncall"} 3' in ask(port, "/metrics", token=None)[1]
+
+
 def test_health_says_what_is_wrong() -> None:
     figures = Figures()
     with serving(HERE, figures, answer) as port:

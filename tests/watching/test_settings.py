@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from recorder.errors import UsageError
-from recorder.watching.settings import Settings, load_settings
+from recorder.watching.settings import Scrubbing, Settings, load_settings
 from recorder.watching.state import Pending
 from recorder.watching.take import request_of
 from recorder.watching.triggers import Called, Dropped, OnRecords
@@ -68,7 +68,12 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
           control: {topic: ops}
           burst: {topic: dlq, rate: 10/s}
           slow: {topic: dlq, where: "key like 'a%'", rate: 6/m, over: 1m, hold: 1h}
-        scrub: {policy: kpay.yaml, staging: /run/blackbox}
+        scrub:
+          policy: kpay.yaml
+          staging: /run/blackbox
+          signing_key: reports.key
+          quarantine: /srv/held
+          quarantine_key: q.pub
         http: {address: '0.0.0.0:9464', token_env: TOKEN}
         """,
     )
@@ -87,7 +92,9 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         OnRecords("burst", "dlq", None, 50, 5_000, 600_000),
         OnRecords("slow", "dlq", "key like 'a%'", 6, 60_000, 3_600_000),
     )
-    assert found.scrub is not None and found.scrub.policy == tmp_path / "kpay.yaml"
+    assert found.scrub == Scrubbing(
+        tmp_path / "kpay.yaml", Path("/run/blackbox"), tmp_path / "reports.key", Path("/srv/held"), tmp_path / "q.pub"
+    )
     assert found.http is not None and (found.http.host, found.http.port) == ("0.0.0.0", 9464)
     assert ENV["TOKEN"] not in repr(found)
 
@@ -127,6 +134,10 @@ def test_the_cluster_may_come_from_the_environment(tmp_path: Path) -> None:
         ("out:", "http: {token_env: NONE}\nout:", "watch.yaml:3: the environment variable NONE is not set"),
         ("out:", "http: {token_env: SHORT}\nout:", "the environment variable SHORT is shorter than 16 characters"),
         ("out:", "scrub: {}\nout:", "watch.yaml:3: scrub needs 'policy'."),
+        ("out:", "scrub: {policy: p, quarantine_key: q}\nout:", "'quarantine_key' belongs to a quarantine"),
+        ("out:", "scrub: {policy: p, quarantine: captures/q}\nout:", "the quarantine lies in captures: choose"),
+        ("out:", "scrub: {policy: p, quarantine: /dev/shm/q}\nout:", "the quarantine lies in /dev/shm: choose"),
+        ("out:", "scrub: {policy: p, quarantine: watch.yaml}\nout:", "the quarantine must be a directory"),
     ],
 )
 def test_mistakes_are_named_with_their_place(tmp_path: Path, old: str, new: str, sentence: str) -> None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from desensitizers.proof.spill import Spill, SpillWriter
 from desensitizers.sink import Problem, Withheld
-from recorder.scrubbing.errors import ScrubError
+from recorder.scrubbing.errors import NoQuarantineError
 from recorder.scrubbing.quarantine.records import Held, Tally, held
 
 
@@ -24,7 +24,7 @@ class Aside:
     """Takes the withheld records of one segment out of its batches."""
 
     def __init__(self, spill: Spill, bag: str, *, allowed: bool, in_prologue: bool) -> None:
-        """Unless `allowed`, the first record is a ScrubError that says what to add."""
+        """Unless `allowed`, the first record is a NoQuarantineError."""
         self._spill = spill
         self._bag = bag
         self._allowed = allowed
@@ -34,7 +34,10 @@ class Aside:
         self.tally: Tally = Counter()
 
     def take(self, batch: pa.RecordBatch, withheld: Sequence[Withheld]) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """(the records that stay, the withheld ones) of a batch; `withheld` in the order of rows. Raises ScrubError."""
+        """(the records that stay, the withheld ones) of a batch; `withheld` in the order of rows.
+
+        Raises NoQuarantineError.
+        """
         rows = np.array([one.row for one in withheld], np.int64)
         gone = batch.take(pa.array(rows))
         refuse_unless(self._allowed, gone, withheld)
@@ -54,15 +57,13 @@ class Aside:
 
 
 def refuse_unless(allowed: bool, gone: pa.RecordBatch, withheld: Sequence[Withheld]) -> None:
-    """ScrubError for the first of some withheld records, with what to add, unless there is a quarantine."""
+    """NoQuarantineError for the first of some withheld records, unless there is a quarantine."""
     if allowed:
         return
     why, first = withheld[0], gone.slice(0, 1).to_pylist()[0]
     where = Problem(first["topic"], why.place, why.path, why.reason, 1, first["partition"], first["offset"])
-    raise ScrubError(
-        f"No copy was made: a record must go to quarantine, and none was given:\n  {where} ({why.cause})\n"
-        "Add --quarantine FILE, with --quarantine-key KEY.pub or quarantine: {key: KEY.pub} in the policy; "
-        "'blackbox keys new --quarantine' makes the pair."
+    raise NoQuarantineError(
+        f"No copy was made: a record must go to quarantine, and none was given:\n  {where} ({why.cause})"
     )
 
 
