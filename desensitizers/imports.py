@@ -7,6 +7,8 @@ importing file's secret, defaults and proof count; an imported file needs none. 
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,11 +37,12 @@ def parts(text: str, file: str) -> list[Part]:
     return found
 
 
-def sha256(found: list[Part]) -> str:
-    """Of all files; of a policy without imports, that of its text."""
-    if len(found) == 1:
+def sha256(found: list[Part], tables: Sequence[object] = ()) -> str:
+    """Of all files and of the `tables` that rules read from beside them; of a policy that is one file, its text's."""
+    if len(found) == 1 and not tables:
         return found[0].sha256
-    return hashlib.sha256("\n".join(part.sha256 for part in found).encode()).hexdigest()
+    read = [hashlib.sha256(json.dumps(table).encode()).hexdigest() for table in tables]
+    return hashlib.sha256("\n".join([*(part.sha256 for part in found), *read]).encode()).hexdigest()
 
 
 def _add(text: str, file: str, above: tuple[Path, ...], found: list[Part], known: dict[Path, Part]) -> None:

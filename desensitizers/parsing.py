@@ -28,7 +28,8 @@ def parse_policy(text: str, file: str) -> PolicySpec:
     found = imports.parts(text, file)
     defaults = _Defaults(imports.first(found, "defaults"))
     domains = _all_domains(found)
-    parser = _TopicParser(domains, defaults)
+    rules_of_topics, rules_of_tags = RuleParser(domains), RuleParser(domains)
+    parser = _TopicParser(rules_of_topics, defaults)
     topics = tuple(
         parser.topic(tree)
         for part in found
@@ -37,14 +38,15 @@ def parse_policy(text: str, file: str) -> PolicySpec:
     )
     if not topics:
         imports.required(found, "topics").fail("topics is empty: nothing could pass.")
+    schema_tags = _schema_tags(found, rules_of_tags)
     return PolicySpec(
         file=file,
-        sha256=imports.sha256(found),
+        sha256=imports.sha256(found, (*rules_of_topics.tables, *rules_of_tags.tables)),
         secret_env=_secret(imports.required(found, "secret")),
         domains=domains,
         topics=topics,
         proof_detectors=_proof(imports.first(found, "proof")),
-        schema_tags=_schema_tags(found, RuleParser(domains)),
+        schema_tags=schema_tags,
         quarantine_key=_quarantine_key(imports.first(found, "quarantine")),
     )
 
@@ -156,8 +158,8 @@ def _check_name(tree: Tree, name: str) -> None:
 
 
 class _TopicParser:
-    def __init__(self, domains: tuple[DomainSpec, ...], defaults: _Defaults) -> None:
-        self._rules = RuleParser(domains)
+    def __init__(self, parser: RuleParser, defaults: _Defaults) -> None:
+        self._rules = parser
         self._defaults = defaults
 
     def topic(self, tree: Tree) -> TopicSpec:

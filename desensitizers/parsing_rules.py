@@ -35,6 +35,8 @@ class RuleParser:
         self._domains = {domain.name: domain for domain in domains}
         self.unknown_field = "fail"
         """What the topic at hand does with fields that no path names, also with those inside of texts."""
+        self.tables: list[object] = []
+        """What the rules read so far took from files beside the policy."""
 
     def paths(self, items: Iterable[tuple[str, Tree, Tree]]) -> tuple[tuple[str, Leaf], ...]:
         """Paths and their rules, in order."""
@@ -155,6 +157,7 @@ class RuleParser:
             for option, declared in rule.options.items()
             if option in fields
         }
+        self.tables += [options[option] for option in options if rule.options[option].kind == "file"]
         if rule.check is not None and (wrong := rule.check(options)):
             (body or at).fail(wrong)
         when = self._when(fields["when"]) if "when" in fields else ()

@@ -14,7 +14,7 @@ from recorder.errors import UsageError
 from recorder.scrubbing.stamp import HITS, sealed
 from recorder.scrubbing.verify_clean import verify_clean
 from tests.builders import T0, make_capture, record
-from tests.scrubbing.helpers import clean_copy, orders, policy
+from tests.scrubbing.helpers import POLICY, clean_copy, orders, policy
 
 
 @pytest.fixture
@@ -101,6 +101,19 @@ def test_another_parent_is_refused(copy: tuple[Capture, Path], tmp_path: Path) -
     _raw, clean = copy
     other = make_capture(tmp_path / "other", orders(5))
     assert status(verify_clean(clean, parent=other, policy=policy(tmp_path)), "parent") == "FAILED"
+
+
+def test_a_table_of_the_policy_that_was_changed_is_said(tmp_path: Path) -> None:
+    table = tmp_path / "cities.csv"
+    table.write_text("Kiel,Northport\n")
+    text = POLICY.replace("note:", "city: {rule: dict, file: cities.csv}\n      note:", 1)
+    raw, _done = clean_copy(tmp_path, [record("orders", 0, T0, "cust-10000000", {"order": 1, "city": "Kiel"})], text)
+    clean = tmp_path / "clean"
+    assert json.loads((clean / "report.json").read_text())["report"]["policy_sha256"] == policy(tmp_path, text).sha256
+    assert status(verify_clean(clean, parent=raw, policy=policy(tmp_path, text)), "parent") == "PASSED"
+    table.write_text("Kiel,Southport\n")
+    (said,) = [one for one in verify_clean(clean, parent=raw, policy=policy(tmp_path, text)) if one.name == "parent"]
+    assert (said.status, said.detail) == ("WARNING", "the policy was changed since this copy was made")
 
 
 def test_what_is_no_capture_is_a_usage_error(tmp_path: Path) -> None:

@@ -40,6 +40,24 @@ def test_dict_reads_a_table_beside_the_policy(tmp_path: Path) -> None:
         Policy.load(file, env=SECRET)
 
 
+def test_a_table_that_says_something_else_makes_another_policy(tmp_path: Path) -> None:
+    """What the report, `verify-clean` and the lineage call the policy is all that decides what comes out."""
+    text = 'version: 1\nsecret: {env: K}\ntopics: [{match: "*", value: {c: {rule: dict, file: cities.csv}}}]\n'
+    (tmp_path / "p.yaml").write_text(text)
+    by_tag = "schema_tags: {PII: {rule: dict, file: cities.csv}}\n"
+    (tmp_path / "tags.yaml").write_text(text.replace("{rule: dict, file: cities.csv}", "keep") + by_tag)
+    (tmp_path / "whole.yaml").write_text("version: 1\nimports: [p.yaml]\nsecret: {env: K}\n")
+
+    def said(table: str) -> list[str]:
+        (tmp_path / "cities.csv").write_text(table)
+        return [Policy.load(tmp_path / name, env=SECRET).sha256 for name in ("p.yaml", "tags.yaml", "whole.yaml")]
+
+    first, other, again = said("Kiel,Northport\n"), said("Kiel,Southport\n"), said("Kiel,Northport\n")
+    assert again == first
+    assert not set(first) & set(other)
+    assert len(set(first)) == 3
+
+
 def test_a_dict_that_merges_nothing_may_stand_on_a_key() -> None:
     policy("key: {rule: dict, map: {a: x, b: y}}")
     with pytest.raises(PolicyError, match="two keys into one"):
