@@ -19,7 +19,7 @@ _MOST = 8
 def workers(segment_bytes: int, wanted: int | None = None) -> Iterator[Executor | None]:
     """A process pool for work on so many bytes: `wanted` processes, or one for every two processors.
 
-    A process takes up to about 600 MB where millions of different values are masked, else less than half of it.
+    A process takes up to about 800 MB where millions of different values are masked, else less than half of it.
     """
     with _terminating():
         yield from _pool(segment_bytes, wanted)
