@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recorder.capture.manifest import Topic
 from recorder.capture.reader import Capture
@@ -34,6 +35,9 @@ from recorder.query.views import (
     typed_function,
 )
 
+if TYPE_CHECKING:
+    from recorder.query.json_columns import JsonColumn
+
 
 @dataclass(frozen=True, slots=True)
 class Typed:
@@ -42,8 +46,8 @@ class Typed:
     columns: Mapping[str, str]
     structs: tuple[str, ...] = ()
     """Which of `k` and `v` are needed."""
-    extracted: tuple[str, ...] = ()
-    """Those columns that are made of `j` alone."""
+    extracted: Mapping[str, JsonColumn] = field(default_factory=dict)
+    """More columns, which are made of `j` alone."""
 
 
 class CaptureViews:
@@ -162,7 +166,14 @@ class CaptureViews:
             if struct in typed.structs and paths is None:
                 inner[struct] = f"{typed_function(self.number, index, side)}(raw.{side}, raw.headers)"
         source = source_of(segment_paths([topic], self.root) if paths is None else paths, topic.records)
-        records = select({**columns, **typed.columns}, f"({select_more(inner, source)}) as raw")
+        source = f"({select_more(inner, source)}) as raw"
+        found, json = {}, {}
+        for place, (name, column) in enumerate(typed.extracted.items()):
+            found[f"x{place}"] = column.value(column.found("raw.j"))
+            json[name] = column.shown(f"raw.x{place}")
+        if found:
+            source = f"({select_more(found, source)}) as raw"
+        records = select({**columns, **typed.columns, **json}, source)
         if index not in self.layouts:
             return records
         (layout, shape), kept, chosen = self.layouts[index], self.kept.get(index), variable(self.number, index)

@@ -21,7 +21,7 @@ from recorder.capture.reader import reading
 from recorder.query.cache import CacheError, new_file
 from recorder.query.decode_segments import check_digest
 from recorder.query.kept import ColumnsPlan
-from recorder.query.views import literal, quoted
+from recorder.query.views import literal, literals, quoted, select, select_more
 
 MEMORY_LIMIT = "256MiB"
 _ARRIVED = "arrived"
@@ -63,21 +63,37 @@ def extract_all(jobs: Sequence[Extraction], stop: threading.Event, progress: Cal
 
 
 def _extract(connection: duckdb.DuckDBPyConnection, job: Extraction, target: Path) -> None:
-    plan = job.plan
-    columns = [f"raw.{quoted(name)}" for name in plan.raw]
-    columns += [f"{sql} as c{number}" for number, sql in plan.extracted]
     with reading(job.source), whole(job.source) as raw:
         check_digest(job.source, job.segment, raw)
         if isinstance(job.source, Path) and not glob.has_magic(str(job.source)):
             source = f"read_parquet({literal(str(job.source))}, hive_partitioning = false)"
         else:  # in an object store, or where DuckDB would take the name for a pattern
             source = _ARRIVED
-            connection.register(_ARRIVED, pq.read_table(raw, columns=plan.reads))
-    texts = f"select *, try(decode(raw.value)) as j from {source} as raw"
+            connection.register(_ARRIVED, pq.read_table(raw, columns=job.plan.reads))
     connection.execute(
-        f"copy (select {', '.join(columns)} from ({texts}) as raw) to {literal(str(target))} "
+        f"copy ({_columns(job.plan, f'{source} as raw')}) to {literal(str(target))} "
         "(format parquet, compression zstd, compression_level 1, use_tmp_file false)"
     )
+
+
+def _columns(plan: ColumnsPlan, source: str) -> str:
+    """The query of the columns: it parses a text once for all that take text of it, and once for those that take JSON.
+
+    A list of pointers costs little more than one of them.
+    """
+    lists: dict[str, str] = {}
+    values: dict[str, str] = {}
+    columns = {name: f"raw.{quoted(name)}" for name in plan.raw}
+    for kind, function in (("texts", "json_extract_string"), ("parts", "json_extract")):
+        chosen = [(number, column) for number, column in plan.extracted if column.plain == (kind == "texts")]
+        if chosen:
+            lists[kind] = f"try({function}(raw.j, {literals([column.pointer for _, column in chosen])}))"
+        for place, (number, column) in enumerate(chosen, 1):
+            values[f"x{number}"] = column.value(f"raw.{kind}[{place}]")
+            columns[f"c{number}"] = column.shown(f"raw.x{number}")
+    for more in ({"j": "try(decode(raw.value))"}, lists, values):
+        source = f"({select_more(more, source)}) as raw"
+    return select(columns, source)
 
 
 @contextlib.contextmanager

@@ -1,12 +1,13 @@
 """Typed columns of JSON without a schema, from a sample, as SQL over the JSON text: lazy, column by column.
 
-The same SQL fills the narrow files of columns that are kept (`recorder.query.kept`).
+The narrow files of columns that are kept (`recorder.query.extracting`) are filled by the same SQL.
 
 A value that does not fit its column is null there, never rounded or guessed; `value_json` keeps it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -32,22 +33,45 @@ def infer(connection: duckdb.DuckDBPyConnection, texts: list[str]) -> dict[str, 
     return structure if isinstance(structure, dict) and len(structure) <= COLUMNS_LIMIT else {}
 
 
-def columns_of(structure: dict[str, Any], document: str) -> dict[str, str]:
-    """Name to SQL expression over the text `document`, null where that is not JSON."""
-    return {name: _column(name, inner, document) for name, inner in structure.items()}
+@dataclass(frozen=True, slots=True)
+class JsonColumn:
+    """A typed column of JSON, in three steps of SQL, so that none has to be done twice for a record."""
+
+    pointer: str
+    """Where it is in the document. Unlike a path it can name anything."""
+    structure: Any
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is made of the text found at the pointer; of the JSON there otherwise."""
+        return isinstance(self.structure, str) and self.structure not in ("JSON", "NULL")
+
+    def found(self, document: str) -> str:
+        """What is at the pointer in the text `document`: text or JSON, null where that is not JSON."""
+        return f"try({'json_extract_string' if self.plain else 'json_extract'}({document}, {literal(self.pointer)}))"
+
+    def value(self, found: str) -> str:
+        """What was found with the texts in it apart, where the column is nested."""
+        if not self._nested:
+            return found
+        return f"try(json_transform({found}, {literal(msgspec.json.encode(_texts(self.structure)).decode())}))"
+
+    def shown(self, value: str) -> str:
+        """The column: an expression that names `value` more than once."""
+        if self.plain:
+            return _scalar(self.structure, value)
+        return _nested(self.structure, value, 0) if self._nested else value
+
+    @property
+    def _nested(self) -> bool:
+        return not isinstance(self.structure, str) and _spellable(self.structure)
 
 
-def _column(name: str, structure: Any, document: str) -> str:
-    # A pointer: unlike a path it can name anything.
-    pointer = literal("/" + name.replace("~", "~0").replace("/", "~1"))
-    if isinstance(structure, str):
-        if structure in ("JSON", "NULL"):
-            return f"try(json_extract({document}, {pointer}))"
-        return _scalar(structure, f"try(json_extract_string({document}, {pointer}))")
-    if not _spellable(structure):
-        return f"try(json_extract({document}, {pointer}))"
-    texts = msgspec.json.encode(_texts(structure)).decode()
-    return _nested(structure, f"try(json_transform(json_extract({document}, {pointer}), {literal(texts)}))", 0)
+def columns_of(structure: dict[str, Any]) -> dict[str, JsonColumn]:
+    """The columns of documents of that structure by the names of their members."""
+    return {
+        name: JsonColumn("/" + name.replace("~", "~0").replace("/", "~1"), inner) for name, inner in structure.items()
+    }
 
 
 def _scalar(kind: str, text: str) -> str:

@@ -58,7 +58,7 @@ def lay_out(source: Source, index: int, shelf: Path, connection: duckdb.DuckDBPy
         pq.write_table(connection.cursor().sql(f"select {row}").to_arrow_table(), path, write_statistics=False)
     except OSError:
         return  # no room: every query reads the records themselves
-    layout = Layout(views.topics[index].name, {name: typed.columns[name] for name in typed.extracted})
+    layout = Layout(views.topics[index].name, typed.extracted)
     views.layouts[index] = (layout, Shape(str(path), columns))
 
 

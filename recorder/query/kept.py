@@ -12,12 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from recorder.capture.manifest import Segment
 from recorder.query.cache import VERSION
 from recorder.query.views import COLUMNS, literal, quoted, select, source_of
+
+if TYPE_CHECKING:
+    from recorder.query.json_columns import JsonColumn
 
 _STORED: Mapping[str, tuple[str, ...]] = {
     "topic": (),
@@ -39,8 +43,8 @@ class ColumnsPlan:
     """Which columns of a topic a narrow file holds, by position in its `Layout`, and how they are made."""
 
     raw: tuple[str, ...]
-    extracted: tuple[tuple[int, str], ...]
-    """Number and SQL over the text `raw.j` of the value."""
+    extracted: tuple[tuple[int, JsonColumn], ...]
+    """The columns of JSON and their numbers."""
 
     @property
     def reads(self) -> list[str]:
@@ -49,16 +53,19 @@ class ColumnsPlan:
 
 
 class Layout:
-    """What can be kept of a topic: `extracted` are its columns by name, as SQL over the text `raw.j` of its value."""
+    """What can be kept of a topic: `extracted` are its columns of JSON by name."""
 
-    def __init__(self, topic: str, extracted: Mapping[str, str]) -> None:
+    def __init__(self, topic: str, extracted: Mapping[str, JsonColumn]) -> None:
         self.topic = topic
         self.extracted = dict(extracted)
         self._places = {name: place for place, name in enumerate((*_RAW, *self.extracted))}
 
     @cached_property
     def _fingerprint(self) -> bytes:
-        return msgspec.json.encode((self.topic, list(self.extracted.items())))
+        columns = [
+            (name, column.found("j"), column.value("j"), column.shown("j")) for name, column in self.extracted.items()
+        ]
+        return msgspec.json.encode((self.topic, columns))
 
     def needs(self, columns: Iterable[str]) -> int | None:
         """The bits of the stored columns that these columns of the view are made of; None when one can't be kept."""
@@ -77,7 +84,7 @@ class Layout:
     def plan(self, bits: int) -> ColumnsPlan:
         raw = tuple(name for name in _RAW if bits >> self._places[name] & 1)
         made = bits >> len(_RAW)
-        extracted = [(number, sql) for number, sql in enumerate(self.extracted.values()) if made >> number & 1]
+        extracted = [(number, column) for number, column in enumerate(self.extracted.values()) if made >> number & 1]
         return ColumnsPlan(raw, tuple(extracted))
 
     def file(self, directory: Path, segment: Segment, bits: int) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -19,6 +19,9 @@ from recorder.query.decoding import TopicDecoder, TopicPlan
 from recorder.query.merging import printable
 from recorder.query.sql_types import sql_type
 from recorder.query.views import record_columns
+
+if TYPE_CHECKING:
+    from recorder.query.json_columns import JsonColumn
 
 CACHE_RECORDS = 50_000
 """A topic with fewer records is decoded anew by each query: that is quick, and leaves nothing on disk."""
@@ -41,7 +44,7 @@ class KnownTopic:
         taken = {name.lower() for name in record_columns(0)} | {"decoded"}
         columns: dict[str, str] = {}
         structs: list[str] = []
-        extracted: tuple[str, ...] = ()
+        extracted: dict[str, JsonColumn] = {}
         for side, struct in ((self.plan.value, "v"), (self.plan.key, "k")):
             for place, column in enumerate(side.columns):
                 columns[_name(column.name, side.side, taken)] = _shown(column, f"raw.{struct}.c{place}")
@@ -51,10 +54,7 @@ class KnownTopic:
             from recorder.query.json_columns import columns_of
 
             # Straight from the text: it is parsed once, and what is not JSON has no columns.
-            found = columns_of(self.structure, "raw.j")
-            made = {_name(name, "value", taken): expression for name, expression in found.items()}
-            columns |= made
-            extracted = tuple(made)
+            extracted = {_name(name, "value", taken): column for name, column in columns_of(self.structure).items()}
         return Typed(columns, tuple(structs), extracted)
 
 

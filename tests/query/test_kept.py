@@ -60,6 +60,7 @@ GROUP = 'SELECT id, ok, count(*) AS n FROM "my.t" GROUP BY ALL ORDER BY ALL'
         ["id"],
         ["amount", "ok", "mixed"],
         ["who"],
+        ["id", "who", "amount", "mixed", "status"],
         ["who.name", "who.tags", "key", "timestamp"],
         ["value_key", '"it\'s ""odd""/~"', "status"],
         ["id", "topic", "partition", '"offset"', "timestamp_ms", "timestamp_type", "key_bytes", "leader_epoch"],
@@ -116,7 +117,8 @@ def test_what_is_there_answers_queries_for_few_records_too(capture: Capture, cac
 
 def test_joins_and_subqueries_over_a_kept_topic(capture: Capture, cache: Path) -> None:
     sql = (
-        "SELECT a.id, count(*) AS n FROM my_t a JOIN (SELECT DISTINCT id FROM my_t WHERE ok) b USING (id) GROUP BY ALL"
+        "SELECT a.id, count(*) AS n FROM my_t a JOIN (SELECT DISTINCT id FROM my_t WHERE ok) b USING (id) "
+        "GROUP BY ALL ORDER BY ALL"
     )
     with Session(capture) as session:
         first = session.query(sql)
