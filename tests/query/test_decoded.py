@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import stat
 import threading
 from pathlib import Path
@@ -140,3 +141,18 @@ def test_decoding_stops_when_interrupted(capture: Capture, cache: Path) -> None:
     assert seen.is_set()
     assert 0 < len(files(cache)) < 11
     assert list(cache.glob(".new-*")) == []
+
+
+@pytest.mark.parametrize("before", ["SELECT 1", "SELECT id FROM orders LIMIT 1"])
+def test_without_room_every_query_decodes_what_it_needs(capture: Capture, cache: Path, before: str) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Session(capture) as session:
+        session.query(before)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+        try:
+            rows = [session.query(GROUP), session.query(GROUP)]
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(cache.glob("*")) == []
+    assert rows == [query(capture, GROUP)] * 2
+    assert len(files(cache)) == 11

@@ -12,8 +12,10 @@ import pytest
 
 from recorder.payloads.choices import parse_choices
 from recorder.payloads.protobuf_schema import message_class, with_descriptor
+from recorder.payloads.reasons import Side
 from recorder.payloads.schemas import Schema, SubjectVersion
 from recorder.query import Session, query
+from recorder.query.decoding import Decoded, TopicDecoder
 from tests.builders import T0, make_capture
 from tests.query.schemas import avro, framed, with_schemas
 
@@ -178,3 +180,20 @@ def test_a_protobuf_topic_of_the_registry_has_columns_for_each_message(tmp_path:
     }  # fmt: skip
     assert (second["text"], second["id"]) == ("alone", None)
     assert third["value_reason"] is not None
+
+
+def test_a_condition_on_json_is_looked_at_before_other_columns_are_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = [{"id": i, "status": "late" if i % 1_000 == 999 else "done"} for i in range(3_000)]
+    capture = make_capture(tmp_path / "c", [("orders", 0, T0, f"k{value['id']}", value) for value in values])
+    decoded, side = [], TopicDecoder.side
+
+    def counting(self: TopicDecoder, of: Side, payloads: Any, headers: Any) -> Decoded:
+        decoded.append(len(payloads))
+        return side(self, of, payloads, headers)
+
+    monkeypatch.setattr(TopicDecoder, "side", counting)
+    rows = query(capture, "SELECT * FROM orders WHERE status = 'late' AND id > 0").to_pylist()
+    assert [(row["id"], row["key_json"]) for row in rows] == [(i, f'"k{i}"') for i in (999, 1_999, 2_999)]
+    assert 3 <= sum(decoded) <= 6  # for the JSON of the keys, and for the reasons
