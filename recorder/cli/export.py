@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from recorder.cli.options import (
     Keys,
     Partitions,
     Patterns,
+    SigningKey,
     To,
     Topics,
     ValueFormats,
@@ -52,11 +54,13 @@ def export(
     key_format: KeyFormats = None,
     value_format: ValueFormats = None,
     formats_file: FormatsFile = None,
+    signing_key: SigningKey = None,
 ) -> None:
     """Write records for other tools: typed Parquet or CSV, a file for each topic, or a DuckDB database.
 
     Columns are those of 'blackbox sql'. What can't be decoded stays, in key_bytes and value_bytes (CSV: base64), with
-    the reason in key_reason and value_reason; then it exits with 3.
+    the reason in key_reason and value_reason; then it exits with 3. An export of a clean capture passes the guard
+    when it is signed.
 
     Example: blackbox export incident/ -o incident.duckdb
 
@@ -64,9 +68,12 @@ def export(
     """
     from recorder.capture.reader import open_capture
     from recorder.capture.selection import typed_selection
+    from recorder.editing.vouching import check_parents
     from recorder.payloads.choices import typed_choices
     from recorder.query import Session
     from recorder.query.export import Wanted, export_capture, form_of
+    from recorder.scrubbing.exports import seal_export
+    from recorder.scrubbing.signing import load_signer
 
     end_as_by_ctrl_c()
     opened = open_capture(capture)
@@ -83,14 +90,21 @@ def export(
     )
     said = typed_choices(key_format or (), value_format or (), formats_file)
     wanted, kind = Wanted(selection, where), form_of(out, form)
+    clean = opened.manifest.clean is not None
+    signer = load_signer(signing_key) if clean else None
+    if signer is not None:
+        check_parents([opened], signer)
+    seal = partial(seal_export, opened.manifest.capture_id, signer=signer) if signer else None
     with (
         Session(opened, choices=said) as session,
         progress("export", opened.manifest.records, "records") as bar,
     ):
-        done = export_capture(session, out, kind, wanted, progress=bar.advance)
-    state = "from a clean capture" if opened.manifest.clean is not None else "RAW: it may hold personal data"
+        done = export_capture(session, out, kind, wanted, progress=bar.advance, seal=seal)
+    state = "from a clean capture" if clean else "RAW: it may hold personal data"
     written = f"{counted(sum(done.records.values()), 'record')} of {counted(len(done.records), 'topic')}"
     say(f"{written} written to {out}, {state}.")
+    if clean and signer is None:
+        say("Nobody signed that, so the guard takes it for raw: --signing-key takes the key that signed the capture.")
     for line in done.sentences():
         complain(f"  not decoded: {line}")
     if done.undecoded:

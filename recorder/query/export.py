@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,8 +76,12 @@ def export_capture(
     wanted: Wanted,
     *,
     progress: Callable[[int], None] = lambda records: None,
+    seal: Callable[[Mapping[str, Path], Path], Path] | None = None,
 ) -> Exported:
     """Write the `wanted` records to `out`, which must not exist. `progress` is told records written.
+
+    `seal` is given the finished files by name, and writes what vouches for them into the directory, whose path it
+    returns: it stays there in a directory, and stands beside a single file, with that one's name before its own.
 
     Raises UsageError for an `out` or condition that can't be, CaptureError for torn segments, InterruptedQueryError.
     """
@@ -106,6 +110,11 @@ def export_capture(
             files = {name: writer.name_of(stems[name]) for name in counts}
             _list(staging / LISTING, described, files, counts, undecoded)
         made = staging / writer.name_of(stems[topics[0][1].name]) if single or form == "duckdb" else staging
+        if seal is not None and made == staging:
+            seal({path.name: path for path in staging.iterdir()}, staging)
+        elif seal is not None:
+            sealed = seal({out.name: made}, staging)
+            sealed.rename(_free(out.with_name(f"{out.name}.{sealed.name}")))
         made.rename(out)
     return Exported(counts, dict(undecoded))
 
@@ -210,11 +219,16 @@ def _list(
     path.write_bytes(msgspec.json.format(msgspec.json.encode(listing), indent=1) + b"\n")
 
 
+def _free(out: Path) -> Path:
+    if out.exists() or out.is_symlink():
+        raise UsageError(f"{out} exists already: choose another name with -o, or remove it first.")
+    return out
+
+
 @contextmanager
 def _staged(out: Path) -> Iterator[Path]:
     """A directory beside `out` to write in, which is gone afterwards unless it was renamed."""
-    if out.exists() or out.is_symlink():
-        raise UsageError(f"{out} exists already: choose another name with -o, or remove it first.")
+    _free(out)
     if not out.absolute().parent.is_dir():
         raise UsageError(f"{out.absolute().parent} is not a directory: create it first.")
     staging = out.with_name(out.name + ".tmp")
