@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from recorder.query.condition import Condition
+from recorder.query.decoding import TopicDecoder
+from recorder.watching.payloads import condition
 from recorder.watching.triggers import OnRecords
 
 Times = npt.NDArray[np.int64]
@@ -31,13 +32,16 @@ class Watched:
         self.fired = list(fired)
         """Epoch ms, as they were found."""
         self.times: Times = np.array(sorted(times), np.int64)
-        self._condition = Condition(trigger.where) if trigger.where is not None else None
+        self._condition = condition(trigger.where) if trigger.where is not None else None
 
-    def judge(self, batch: pa.RecordBatch, now_ms: int) -> list[int]:
-        """The moments (epoch ms) at which this batch (RECORD_SCHEMA, of the trigger's topic) fires it."""
+    def judge(self, batch: pa.RecordBatch, now_ms: int, decoder: TopicDecoder | None = None) -> list[int]:
+        """The moments (epoch ms) at which this batch (RECORD_SCHEMA, of the trigger's topic) fires it.
+
+        Without the batch's `decoder`, the condition sees what needs no schema.
+        """
         found = _sane(batch.column("timestamp_ms").to_numpy(), now_ms)
         if self._condition is not None:
-            found = found[self._condition.holds(batch)]
+            found = found[self._condition.holds(batch, decoder)]
         for at_ms in self.fired:
             found = self._unheld(found, at_ms)
         found = np.sort(found)

@@ -28,6 +28,7 @@ _COUNTERS = {
     "losses": "Losses named in the captures written, and stretches of topics that were gone before they were seen.",
     "failures": "Attempts to take a capture, to read or to note that failed.",
     "watched_records": "Records that conditions looked at.",
+    "undecoded_payloads": "Keys and values that a condition asked for and that could not be decoded.",
 }
 
 

@@ -59,8 +59,9 @@ def health(figures: Figures) -> tuple[HTTPStatus, dict[str, Any]]:
     """200 while nothing is wrong, else 503; what is wrong, and what failed last."""
     sickness = figures.sickness()
     said: dict[str, Any] = {"status": "sick" if sickness else "ok", "pending": figures.pending}
-    if withheld := figures.total("withheld_records"):
-        said["withheld_records"] = withheld
+    for counter in ("withheld_records", "undecoded_payloads"):
+        if number := figures.total(counter):
+            said[counter] = number
     if sickness:
         said["wrong"] = sickness
     if figures.last_error:

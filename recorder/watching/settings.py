@@ -14,9 +14,10 @@ from desensitizers.errors import PolicyError
 from desensitizers.yamltree import Tree, parse
 from recorder.capture.selection import compile_pattern
 from recorder.errors import UsageError
-from recorder.kafka.connection import Connection, connect
-from recorder.query.condition import Condition
+from recorder.kafka.connection import Connection, connect, gather
+from recorder.payloads.registry import Registry, connect_registry
 from recorder.recording.throttle import parse_megabits
+from recorder.watching.payloads import condition
 from recorder.watching.triggers import Called, Dropped, OnRecords, Trigger, Way, parse_rate
 from recorder.window import parse_duration
 
@@ -61,6 +62,8 @@ class Settings:
 
     file: Path
     connection: Connection
+    registry: Registry | None
+    """Where the schemas are that records name."""
     names: tuple[str, ...]
     patterns: tuple[str, ...]
     excludes: tuple[str, ...]
@@ -107,9 +110,11 @@ def _settings(root: Tree, file: Path, env: Mapping[str, str]) -> Settings:
     names, patterns, excludes = _topics(fields["topics"])
     out = _path(fields["out"], base)
     http = _http(fields["http"], env) if "http" in fields else None
+    connection, registry = _connection(fields.get("kafka", root), "kafka" in fields, base, env)
     return Settings(
         file=file,
-        connection=_connection(fields.get("kafka", root), "kafka" in fields, base, env),
+        connection=connection,
+        registry=registry,
         names=names,
         patterns=patterns,
         excludes=excludes,
@@ -127,13 +132,18 @@ def _settings(root: Tree, file: Path, env: Mapping[str, str]) -> Settings:
     )
 
 
-def _connection(tree: Tree, given: bool, base: Path, env: Mapping[str, str]) -> Connection:
-    fields = tree.fields("kafka", ("bootstrap", "command_config")) if given else {}
+def _connection(tree: Tree, given: bool, base: Path, env: Mapping[str, str]) -> tuple[Connection, Registry | None]:
+    """The cluster and its schema registry; the credentials of both come from the one file."""
+    fields = tree.fields("kafka", ("bootstrap", "command_config", "schema_registry")) if given else {}
     servers = fields["bootstrap"].text("bootstrap") if "bootstrap" in fields else env.get("KAFKA_BOOTSTRAP_SERVERS")
     config = _path(fields["command_config"], base) if "command_config" in fields else None
     if not servers and not config:
         tree.fail("no cluster given: write kafka: {bootstrap: HOST:PORT}, or set KAFKA_BOOTSTRAP_SERVERS.")
-    return _told(tree, lambda: connect(servers, (), config))
+    connection = _told(tree, lambda: connect(servers, (), config))
+    asked = fields.get("schema_registry")
+    url = asked.text("schema_registry") if asked else env.get("SCHEMA_REGISTRY_URL")
+    registry = _told(asked or tree, lambda: connect_registry(url, gather((), config), flag="schema_registry"))
+    return connection, registry
 
 
 def _topics(tree: Tree) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -183,7 +193,7 @@ def _condition(name: str, tree: Tree, base: Path, window_ms: int) -> Trigger:
         most = _told(rate, lambda: parse_rate(rate.text("rate"), over_ms))
     where = fields["where"].text("where") if "where" in fields else None
     if where is not None:
-        _told(fields["where"], lambda: Condition(where).close())
+        _told(fields["where"], lambda: condition(where).close())
     # A condition that goes on holding gives a row of adjoining windows; a record sent to trigger always triggers.
     hold = window_ms if where is not None or rate else 0
     return OnRecords(name, fields["topic"].text("topic"), where, most, over_ms, _duration(fields, "hold", f"{hold}ms"))

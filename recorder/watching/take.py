@@ -89,6 +89,7 @@ def request_of(settings: Settings, pending: Pending) -> Request:
         patterns=settings.patterns,
         excludes=settings.excludes,
         max_bytes_per_second=settings.max_bytes_per_second,
+        registry=settings.registry,
         from_text=f"{format_duration(settings.before_ms)} before {at}",
         to_text=f"{format_duration(settings.after_ms)} after {at}",
         command=("blackbox", "watch", settings.file.name),

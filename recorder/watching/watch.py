@@ -26,6 +26,7 @@ from recorder.watching.figures import Figures
 from recorder.watching.files import Basket
 from recorder.watching.local_socket import listening
 from recorder.watching.observe import Observer
+from recorder.watching.payloads import Payloads
 from recorder.watching.serving import serving
 from recorder.watching.settings import Settings
 from recorder.watching.signals import signalled
@@ -103,6 +104,7 @@ class _Watcher:
             for one in settings.triggers
             if isinstance(one, OnRecords)
         ]
+        self._payloads = Payloads(settings.registry, figures, tell)
         self._baskets = [Basket(one, desk, tell) for one in settings.triggers if isinstance(one, Dropped)]
         self._observer = self._open_observer(state) if self._watched else None
         self._pool = ThreadPoolExecutor(1, "capture")
@@ -140,9 +142,11 @@ class _Watcher:
         moments: list[Moment] = []
         for batch in self._observer.poll() if self._observer is not None else ():
             topic = batch.column("topic")[0].as_py()
+            decoder = self._payloads.of(batch)
             for watched in self._watched:
                 if watched.trigger.topic == topic:
-                    moments += [Moment(watched.trigger.name, at_ms) for at_ms in watched.judge(batch, _now_ms())]
+                    found = watched.judge(batch, _now_ms(), decoder)
+                    moments += [Moment(watched.trigger.name, at_ms) for at_ms in found]
         self._desk.watched(moments, self._progress, _now_ms())
         for basket in self._baskets:
             basket.collect(_now_ms())

@@ -14,10 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroSerializer
+from confluent_kafka.serialization import MessageField, SerializationContext
 
 from recorder.capture.reader import Capture
 from recorder.errors import ExitCode
 from recorder.kafka.local import LocalKafka, local_kafka
+from recorder.kafka.local_registry import LocalRegistry
 from recorder.watching.local_socket import CallError
 from recorder.watching.settings import load_settings
 from recorder.watching.state import Pending
@@ -170,6 +174,30 @@ def test_a_condition_in_sql_triggers_at_the_record_that_it_holds_for(
         (capture,) = running.captures(1)
         assert capture.manifest.window.to_ms == at + 200
         assert len(values(capture, topic, 2)) == 5
+
+
+def test_a_condition_sees_into_avro_and_the_capture_holds_the_schema(
+    kafka: LocalKafka, registry: LocalRegistry, make_topic: MakeTopic, tmp_path: Path
+) -> None:
+    topic, client = make_topic(), SchemaRegistryClient({"url": registry.url})
+    fields = [{"name": "id", "type": "string"}, {"name": "cents", "type": "long"}]
+    write = AvroSerializer(client, json.dumps({"type": "record", "name": "Paid", "fields": fields}))
+
+    def paid(cents: int, at: int) -> New:
+        value = write({"id": f"p-{cents}", "cents": cents}, SerializationContext(topic, MessageField.VALUE))
+        return New(value, timestamp_ms=at)
+
+    large = f"large: {{topic: {topic}, where: \"(value_json->>'$.cents')::int > 1000\"}}"
+    with watching(kafka, tmp_path, config(topic, large), {"SCHEMA_REGISTRY_URL": registry.url}) as running:
+        at = now_ms() - 1_000
+        produce(kafka.bootstrap, topic, [paid(10, at - 5), New(b"\0\0\0\0\0", timestamp_ms=at), paid(2_000, at)])
+        (capture,) = running.captures(1)
+        assert running.end() == ExitCode.OK
+    assert capture.manifest.window.to_ms == at + 200
+    assert capture.sql(f'SELECT cents FROM "{topic}" WHERE cents IS NOT NULL').to_pylist() == [
+        {"cents": 10}, {"cents": 2_000},
+    ]  # fmt: skip
+    assert f"can't see into some values of {topic}" in running.said
 
 
 def test_a_rate_triggers_when_it_is_exceeded_and_not_before(

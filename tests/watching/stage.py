@@ -22,7 +22,8 @@ def settings(
     out = root / "captures"
     (out / ".watch").mkdir(parents=True, exist_ok=True)
     return Settings(
-        file=root / "watch.yaml", connection=connect("localhost:1"), names=("orders",), patterns=(), excludes=(),
+        file=root / "watch.yaml", connection=connect("localhost:1"), registry=None, names=("orders",),
+        patterns=(), excludes=(),
         before_ms=900_000, after_ms=120_000, settle_ms=5_000, out=out, state=out / ".watch", socket=None,
         daily_cap=daily_cap, max_bytes_per_second=None, triggers=tuple(triggers), scrub=None, http=http,
     )  # fmt: skip

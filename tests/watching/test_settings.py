@@ -44,11 +44,11 @@ def test_a_small_file_has_good_defaults(tmp_path: Path) -> None:
 
 
 def test_everything_that_can_be_said(tmp_path: Path) -> None:
-    (tmp_path / "client.properties").write_text("bootstrap.servers=broker:9092\nsecurity.protocol=PLAINTEXT\n")
+    (tmp_path / "client.properties").write_text("bootstrap.servers=broker:9092\nbasic.auth.user.info=me:s3cr3t\n")
     found = load(
         tmp_path,
         r"""
-        kafka: {command_config: client.properties}
+        kafka: {command_config: client.properties, schema_registry: 'http://registry:8081'}
         topics:
           names: [orders]
           patterns: ['payments\..*']
@@ -78,11 +78,14 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         """,
     )
     assert found.connection.bootstrap == "broker:9092"
+    assert found.registry is not None and found.registry.url == "http://registry:8081"
+    assert found.registry.settings == {"basic.auth.user.info": "me:s3cr3t"} and "s3cr3t" not in repr(found)
     assert (found.names, found.patterns, found.excludes) == (("orders",), (r"payments\..*",), (r".*\.metrics",))
     assert (found.before_ms, found.after_ms, found.settle_ms) == (600_000, 0, 500)
     assert found.max_bytes_per_second == 1_000_000
     pending = Pending(capture="c", trigger="oncall", at_ms=2, from_ms=1, to_ms=3)
     assert request_of(found, pending).max_bytes_per_second == 1_000_000
+    assert request_of(found, pending).registry is found.registry
     assert (found.out, found.state, found.socket) == (Path("/srv/captures"), tmp_path / "place", tmp_path / "here.sock")
     assert found.triggers == (
         Called("oncall", frozenset({"command", "http"})),
@@ -108,6 +111,7 @@ def test_the_cluster_may_come_from_the_environment(tmp_path: Path) -> None:
     ("old", "new", "sentence"),
     [
         ("out:", "output:", "watch.yaml:3: unknown name 'output' in the watcher's file. Did you mean 'out'?"),
+        ("broker:9092}", "broker:9092, schema_registry: here}", "watch.yaml:1: schema_registry takes a URL"),
         ("topics: {names: [orders]}\n", "", "watch.yaml:1: the watcher's file needs 'topics'."),
         ("[orders]", "[]", "watch.yaml:2: no topics chosen"),
         ("names: [orders]", "patterns: ['a(']", "watch.yaml:2: 'a(' is not a regular expression"),
