@@ -59,6 +59,17 @@ def config(root: Path, topic: str, memory: Path, match: str) -> str:
     )
 
 
+def withholding(root: Path, topic: str, memory: Path) -> str:
+    """The same with keys: what can't be decoded goes to quarantine, reports are signed."""
+    new_quarantine_pair(root / "q.key", root / "q.pub")
+    new_pair(root / "reports.key", root / "reports.pub")
+    text = config(root, topic, memory, topic)
+    policy = (root / "policy.yaml").read_text()
+    (root / "policy.yaml").write_text(policy.replace("topics:", "defaults: {undecodable: quarantine}\ntopics:"))
+    more = "signing_key: reports.key, quarantine: held, quarantine_key: q.pub"
+    return text.replace(f"{memory}}}", f"{memory}, {more}}}")
+
+
 def customers(kafka: LocalKafka, topic: str) -> None:
     names = ("Erika Mustermann", "Max Mustermann", "Erika Mustermann")
     produce(kafka.bootstrap, topic, [New(json.dumps({"id": i, "name": name}).encode()) for i, name in enumerate(names)])
@@ -84,13 +95,7 @@ def test_the_capture_that_appears_is_proven_clean(kafka: LocalKafka, topic: str,
 def test_withheld_records_are_in_the_quarantine_counted_and_the_report_is_signed(
     kafka: LocalKafka, topic: str, tmp_path: Path, memory: Path
 ) -> None:
-    new_quarantine_pair(tmp_path / "q.key", tmp_path / "q.pub")
-    new_pair(tmp_path / "reports.key", tmp_path / "reports.pub")
-    text = config(tmp_path, topic, memory, topic)
-    more = "signing_key: reports.key, quarantine: held, quarantine_key: q.pub"
-    text = text.replace(f"{memory}}}", f"{memory}, {more}}}") + "http: {address: '127.0.0.1:0'}\n"
-    withholding = POLICY.replace("topics:", "defaults: {undecodable: quarantine}\ntopics:").replace("MATCH", topic)
-    (tmp_path / "policy.yaml").write_text(withholding)
+    text = withholding(tmp_path, topic, memory) + "http: {address: '127.0.0.1:0'}\n"
     with watching(kafka, tmp_path, text, SECRET) as running:
         customers(kafka, topic)
         produce(kafka.bootstrap, topic, [New(b"{torn Mustermann"), New(b"{torn too")])
@@ -106,6 +111,22 @@ def test_withheld_records_are_in_the_quarantine_counted_and_the_report_is_signed
     assert not failed(verify_clean(capture.root, verifier=load_verifier(tmp_path / "reports.pub")))
     held = Opened(quarantine, load_opener(tmp_path / "q.key")).records()
     assert [record.value for record in held] == [b"{torn Mustermann", b"{torn too"]
+
+
+def test_a_capture_that_comes_to_nothing_takes_its_quarantine_along(
+    kafka: LocalKafka, topic: str, tmp_path: Path, memory: Path
+) -> None:
+    with watching(kafka, tmp_path, withholding(tmp_path, topic, memory), SECRET) as running:
+        produce(kafka.bootstrap, topic, [New(b"{torn Mustermann")])
+        target = Path(running.trigger("oncall")["capture"])
+        (target / "in the way").mkdir(parents=True)
+        wait_until(lambda: "It is tried again in 5.0 s" in running.said, what="its name is taken")
+        assert list((tmp_path / "held").iterdir()) == []
+        (target / "in the way").rmdir()
+        (capture,) = running.captures(1)
+        wait_until(lambda: "lacks 1 record, held by" in running.said, what="it is taken in the end")
+        assert running.end() == ExitCode.LOSS
+    assert [path.name for path in (tmp_path / "held").iterdir()] == [f"{capture.root.name}.quarantine"]
 
 
 def test_what_the_policy_does_not_name_never_reaches_the_disk_and_is_tried_again(
