@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from desensitizers.errors import PolicyError, UnfitError
+from desensitizers.errors import PolicyError, Refusal, UnfitError
 from desensitizers.leaves import Beside, LeafRule, Memo
 from desensitizers.paths import Steps, show
 from desensitizers.rules.base import Scalar
@@ -118,7 +118,7 @@ def check(leaf: LeafRule, cell: Cell, steps: Steps, schema: str, file: str) -> N
             function = edited(leaf, cell)
             for sample in samples:
                 function[sample]
-    except UnfitError as error:
+    except (Refusal, UnfitError) as error:
         raise PolicyError(
             f"rule '{leaf.name}' does not fit {show(steps)}, which is a {cell.type} in {schema}: {error}; "
             "use keep, null or drop, or a rule that gives such a value.",

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from desensitizers.columnwise import FEW, Block, Bools, Done, Ints, answers, join, pieces
-from desensitizers.errors import UnfitError
+from desensitizers.errors import Refusal, UnfitError
 from desensitizers.json.document import key_places
 from desensitizers.json.shape import NUMBER, Shape
 
@@ -80,7 +80,7 @@ class Columns:
         return fits, columns
 
     def fill(self, columns: list[pa.Array]) -> pa.Array | None:
-        """The documents rewritten; None when nothing in them changes. Raises UnfitError and UnicodeDecodeError."""
+        """The documents rewritten; None when nothing in them changes. Raises what a rule raises."""
         shape = self.shape
         values = dict(zip(self.strings, columns[1::2], strict=True))
         wanted = {source for source, _memo, _path in shape.edits} | {one for one in self.out or () if type(one) is int}
@@ -170,7 +170,7 @@ def by_shape(find: Callable[[bytes], Columns | None], block: Block, rows: Ints, 
 def _filled(columns: Columns, cut: list[pa.Array], rows: Ints, *, learning: bool) -> Iterator[Done]:
     try:
         result = columns.fill(cut)
-    except (UnfitError, UnicodeDecodeError):
+    except (Refusal, UnfitError, UnicodeDecodeError):
         return  # the walk finds the one record, and says so
     columns.shape.uses += len(rows)
     yield rows, None if learning else result

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from desensitizers.columnwise import FEW, Block, Bools, Done, Ints, answers, join, pieces
-from desensitizers.errors import UnfitError
+from desensitizers.errors import Refusal, UnfitError
 from desensitizers.protobuf.tables import (
     EDIT_FIXED,
     EDIT_SIZED,
@@ -72,7 +72,7 @@ def rewritten(known: Sequence[Member], block: Block, rows: Ints, *, learning: bo
         return
     try:
         clean = _Edits(block, walk, chosen).joined(learning=learning)
-    except (UnfitError, UnicodeDecodeError):
+    except (Refusal, UnfitError, UnicodeDecodeError):
         return  # the walk finds the one record, and says so
     for handler, there in walk.met:
         handler.uses += int(there[chosen].sum())

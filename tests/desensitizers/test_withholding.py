@@ -170,3 +170,18 @@ def test_among_many_alike_the_odd_ones_are_found() -> None:
         assert done.batch is not None
         kept = [json.loads(row) for row in done.batch.column("value").to_pylist()]
         assert [one["a"] for one in kept] == done.batch.column("offset").to_pylist()
+
+
+@pytest.mark.parametrize("form", ["JSON", "Protobuf"])
+def test_among_many_alike_a_text_that_holds_something_unnamed_is_found(form: str) -> None:
+    """What is done by columns, too: there a whole column of texts meets the rule at once."""
+    inner = [json.dumps({"a": n} if n != 33 else {"x": n}) for n in range(90)]
+    rows = json_rows(*({"id": text} for text in inner))
+    rows = framed(*(payment(id=text) for text in inner)) if form == "Protobuf" else rows
+    rules = "value: {id: {format: json, a: keep}}"
+    plan = policy(rules, ALL).plan(schemas=CaptureSchemas((SCHEMA,)))
+    done = plan.for_topic("t").apply(batch(rows))
+    assert [(one.row, one.cause, one.path) for one in done.withheld] == [(33, "unknown_field", "id (json) x")]
+    stopped = policy(rules).plan(schemas=CaptureSchemas((SCHEMA,)))
+    (problem,) = stopped.for_topic("t").apply(batch(rows)).problems
+    assert (problem.offset, problem.path) == (33, "id (json) x")

@@ -36,3 +36,13 @@ def nothing(values: list[object]) -> None:
 
 
 CONSTANT = 1
+
+
+def only_a(values: list[object]) -> list[object]:
+    if set(values) - {"a"}:
+        raise RuntimeError(f"did not expect {values}")
+    return values
+
+
+def shorter_for_b(values: list[object]) -> list[object]:
+    return [] if "b" in values else values
