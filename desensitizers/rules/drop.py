@@ -1,4 +1,7 @@
-"""drop: the field, element or header goes, with everything below it. ``debug: drop``"""
+"""drop: the field, element or header goes. ``debug: drop``
+
+On an object or array it takes all below with it, also what no path names and what comes to be there later.
+"""
 
 from __future__ import annotations
 
