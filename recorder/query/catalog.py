@@ -167,12 +167,7 @@ class CaptureViews:
                 inner[struct] = f"{typed_function(self.number, index, side)}(raw.{side}, raw.headers)"
         source = source_of(segment_paths([topic], self.root) if paths is None else paths, topic.records)
         source = f"({select_more(inner, source)}) as raw"
-        found, json = {}, {}
-        for place, (name, column) in enumerate(typed.extracted.items()):
-            found[f"x{place}"] = column.value(column.found("raw.j"))
-            json[name] = column.shown(f"raw.x{place}")
-        if found:
-            source = f"({select_more(found, source)}) as raw"
+        json = {name: column.shown(column.value(column.found("raw.j"))) for name, column in typed.extracted.items()}
         records = select({**columns, **typed.columns, **json}, source)
         if index not in self.layouts:
             return records
