@@ -50,4 +50,5 @@ def run(work: Path, count: int, seed: int) -> Iterator[str]:
         yield f"{name:<20}{len(texts):>10,}{remaining[name]:>8,}{found:>20,}"
         assert (remaining[name], found) == (0, len(texts)), name
     yield f"{'(all files)':<20}{count:>10,}{remaining['files']:>8,}"
-    assert remaining["files"] == 0
+    yield f"{'(dictionaries)':<20}{count:>10,}{remaining['pages']:>8,}"
+    assert (remaining["files"], remaining["pages"]) == (0, 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,9 +20,9 @@ from recorder.scrubbing import scrub as scrubbing
 from recorder.scrubbing.errors import ScrubError
 from recorder.scrubbing.scrub import scrub
 from tests.builders import T0, make_capture, record
-from tests.canaries.channels import CHANNELS, capture_of, planted
+from tests.canaries.channels import CHANNELS, MARK, capture_of, planted
 from tests.canaries.run import clean_copy, found_when_broken
-from tests.canaries.search import left
+from tests.canaries.search import in_pages, left
 from tests.scrubbing.helpers import POLICY, policy
 
 NAME = "Zoë-Müller-Łuczak"
@@ -36,9 +37,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Capture, dict[
     return work, capture_of(work / "raw", canaries), canaries
 
 
-def test_no_canary_is_left_in_any_channel(site: tuple[Path, Capture, dict[str, list[str]]]) -> None:
-    work, raw, canaries = site
-    assert not any(left(clean_copy(raw, work), canaries).values())
+@pytest.fixture(scope="module")
+def clean(site: tuple[Path, Capture, dict[str, list[str]]]) -> Path:
+    work, raw, _canaries = site
+    return clean_copy(raw, work)
+
+
+def test_no_canary_is_left_in_any_channel(site: tuple[Path, Capture, dict[str, list[str]]], clean: Path) -> None:
+    assert not any(left(clean, site[2]).values())
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
@@ -103,6 +109,25 @@ def test_statistics_are_kept_of_offsets_and_timestamps_alone(tmp_path: Path) -> 
     group = pq.ParquetFile(segment).metadata.row_group(0)
     columns = [group.column(number) for number in range(group.num_columns)]
     assert {one.path_in_schema for one in columns if one.is_stats_set} == {"offset", "timestamp_ms"}
+
+
+@pytest.mark.parametrize("where", ["dictionary", "dictionary within", "statistics"])
+def test_what_stands_in_a_page_and_in_no_row_would_be_seen(clean: Path, tmp_path: Path, where: str) -> None:
+    """That no canary is left there, as `left` counts, says something only if they would be found."""
+    segment = next(path for path in sorted(clean.rglob("*.parquet")) if pq.read_metadata(path).num_rows)
+    table = pq.read_table(segment)
+    unused = pa.DictionaryArray.from_arrays(pa.array([0] * len(table), pa.int32()), pa.array([b"a", MARK.encode()]))
+    column = unused if where == "dictionary" else table.column("key")
+    if where == "dictionary within":
+        column = pa.ListArray.from_arrays(
+            pa.array(range(len(table) + 1), pa.int32()), pa.StructArray.from_arrays([unused], ["value"])
+        )
+    elif where == "statistics":
+        column = pa.array([MARK.encode()] * len(table))
+    changed = table.set_column(table.schema.get_field_index("key"), "key", column)
+    pq.write_table(changed, tmp_path / "x.parquet", use_dictionary=where != "statistics", write_statistics=True)
+    assert in_pages(segment) == 0
+    assert in_pages(tmp_path / "x.parquet") > 0
 
 
 @pytest.mark.parametrize("where", ["tags", "window", "topic config", "lineage"])
