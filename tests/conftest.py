@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -14,6 +15,9 @@ from recorder.kafka.local import LocalKafka, local_kafka
 from recorder.kafka.local_registry import LocalRegistry, local_registry
 
 MakeTopic = Callable[..., str]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's background job: the programs that tests interrupt
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # would inherit that, and never end
 
 
 @pytest.fixture(scope="session")
