@@ -12,12 +12,9 @@ from typing import Any, Self
 import msgspec
 
 from desensitizers.avro.program import Compiler
-from desensitizers.avro.rewriter import run_avro
 from desensitizers.conditions import as_text
-from desensitizers.errors import Refusal, UnfitError
-from desensitizers.pathrules import PathRules
+from desensitizers.looking import Look, looker
 from desensitizers.paths import EACH, Matcher, Steps, literal
-from desensitizers.protobuf.rewriter import run_protobuf
 from desensitizers.protobuf.tables import Tables
 from desensitizers.resolving import Answer, Place, Resolver
 from desensitizers.types import Framed, Type
@@ -90,13 +87,11 @@ class SchemaProbe:
     """Looks into Avro and Protobuf bodies."""
 
     def __init__(self, probe: Probe, framed: Framed) -> None:
-        nothing = PathRules((), None, "")
-        if framed.format == "avro":
-            program = _AvroLook(nothing, framed.schema).looking(probe).whole(framed.type())
-            self._run: Callable[[bytes], object] = lambda body: run_avro(program, body)
-        else:
-            message = _ProtobufLook(nothing, framed.schema).looking(probe).whole(framed.type())
-            self._run = lambda body: run_protobuf(message, body)
+        self._run = looker(
+            framed,
+            lambda rules, schema: _AvroLook(rules, schema).looking(probe),
+            lambda rules, schema: _ProtobufLook(rules, schema).looking(probe),
+        )
 
     def rewrite(self, body: bytes) -> bytes:
         """`body`. Raises Refusal for what can't be decoded."""
@@ -132,7 +127,10 @@ class _Look(Resolver):
         numbers = sorted({*self.probe.matcher.all(place.steps), *self.probe.matcher.all(place.labelled)})
         if kind.cell is None or not numbers:
             return Answer("", "")
-        return Answer("", "", _Looking(self.probe, numbers, kind.cell.read))
+        return Answer("", "", Look(kind.cell.read, lambda value: self._see(numbers, value)))
+
+    def _see(self, numbers: Sequence[int], value: Any) -> None:
+        self.probe.see(numbers, value.decode("latin-1") if isinstance(value, bytes) else value)
 
 
 class _AvroLook(_Look, Compiler):
@@ -141,20 +139,3 @@ class _AvroLook(_Look, Compiler):
 
 class _ProtobufLook(_Look, Tables):
     passes_unknown = True
-
-
-class _Looking:
-    """Tells the value and leaves its bytes."""
-
-    def __init__(self, probe: Probe, numbers: Sequence[int], read: Callable[[bytes], Any]) -> None:
-        self._probe = probe
-        self._numbers = numbers
-        self._read = read
-
-    def __getitem__(self, raw: bytes) -> bytes:
-        try:
-            value = self._read(raw)
-        except (UnfitError, UnicodeDecodeError, Refusal):
-            return raw
-        self._probe.see(self._numbers, value.decode("latin-1") if isinstance(value, bytes) else value)
-        return raw

@@ -13,13 +13,12 @@ from typing import Any, Protocol, Self
 import msgspec
 
 from desensitizers.avro.program import Compiler
-from desensitizers.avro.rewriter import run_avro
 from desensitizers.documents import Documents, Rewriter
-from desensitizers.errors import Refusal, UnfitError
+from desensitizers.errors import Refusal
 from desensitizers.json.schema import tags_of
-from desensitizers.pathrules import NO_TAGS, PathRules
+from desensitizers.looking import Look, looker
+from desensitizers.pathrules import NO_TAGS
 from desensitizers.paths import EACH, MAP_KEY, Steps
-from desensitizers.protobuf.rewriter import run_protobuf
 from desensitizers.protobuf.tables import Tables
 from desensitizers.resolving import Answer, Place, Resolver
 from desensitizers.suggesting.names import is_name
@@ -149,14 +148,12 @@ class _Schema:
     """Avro and Protobuf bodies under one schema."""
 
     def __init__(self, told: Told, framed: Framed, met: Callable[[], object]) -> None:
-        nothing = PathRules((), None, "")
         self._met = met
-        if framed.format == "avro":
-            program = _Avro(nothing, framed.schema).telling(told).whole(framed.type())
-            self._run: Callable[[bytes], object] = lambda body: run_avro(program, body)
-        else:
-            message = _Protobuf(nothing, framed.schema).telling(told).whole(framed.type())
-            self._run = lambda body: run_protobuf(message, body)
+        self._run = looker(
+            framed,
+            lambda rules, schema: _Avro(rules, schema).telling(told),
+            lambda rules, schema: _Protobuf(rules, schema).telling(told),
+        )
 
     def rewrite(self, body: bytes) -> bytes:
         """`body`. Raises Refusal."""
@@ -173,7 +170,7 @@ class _Telling(Resolver):
 
     told: Told
 
-    def telling(self, told: Told) -> Any:
+    def telling(self, told: Told) -> Self:
         self.told = told
         return self
 
@@ -195,7 +192,8 @@ class _Telling(Resolver):
             self.told.declared(place.shown, "null", "null", tags)
             return Answer("", "")
         self.told.declared(place.shown, kind.cell.kind, kind.cell.type, tags)
-        return Answer("", "", _Look(self.told, place.shown, kind.cell.kind, kind.cell.read))
+        steps, shape = place.shown, kind.cell.kind
+        return Answer("", "", Look(kind.cell.read, lambda value: self.told.leaf(steps, shape, value)))
 
 
 class _Avro(_Telling, Compiler):
@@ -204,21 +202,3 @@ class _Avro(_Telling, Compiler):
 
 class _Protobuf(_Telling, Tables):
     passes_unknown = True
-
-
-class _Look:
-    """Tells the value and leaves its bytes."""
-
-    def __init__(self, told: Told, steps: Steps, kind: str, read: Callable[[bytes], Any]) -> None:
-        self._told = told
-        self._steps = steps
-        self._kind = kind
-        self._read = read
-
-    def __getitem__(self, raw: bytes) -> bytes:
-        try:
-            value = self._read(raw)
-        except (UnfitError, UnicodeDecodeError, Refusal):
-            return raw
-        self._told.leaf(self._steps, self._kind, value)
-        return raw

@@ -17,6 +17,7 @@ from recorder.errors import UsageError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 SIGNING_KEY = "BLACKBOX_SIGNING_KEY"
 """The environment variable: the private key itself, or the path of its file."""
@@ -77,26 +78,22 @@ def new_pair(private: Path, public: Path) -> str:
     Raises UsageError when one of the files exists, or can't be written: a key is never overwritten.
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
     key = Ed25519PrivateKey.generate()
-    write_pair(
-        private,
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-        public,
-        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
-    )
+    write_pair(key, private, public)
     return Verifier(key.public_key()).key_id
 
 
-def write_pair(private: Path, secret: bytes, public: Path, shared: bytes) -> None:
+def write_pair(key: Ed25519PrivateKey | X25519PrivateKey, private: Path, public: Path) -> None:
     """Two new files: the private key with mode 0600, the public key with mode 0644. Raises UsageError."""
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
     for path in (private, public):
         if os.path.lexists(path):
             raise UsageError(f"{path} exists already, and a key is never overwritten: choose another name.")
-    _write_new(private, secret, 0o600)
+    _write_new(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
     try:
-        _write_new(public, shared, 0o644)
+        _write_new(public, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), 0o644)
     except UsageError:
         private.unlink()
         raise

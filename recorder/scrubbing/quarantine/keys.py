@@ -59,15 +59,9 @@ class Opener:
 def new_quarantine_pair(private: Path, public: Path) -> str:
     """Write a new pair of keys, the private one readable by its owner alone; its key id. Raises UsageError."""
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
     key = X25519PrivateKey.generate()
-    write_pair(
-        private,
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-        public,
-        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
-    )
+    write_pair(key, private, public)
     return Opener(key).recipient.key_id
 
 
