@@ -118,6 +118,9 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     round_trip: Distribution | None
     """Confirmation after hand-over."""
     end_drift_ns: int | None
+    """Median dispatch lateness in the last second less that in the first one (see `drift`); in certificates without
+    `last_lateness_ns`, what stands there now."""
+    last_lateness_ns: int | None = None
     """Lateness of the very last record."""
     inversions: Inversions
     clamped: int

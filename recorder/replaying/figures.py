@@ -68,9 +68,10 @@ def _figures(certificate: Certificate) -> dict[str, float | None]:
         for measure in measures(certificate)
         for name, value in zip(PERCENTILES, measure.milliseconds, strict=True)
     }
-    drift, rhythm = certificate.end_drift_ns, certificate.rhythm
+    drift, last, rhythm = certificate.end_drift_ns, certificate.last_lateness_ns, certificate.rhythm
     figures |= {
         "end drift (ms)": None if drift is None else drift / 1e6,
+        "last record late (ms)": None if last is None else last / 1e6,
         "rate error (%)": None if rhythm is None else rhythm.rates.error_share * 100,
         "records planned": certificate.planned,
         "records lost": certificate.losses,

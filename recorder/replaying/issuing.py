@@ -97,7 +97,8 @@ def issue(
         dispatch_lateness=tally.dispatch_lateness.distribution(),
         ack_lateness=tally.ack_lateness.distribution(),
         round_trip=tally.round_trip.distribution(),
-        end_drift_ns=tally.last_lateness_ns if straight and options.pace is not None else None,
+        end_drift_ns=tally.drift.drift_ns() if straight and options.pace is not None else None,
+        last_lateness_ns=tally.last_lateness_ns if straight and options.pace is not None else None,
         confirmed_by=BY_REPORTS if tally.told else BY_SILENCE,
         inversions=Inversions(
             partition=tally.order.partition_inversions if tally.told else None,

@@ -35,8 +35,7 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
         **({} if certificate.confirmed_by == BY_REPORTS else {"confirmed by": certificate.confirmed_by}),
         "took": f"{format_duration(certificate.sending_ns / 1e6)}{_planned(certificate)}{speed}",
     }
-    if certificate.end_drift_ns is not None:
-        facts["end drift"] = f"{certificate.end_drift_ns / 1e6:+.3f} ms (the last record, against the plan)"
+    facts |= _drift(certificate)
     facts["order"] = _order(certificate.inversions)
     facts |= _state(certificate)
     if certificate.proof is not None:
@@ -192,6 +191,19 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 def finding_rows(findings: Sequence[Finding]) -> Rows:
     ordered = sorted(findings, key=lambda finding: finding.severity)
     return ("severity", "topic", "what", "fix"), [[f.severity, f.topic, f.what, f.fix] for f in ordered]
+
+
+def _drift(certificate: Certificate) -> dict[str, str]:
+    """How far the rhythm as a whole had moved, and how late the very last record was."""
+    drift, last = certificate.end_drift_ns, certificate.last_lateness_ns
+    if drift is None:
+        return {}
+    if last is None:  # as it was told before the two were told apart
+        return {"end drift": f"{drift / 1e6:+.3f} ms (the last record, against the plan)"}
+    return {
+        "end drift": f"{drift / 1e6:+.3f} ms (median lateness: the last second's less the first one's)",
+        "last record": f"{last / 1e6:.3f} ms late",
+    }
 
 
 def _measured(certificate: Certificate) -> dict[str, str]:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from recorder.capture.manifest import Topic
 from recorder.kafka.producer import MOST_IN_FLIGHT, KafkaError, Message, Report, describe
+from recorder.replaying.drift import DriftWatch
 from recorder.replaying.frontier import Frontier
 from recorder.replaying.histogram import Histogram
 from recorder.replaying.order import OrderWatch
@@ -77,7 +78,7 @@ class Tally:
         self._acks = (array("q"), array("q"), array("q"))  # slot, target offset, when
         self._errors: list[tuple[int, str]] = []
         self._order = OrderWatch(lanes)
-        self.rhythm = RhythmWatch()
+        self.rhythm, self.drift = RhythmWatch(), DriftWatch()
         self.dispatch_lateness, self.ack_lateness, self.round_trip = Histogram(), Histogram(), Histogram()
         self._acked = 0
         self.acked_by_topic = np.zeros(len(topics), np.int64)
@@ -240,6 +241,7 @@ class Tally:
             if len(lateness):
                 self.dispatch_lateness.record(lateness)
                 self.rhythm.sent(due, at[planned])
+                self.drift.sent(due, lateness)
                 self.last_lateness_ns = int(lateness[-1])
 
     def _settle_acks(self) -> None:

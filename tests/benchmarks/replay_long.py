@@ -34,7 +34,10 @@ _PER_SECOND = 500
 def drift(bootstrap: str, seconds: float, partitions: int, work: Path) -> None:
     """A line for each rate: three passes with a pause in each, over captures of many segments."""
     segment_bytes, writer.SEGMENT_BYTES = writer.SEGMENT_BYTES, 1 << 20
-    print(f"{'rate':>6}{'records':>12}{'seconds':>10}{'pauses':>8}{'segments':>10}{'end drift ms':>14}{'p99 ms':>10}")
+    print(
+        f"{'rate':>6}{'records':>12}{'seconds':>10}{'pauses':>8}{'segments':>10}{'end drift ms':>14}"
+        f"{'last late ms':>14}{'p50 ms':>10}{'p99 ms':>10}"
+    )
     for rate in _RATES:
         root = work / f"drift-{rate:g}"
         records = int(seconds / _PASSES * rate * _PER_SECOND)
@@ -60,7 +63,8 @@ def drift(bootstrap: str, seconds: float, partitions: int, work: Path) -> None:
         print(
             f"{rate:>6g}{certificate.acked:>12,}{certificate.sending_ns / 1e9:>10.1f}{changes.get('pause', 0):>8}"
             f"{segments:>10}{(certificate.end_drift_ns or 0) / 1e6:>14.3f}"
-            f"{(lateness.p99_ns if lateness else 0) / 1e6:>10.3f}",
+            f"{(certificate.last_lateness_ns or 0) / 1e6:>14.3f}"
+            f"{(lateness.p50_ns if lateness else 0) / 1e6:>10.3f}{(lateness.p99_ns if lateness else 0) / 1e6:>10.3f}",
             flush=True,
         )
         shutil.rmtree(root)
