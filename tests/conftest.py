@@ -16,8 +16,21 @@ from recorder.kafka.local_registry import LocalRegistry, local_registry
 
 MakeTopic = Callable[..., str]
 
+LONGEST = ("test_record_trouble.py", "test_demo.py", "test_replay_trouble.py", "test_crash.py", "test_record_live.py")
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's background job: the programs that tests interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)  # would inherit that, and never end
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, those on real clusters before the others: several processes then end at about the same time."""
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        name = item.path.name
+        long = LONGEST.index(name) if name in LONGEST else len(LONGEST)
+        return long, item.path.parent.name not in {"integration", "examples", "kafka"}
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
