@@ -63,5 +63,10 @@ def seen(steps: Steps) -> str:
     return show(tuple(step if step in (EACH, MAP_KEY) or _is_name(step) else "*" for step in steps))
 
 
+def seen_name(name: str) -> str:
+    """The name of a header as anybody may see it: like a path, with dots in it."""
+    return name if all(map(_is_name, name.split("."))) else "*"
+
+
 def _is_name(step: str) -> bool:
     return _NAME.fullmatch(step) is not None and _DATA.search(step) is None

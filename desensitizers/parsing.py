@@ -13,7 +13,7 @@ from desensitizers.domains import OPTIONS as DOMAIN_OPTIONS
 from desensitizers.domains import DomainSpec, wrong_options
 from desensitizers.errors import PolicyError
 from desensitizers.parsing_rules import RuleParser, typed
-from desensitizers.paths import compile_name
+from desensitizers.paths import HEADER_NAMES, compile_name
 from desensitizers.rules import options as rule_options
 from desensitizers.spec import FORMATS, SETTINGS, WITH_FIELDS, Leaf, PayloadSpec, PolicySpec, TopicSpec
 from desensitizers.surrogates.kinds import KINDS
@@ -169,7 +169,9 @@ class _TopicParser:
         _check_name(fields["match"], match)
         settings = self._defaults.read(fields)
         self._rules.unknown_field = settings["unknown_field"]
-        headers = fields["headers"].items("headers") if "headers" in fields else []
+        headers = list(fields["headers"].items("headers")) if "headers" in fields else []
+        names_of = next((self._rules.names(body, name) for name, _key, body in headers if name == HEADER_NAMES), None)
+        headers = [header for header in headers if header[0] != HEADER_NAMES]
         for name, key, _body in headers:
             _check_name(key, name)
         return TopicSpec(
@@ -179,6 +181,7 @@ class _TopicParser:
             headers=tuple((name, self.payload(body, "string")) for name, _key, body in headers),
             value=self.payload(fields["value"], "auto") if "value" in fields else None,
             file=tree.file,
+            header_names=names_of,
             **settings,
         )
 

@@ -51,6 +51,14 @@ class RuleParser:
             found.append((path, leaf))
         return tuple(found)
 
+    def names(self, tree: Tree, path: str) -> Leaf:
+        """The rule for names of headers."""
+        leaf = self.leaf(tree)
+        if leaf.when:
+            tree.fail("when asks for fields of the same payload, and names of headers have none.")
+        _check_names(tree, path, leaf)
+        return leaf
+
     def is_rule(self, items: list[tuple[str, Tree, Tree]]) -> bool:
         """Whether a mapping under `value` speaks of the whole value rather than of its fields."""
         found = {name: value for name, _key, value in items}

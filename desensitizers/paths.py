@@ -17,6 +17,8 @@ EACH = "\x1e"
 MAP_KEY = "\x1c"
 """The step from an object or a map to the names of its members, written ``balances.@key``."""
 _NAMES = "@key"
+HEADER_NAMES = _NAMES
+"""Among the patterns of headers: the names themselves."""
 _SEP = "\x1f"
 _REMEMBERED = 50_000
 _TOKEN = re.compile(
@@ -126,14 +128,30 @@ def compile_name(text: str) -> re.Pattern[str]:
             return re.compile(text[1:-1])
         except re.error as error:
             raise PolicyError(f"'{text}' is not a regular expression: {error}.") from None
+    return re.compile("".join(_any_glob(choices) for choices in _choices(text)), re.DOTALL)
+
+
+def compile_spelled(text: str) -> str:
+    """The regular expression of those names that such a pattern writes out; "" when there are none."""
+    if len(text) > 1 and text.startswith("/") and text.endswith("/"):
+        return ""
+    literal = [[choice for choice in choices if "*" not in choice] for choices in _choices(text)]
+    return "".join(map(_any_glob, literal)) if all(literal) else ""
+
+
+def _choices(text: str) -> list[list[str]]:
+    """The alternatives of each part of a name; a part without braces has one."""
     parts = re.split(r"\{([^{}]*)\}", text)
     if any(brace in part for part in parts for brace in "{}"):
         raise PolicyError(f"'{text}': alternatives are written {{a,b}}, not nested.")
-    out = []
-    for number, part in enumerate(parts):
-        choices = part.split(",") if number % 2 else [part]
-        out.append("(?:" + "|".join(re.escape(choice.strip()).replace(r"\*", ".*") for choice in choices) + ")")
-    return re.compile("".join(out), re.DOTALL)
+    return [
+        [choice.strip() for choice in part.split(",")] if number % 2 else [part.strip()]
+        for number, part in enumerate(parts)
+    ]
+
+
+def _any_glob(choices: Sequence[str]) -> str:
+    return "(?:" + "|".join(re.escape(choice).replace(r"\*", ".*") for choice in choices) + ")"
 
 
 def _step(step: str, text: str) -> tuple[str, str]:

@@ -238,6 +238,16 @@ def _text(payload: bytes) -> bytes:
     return payload
 
 
+def check_names(path: str, leaf: LeafRule, file: str) -> None:
+    """Raises PolicyError for a rule that gives no names."""
+    if leaf.effect == "rewrite" and "string" not in leaf.types:
+        raise PolicyError(
+            f"rule '{leaf.name}' does not fit '{path}', which are names and so texts: use a domain, hash or mask.",
+            file=leaf.spec.file or file,
+            line=leaf.spec.line,
+        )
+
+
 def check_payload(rule: PayloadRule, spec: PayloadSpec, topic: TopicSpec, file: str) -> None:
     """What can be known to be wrong before the first record. Raises PolicyError."""
     whole = rule.place in ("key", "value")
@@ -260,12 +270,8 @@ def check_payload(rule: PayloadRule, spec: PayloadSpec, topic: TopicSpec, file: 
                 raise PolicyError(
                     f"rule '{leaf.name}' can give {bound}, which doesn't fit {spec.format}.", file=file, line=line
                 )
-        if speaks_of_names(path) and leaf.effect == "rewrite" and "string" not in leaf.types:
-            raise PolicyError(
-                f"rule '{leaf.name}' does not fit '{path}', which are names and so texts: use a domain, hash or mask.",
-                file=file,
-                line=line,
-            )
+        if speaks_of_names(path):
+            check_names(path, leaf, file)
         if leaf.by and not spec.has_fields:
             raise PolicyError(f"'by' names another field, but a {spec.format} has none.", file=file, line=line)
         if rule.place == "key" and leaf.merges:

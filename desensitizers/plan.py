@@ -12,14 +12,15 @@ from typing import Any
 from desensitizers.domains import Domain
 from desensitizers.errors import PolicyError
 from desensitizers.explaining import Explanation
+from desensitizers.headers import Headers
 from desensitizers.keys import Keyring
 from desensitizers.learned import Learned
 from desensitizers.leaves import LeafRules
-from desensitizers.paths import compile_name
-from desensitizers.payloads import PayloadRule, check_payload
+from desensitizers.paths import compile_name, speaks_of_names
+from desensitizers.payloads import PayloadRule, check_names, check_payload
 from desensitizers.rules.base import Context
 from desensitizers.sink import Findings, Problem, Sink, Withheld
-from desensitizers.spec import PayloadSpec, PolicySpec, RuleSpec, TopicSpec
+from desensitizers.spec import PayloadSpec, PolicySpec, TopicSpec
 from desensitizers.types import Schemas
 from desensitizers.withholding import Withholding, looking, only_looking
 
@@ -105,8 +106,7 @@ class TopicPlan:
         self._rules = rules
         self.key = self._payload("key", spec.key)
         self.value = self._payload("value", spec.value)
-        self.headers = [(compile_name(name), self._payload(f"header {name}", header)) for name, header in spec.headers]
-        self._header_rules: dict[str, PayloadRule | None] = {}
+        self.headers = Headers(spec, rules, self.sink)
         self._keys: dict[bytes | None, bytes | None] = {}
         self._withheld_keys: dict[bytes | None, Withheld] = {}
         self._withholding = Withholding(self.sink, self.flush_counts, self._glean) if spec.withholds else None
@@ -115,8 +115,8 @@ class TopicPlan:
     @property
     def wants_learned(self) -> bool:
         """Whether any rule searches texts for originals that other rules replace."""
-        rules = [self.key, self.value, *(rule for _name, rule in self.headers)]
-        return any(leaf.wants_learned for rule in rules if rule for _path, leaf in rule.leaves)
+        rules = [rule for rule in (self.key, self.value, self.headers) if rule]
+        return any(leaf.wants_learned for rule in rules for _path, leaf in rule.leaves)
 
     def apply(self, batch: Any) -> ScrubbedBatch:
         """Clean one pyarrow.RecordBatch with at least partition, offset, key, value and headers.
@@ -139,7 +139,7 @@ class TopicPlan:
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
         columns["key"] = self._keys_column(columns["key"], _naming(columns["headers"], "key", pc), pa)
         columns["value"] = self._values_column(columns["value"], _naming(columns["headers"], "value", pc), pa)
-        columns["headers"] = self._headers_column(columns["headers"], pa)
+        columns["headers"] = self.headers.column(columns["headers"])
         if self._rules.learning or self.sink.problems or self.sink.withheld:
             return batch
         return pa.RecordBatch.from_arrays(list(columns.values()), schema=batch.schema)
@@ -156,7 +156,7 @@ class TopicPlan:
 
     def flush_counts(self) -> None:
         """Brings the sink's counts up to date."""
-        for rule in (self.key, self.value, *(rule for _name, rule in self.headers)):
+        for rule in (self.key, self.value, *self.headers.rules):
             if rule:
                 rule.flush_counts()
 
@@ -216,77 +216,6 @@ class TopicPlan:
             reason = f"is not named by the policy; add \"{place}: …\" to topic '{self.spec.match}'"
             self.sink.problem(row, place, "", reason)
 
-    def _headers_column(self, column: Any, pa: Any) -> Any:
-        lengths = column.value_lengths().to_pylist()
-        flat = column.flatten()
-        if not len(flat):
-            return column
-        names = flat.field("key").to_pylist()
-        values = flat.field("value").to_pylist()
-        rows = [row for row, length in enumerate(lengths) for _ in range(length or 0)]
-        gone = self._rewrite_headers(names, values, rows)
-        if gone:
-            keep = [index for index in range(len(names)) if index not in gone]
-            names = [names[index] for index in keep]
-            values = [values[index] for index in keep]
-            for index in gone:
-                lengths[rows[index]] -= 1
-        offsets = [0]
-        for length in lengths:
-            offsets.append(offsets[-1] + (length or 0))
-        struct = flat.type
-        entries = pa.StructArray.from_arrays(
-            [pa.array(names, struct.field("key").type), pa.array(values, struct.field("value").type)],
-            fields=[struct.field("key"), struct.field("value")],
-        )
-        mask = column.is_null() if column.null_count else None
-        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), entries, type=column.type, mask=mask)
-
-    def _rewrite_headers(self, names: list[str], values: list[bytes | None], rows: list[int]) -> set[int]:
-        """Rewrites `values` in place; returns the indexes of headers that go."""
-        places: dict[str, list[int]] = {}
-        for index, name in enumerate(names):
-            places.setdefault(name, []).append(index)
-        gone: set[int] = set()
-        for name, indexes in places.items():
-            rule = self._header_rule(name)
-            if rule is None:
-                gone.update(self._unknown_header(name, indexes, values, rows))
-                continue
-            clean = rule.column([values[index] for index in indexes], [rows[index] for index in indexes])
-            for index, value in zip(indexes, clean, strict=True):
-                values[index] = None if rule.empties else value
-            if rule.drops:
-                gone.update(indexes)
-        return gone
-
-    def _header_rule(self, name: str) -> PayloadRule | None:
-        if name not in self._header_rules:
-            if len(self._header_rules) > _REMEMBERED_KEYS:
-                self._header_rules.clear()
-            found = (rule for pattern, rule in self.headers if pattern.fullmatch(name))
-            self._header_rules[name] = next(found, None)
-        return self._header_rules[name]
-
-    def _unknown_header(self, name: str, indexes: list[int], values: list[bytes | None], rows: list[int]) -> list[int]:
-        self.sink.counts["header", "(unknown)", self.spec.unknown_field] += len(indexes)
-        if self.spec.unknown_field in ("fail", "quarantine"):
-            reason = f'is not named by the policy; add "{name}: drop" (or keep …) under headers'
-            reason += f" of topic '{self.spec.match}'"
-            for index in indexes:
-                if self.spec.unknown_field == "fail":
-                    self.sink.problem(rows[index], f"header {name}", "", reason)
-                else:
-                    self.sink.withhold(rows[index], f"header {name}", "", "unknown_field", reason)
-            return []
-        if self.spec.unknown_field == "drop":
-            return indexes
-        mask = PayloadSpec("string", self.spec.line, RuleSpec("mask", self.spec.line, learn=False))
-        rule = PayloadRule(f"header {name}", mask, self.spec, self._rules, self.sink)
-        for index, value in zip(indexes, rule.column([values[i] for i in indexes]), strict=True):
-            values[index] = value
-        return []
-
     def _problems(self, batch: Any) -> tuple[Problem, ...]:
         found = tuple(
             Problem(
@@ -321,9 +250,12 @@ def check_plan(plan: Plan, spec: PolicySpec) -> None:
     for topic in spec.topics:
         built = plan.for_spec(topic.match, topic)
         named = [(built.key, topic.key), (built.value, topic.value)]
-        named += [(rule, body) for (_name, rule), (_text, body) in zip(built.headers, topic.headers, strict=True)]
+        named += [(rule, body) for rule, (_text, body) in zip(built.headers.rules, topic.headers, strict=True)]
         for rule, payload in named:
             if rule is not None and payload is not None:
                 check_payload(rule, payload, topic, topic.file or spec.file)
+        for path, leaf in built.headers.leaves:
+            if speaks_of_names(path):
+                check_names(path, leaf, topic.file or spec.file)
         if built.key is None and topic.key is not None:
             raise PolicyError("key is empty.", file=topic.file or spec.file, line=topic.line)

@@ -118,6 +118,8 @@ class TopicSpec:
     unknown_schema: Otherwise = "fail"
     plugin_error: Otherwise = "fail"
     file: str = ""
+    header_names: Leaf | None = None
+    """The rule for names of headers that no pattern writes out."""
 
     def setting(self, cause: Cause) -> str:
         """What becomes of a record that may not pass for this cause."""

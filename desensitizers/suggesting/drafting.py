@@ -111,7 +111,8 @@ def _topic(group: Seen, entries: Sequence[Entry]) -> Iterator[Line]:
 def _headers(group: Seen, entries: Sequence[Entry]) -> Iterator[Line]:
     if group.strange_headers:
         yield Line(
-            f"    # {group.strange_headers:,} headers have names that look like data: give them a rule by pattern"
+            f"    # {group.strange_headers:,} headers have names that look like data: write a pattern for them, "
+            "and a rule for their names, as @key"
         )
     names = list(dict.fromkeys(entry.where[0] for entry in entries))
     if not names:

@@ -86,7 +86,9 @@ _NAME = "{domain: name}"
 CHANNELS: dict[str, Channel] = {
     "key": Channel(lambda text: (text, {"n": 1}, []), f"key: {_NAME}, value: {{n: keep}}", "value: {n: keep}"),
     "header": Channel(lambda text: ("k", {}, [("user", text)]), f"headers: {{user: {_NAME}}}", "headers: {user: keep}"),
-    "header name": Channel(lambda text: ("k", {}, [(text, "x")]), "headers: {'*': drop}", "headers: {'*': keep}"),
+    "header name": Channel(
+        lambda text: ("k", {}, [(text, "x")]), "headers: {'*': drop}", "headers: {'*': keep, '@key': keep}"
+    ),
     "text value": Channel(
         lambda text: ("k", text, []), "value: {format: string, domain: name}", "value: {format: string, rule: keep}"
     ),

@@ -33,7 +33,7 @@ domains:
 topics:
   - match: "*"
     key: {extract: "cust-(?P<id>\\d+)", id: {domain: id}}
-    headers: {user: {domain: id}, "*": keep}
+    headers: {user: {domain: id}, "*": keep, "@key": keep}
     value:
       id: {domain: id}
       name: {domain: name}

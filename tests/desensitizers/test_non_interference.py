@@ -127,7 +127,7 @@ FORMS: dict[str, Form] = {
         lambda columns: found(r"k\|-?\d+ (?P<id>\d+)/(?P<email>\S+) .*", columns),
     ),
     "headers": Form(
-        "headers: {user: {domain: email}, name: {domain: name}, '*': keep}",
+        "headers: {user: {domain: email}, name: {domain: name}, '*': keep, '@key': keep}",
         lambda who, around: (
             b"k",
             [
@@ -152,7 +152,11 @@ FORMS: dict[str, Form] = {
         lambda columns: {"id": struct.unpack(">q", columns[0])[0]},
     ),
 }
-KEEPING = {"key": "key: keep", "headers": "headers: {'*': keep}", "value": "value: {'**': keep, '**.@key': keep}"}
+KEEPING = {
+    "key": "key: keep",
+    "headers": "headers: {'*': keep, '@key': keep}",
+    "value": "value: {'**': keep, '**.@key': keep}",
+}
 
 
 def clean(form: Form, rows: list[Columns]) -> list[Columns]:

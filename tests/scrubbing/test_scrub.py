@@ -206,7 +206,7 @@ BROKEN = (
     + """
   - match: leaky
     key: keep
-    headers: {"*": keep}
+    headers: {"*": keep, "@key": keep}
     value: {"**": keep, "**.@key": keep}
 """
 )
