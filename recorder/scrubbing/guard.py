@@ -7,7 +7,6 @@ of it, so that a hook which is given single files misses nothing.
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,22 +25,14 @@ from recorder.capture.manifest import (
     SchemaFile,
 )
 from recorder.capture.reader import open_capture
-from recorder.capture.schema import RECORD_SCHEMA
 from recorder.errors import BlackboxError, UsageError
-from recorder.scrubbing.exports import not_vouched
-from recorder.scrubbing.quarantine.sealed import MAGIC
 from recorder.scrubbing.report import check_report
 from recorder.scrubbing.signing import Verifier
 from recorder.scrubbing.stamp import is_intact
+from recorder.scrubbing.strays import stray
 from recorder.scrubbing.unpacking import TooMuchError, unpacked
 
 _DEPTH = 3
-_OURS = frozenset({"topic", "partition", "offset", "timestamp_ms", "key", "value"})
-_PARQUET = b"PAR1"
-_DUCKDB, _DUCKDB_AT = b"DUCK", 8
-_HEAD = max(len(MAGIC), _DUCKDB_AT + len(_DUCKDB))
-_EXPORTED, _EXPORTED_RAW = b"exported by blackbox from capture ", b", raw: may hold personal data"
-_RAW, _CLEAN = "is an export from a raw capture", "clean"
 _OWN_WORDS = frozenset({"capture_id", "topics", "facts"})
 _UNFINISHED = (CHECKPOINT_NAME, WAITING_NAME, JOURNAL_NAME)
 
@@ -90,7 +81,7 @@ def _look(path: Path, found: Guarded, judged: set[Path], verifier: Verifier | No
             continue
         found.files += 1
         try:
-            why = _stray(file, verifier)
+            why = stray(file, verifier)
             if why:
                 found.refused.append(Refused(str(file), why))
             elif depth:
@@ -194,45 +185,3 @@ def _not_clean(root: Path, verifier: Verifier | None) -> str:
                 return f"is not as it was stamped: {name} was altered"
     failures = [check for check in check_report(root, verifier) if check.status == "FAILED"]
     return f"has a report that does not hold: {failures[0].where} {failures[0].detail}" if failures else ""
-
-
-def _stray(file: Path, verifier: Verifier | None) -> str:
-    """Why a file outside of any capture may not leave; empty when it is none of ours, or a signed export."""
-    with file.open("rb") as opened:
-        head = opened.read(_HEAD)
-    if head.startswith(MAGIC):
-        return "is a quarantine: it holds raw records, encrypted, and stays with whoever may see them"
-    if head.startswith(_PARQUET):
-        said = _parquet_says(file)
-    elif head[_DUCKDB_AT:].startswith(_DUCKDB):
-        said = _database_says(file)
-    else:
-        return ""
-    if said != _CLEAN:
-        return said
-    why = not_vouched(file, verifier)
-    return why and f"says that it is an export from a clean capture, but {why}"
-
-
-def _parquet_says(file: Path) -> str:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        schema = pq.read_schema(file)
-    except (pa.ArrowException, OSError):
-        return "is a torn segment of a capture" if file.name.endswith(".parquet.tmp") else ""
-    said = (schema.metadata or {}).get(b"blackbox.clean")
-    if said is not None:
-        return _CLEAN if said == b"true" else _RAW
-    if schema.names == RECORD_SCHEMA.names or _OURS.issubset(schema.names):
-        return "holds Kafka records outside of a capture: no clean stamp vouches for it"
-    return ""
-
-
-def _database_says(file: Path) -> str:
-    """The comments on the tables of an export stand in the file as they are."""
-    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if content.find(_EXPORTED) < 0:
-            return ""
-        return _RAW if content.find(_EXPORTED_RAW) >= 0 else _CLEAN

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -41,7 +43,7 @@ def refusals(path: Path, verifier: Verifier | None) -> list[str]:
     return [one.why for one in guard([path], verifier).refused]
 
 
-SHAPES = {"a directory": "out", "a file": "out.parquet", "a database": "out.duckdb"}
+SHAPES = {"a directory": "out", "a file": "out.parquet", "a database": "out.duckdb", "a CSV": "out.csv"}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -52,7 +54,10 @@ def test_an_export_that_nobody_signed_is_raw(
     assert "Nobody signed that" in exported(capsys, made, out, "-t", "orders")
     for verifier in (None, load_verifier(made / "k.pub")):
         (why,) = refusals(tmp_path, verifier)
-        assert "says that it is an export from a clean capture, but nobody signed that" in why
+        says = (
+            "as CSV, which can't say whether they are clean, and" if shape == "a CSV" else "from a clean capture, but"
+        )
+        assert f"{says} nobody signed that" in why
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -70,6 +75,46 @@ def test_a_signed_export_leaves_with_the_public_key_and_only_with_that_one(
         for path in [one for one in tmp_path.rglob("*") if one.is_file() and one.suffix != ".zip"]:
             archive.write(path, path.relative_to(tmp_path))
     assert refusals(tmp_path / "all.zip", load_verifier(made / "k.pub")) == []
+
+
+def printed(capsys: pytest.CaptureFixture[str], made: Path, form: str) -> bytes:
+    ran = run(capsys, "cat", made / "raw", "-n", "2", "--format", form)
+    assert ran.code == ExitCode.OK
+    return ran.out.encode()
+
+
+TEXTS: dict[str, Callable[[bytes, bytes, bytes], bytes]] = {
+    "CSV": lambda rows, _lines, _array: rows,
+    "CSV saved by a spreadsheet": lambda rows, _lines, _array: codecs.BOM_UTF8 + rows.replace(b",", b";"),
+    "CSV in UTF-16": lambda rows, _lines, _array: rows.decode().encode("utf-16"),
+    "CSV of other columns too": lambda rows, _lines, _array: b"id,Topic,Partition,Offset,Value\n1,orders,0,7,x\n",
+    "JSON lines": lambda _rows, lines, _array: lines,
+    "JSON": lambda _rows, _lines, array: array,
+    "a JSON line cut short": lambda _rows, lines, _array: lines[:-20].split(b"\n")[-1],
+    "JSON of kcat": lambda _rows, _lines, _array: b'{"topic":"t","partition":0,"offset":3,"key":null,"payload":"x"}',
+}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_printed_records_are_known_by_the_names_of_their_columns(
+    capsys: pytest.CaptureFixture[str], made: Path, tmp_path: Path, text: str
+) -> None:
+    given = [printed(capsys, made, form) for form in ("csv", "ndjson", "json")]
+    (tmp_path / "x").write_bytes(TEXTS[text](*given))
+    (why,) = refusals(tmp_path, load_verifier(made / "k.pub"))
+    assert f"holds Kafka records as {'CSV' if 'CSV' in text else 'JSON'}, which can't say" in why
+    assert "nobody signed that" in why
+
+
+def test_texts_that_are_none_of_ours_pass(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("topic,partition,offset\nt,0,1\n")
+    (tmp_path / "b.json").write_text('{"topic": {"partition": 1, "offset": 2, "value": 3}}')
+    (tmp_path / "c.txt").write_text('{"topic" "partition" "offset" "value" {\n' * 9)
+    (tmp_path / "d.csv").write_text("the topic, its partition and offset, and a value: a sentence")
+    (tmp_path / "e.json").write_text("[" * 100_000)
+    (tmp_path / "f.bin").write_bytes(b"topic,partition,offset,value\0\n")
+    (tmp_path / "g.csv").write_text('"topic partition offset' + "x" * 200_000)
+    assert refusals(tmp_path, None) == []
 
 
 def test_metadata_that_was_forged_does_not_let_a_raw_export_leave(
