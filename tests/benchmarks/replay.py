@@ -1,11 +1,12 @@
 """How exactly and how fast a capture is replayed: `python -m tests.benchmarks.replay`.
 
 Each line is a replay of its own in a process of its own, into a local Kafka on the same machine. Lateness is in
-milliseconds after the plan; memory is the peak resident size of that process, preflight included. Below each paced
-replay stands the floor that was measured just before it, and how many times the floor's p99 its own is; a broker's
-first writes into a new partition take their time, so the first replay goes into a topic twice. Top speed is held
-against a plain loop (one `produce` and one callback a record) over the same records. `--large` adds 2 million records
-of 1 KB; `--drift 600` and `--inversions 10000000` are runs of their own.
+milliseconds after the plan; memory is the peak resident size of that process, preflight included. A paced replay and a
+bare loop of deadlines over the same records take turns (`--turns`), and the medians of both stand below, with how many
+times the loop's p99 the replay's is; the floor is what was measured just before a replay, while the broker rested. A
+broker's first writes into a new partition take their time, so the first replay goes into a topic twice. Top speed is
+held against a plain loop (one `produce` and one callback a record) over the same records. `--large` adds 2 million
+records of 1 KB; `--drift 600` and `--inversions 10000000` are runs of their own.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ import multiprocessing
 import shutil
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +35,7 @@ from recorder.kafka.connection import connect
 from recorder.kafka.local import local_kafka
 from recorder.replaying import Certificate, Options, replay
 from recorder.replaying.histogram import Distribution
-from tests.benchmarks.replay_plain import plain_loop, used
+from tests.benchmarks.replay_plain import plain_loop, plain_rhythm, used
 from tests.builders import T0, describe
 from tests.conftest import create_topic
 
@@ -47,6 +51,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=10, help="length of the paced replays")
     parser.add_argument("--partitions", type=int, default=8)
+    parser.add_argument(
+        "--turns", type=int, default=3, metavar="N", help="how often a paced replay and a bare loop take turns"
+    )
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--only", metavar="NAME", help="only the cases with this in their names: paced, top speed")
     parser.add_argument("--drift", type=float, metavar="SECONDS", help="only: drift at rates 0.5, 1 and 10")
@@ -74,10 +81,10 @@ def main() -> None:
     work = Path(tempfile.mkdtemp(prefix="bench-replay-"))
     try:
         if arguments.bootstrap:
-            _measure(cases, arguments.bootstrap, arguments.partitions, work)
+            _measure(cases, arguments, arguments.bootstrap, work)
         else:
             with local_kafka() as cluster:
-                _measure(cases, cluster.bootstrap, arguments.partitions, work)
+                _measure(cases, arguments, cluster.bootstrap, work)
     finally:
         shutil.rmtree(work)
 
@@ -94,8 +101,10 @@ def _long(arguments: argparse.Namespace) -> None:
             replay_long.inversions(bootstrap, arguments.inversions, arguments.partitions, work)
 
 
-def _measure(cases: list[tuple[str, int, int, int, Options]], bootstrap: str, partitions: int, work: Path) -> None:
-    context = multiprocessing.get_context("spawn")
+def _measure(
+    cases: list[tuple[str, int, int, int, Options]], arguments: argparse.Namespace, bootstrap: str, work: Path
+) -> None:
+    partitions = arguments.partitions
     calibration = f"calibration-{time.time_ns()}"
     create_topic(bootstrap, calibration)
     made: tuple[int, ...] = ()
@@ -106,30 +115,64 @@ def _measure(cases: list[tuple[str, int, int, int, Options]], bootstrap: str, pa
             root, topic, made = work / f"c{time.time_ns()}", f"bench-{time.time_ns()}", (per_second, records, size)
             make(root, topic, records, size, per_second, partitions)
             if not options.top_speed and "new" not in name:
-                with context.Pool(1) as pool:
-                    pool.apply(_replay, (root, bootstrap, Options(top_speed=True, duration_ms=2_000), None))
-        with context.Pool(1) as pool:
-            if name == _PLAIN:
-                seconds, cpu_seconds, megabytes = pool.apply(plain_loop, (root, topic, bootstrap, partitions))
-                plain = records / seconds
-                print(_first(name, records, size, seconds, cpu_seconds, megabytes), flush=True)
-                continue
-            arguments = (root, bootstrap, options, None if options.top_speed else calibration)
-            certificate, cpu_seconds, megabytes = pool.apply(_replay, arguments)
-        seconds = (certificate.finished_at_ms - certificate.started_at_ms) / 1e3
-        line = _first(name, certificate.acked, size, seconds, cpu_seconds, megabytes)
-        if options.top_speed:
+                _apart(_replay, root, bootstrap, Options(top_speed=True, duration_ms=2_000), None)
+        if name == _PLAIN:
+            seconds, cpu_seconds, megabytes = _apart(plain_loop, root, topic, bootstrap, partitions)
+            plain = records / seconds
+            print(_first(name, records, size, seconds, cpu_seconds, megabytes), flush=True)
+        elif options.top_speed:
+            certificate, cpu_seconds, megabytes = _apart(_replay, root, bootstrap, options, None)
+            seconds = (certificate.finished_at_ms - certificate.started_at_ms) / 1e3
+            line = _first(name, certificate.acked, size, seconds, cpu_seconds, megabytes)
             print(f"{line}  {certificate.acked / seconds / plain:.2f} x the plain loop; {certificate.confirmed_by}")
-            continue
-        floor = certificate.floor
-        timer, ack = (None, None) if floor is None else (floor.timer, floor.ack)
-        hand_over = None if floor is None else floor.hand_over
-        print(f"{line}{_lateness(certificate.dispatch_lateness)}{_drift(certificate):>10}"
-              f"{_times(certificate.dispatch_lateness, timer)}")  # fmt: skip
-        print(f"{'ack lateness':>{_NAME_WIDTH}}{'':60}{_lateness(certificate.ack_lateness)}{'':10}"
-              f"{_times(certificate.ack_lateness, ack)}")  # fmt: skip
-        for what, floored in (("timer", timer), ("hand-over", hand_over), ("ack", ack)):
-            print(f"{f'floor: {what}':>{_NAME_WIDTH}}{'':60}{_lateness(floored)}", flush=True)
+        else:
+            ours, bare = [], []
+            for _ in range(1 if "new" in name else arguments.turns):
+                certificate, cpu_seconds, megabytes = _apart(_replay, root, bootstrap, options, calibration)
+                _show(name, size, certificate, cpu_seconds, megabytes)
+                ours.append(certificate.dispatch_lateness)
+                if "new" not in name:
+                    lateness, cpu_seconds, megabytes = _apart(
+                        plain_rhythm, root, topic, bootstrap, partitions, options.rate
+                    )
+                    seconds = records / per_second / options.rate
+                    line = _first("bare loop", records, size, seconds, cpu_seconds, megabytes)
+                    print(f"{line}{_lateness(lateness)}", flush=True)
+                    bare.append(lateness)
+            if len(bare) > 1:
+                _show_medians(ours, bare)
+
+
+def _apart(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Do it in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(work, arguments)
+
+
+def _show(name: str, size: int, certificate: Certificate, cpu_seconds: float, megabytes: float) -> None:
+    seconds = (certificate.finished_at_ms - certificate.started_at_ms) / 1e3
+    line = _first(name, certificate.acked, size, seconds, cpu_seconds, megabytes)
+    floor = certificate.floor
+    timer, ack = (None, None) if floor is None else (floor.timer, floor.ack)
+    hand_over = None if floor is None else floor.hand_over
+    print(f"{line}{_lateness(certificate.dispatch_lateness)}{_drift(certificate):>10}"
+          f"{_times(certificate.dispatch_lateness, timer)}")  # fmt: skip
+    print(f"{'ack lateness':>{_NAME_WIDTH}}{'':60}{_lateness(certificate.ack_lateness)}{'':10}"
+          f"{_times(certificate.ack_lateness, ack)}")  # fmt: skip
+    for what, floored in (("timer", timer), ("hand-over", hand_over), ("ack", ack)):
+        print(f"{f'floor: {what}':>{_NAME_WIDTH}}{'':60}{_lateness(floored)}", flush=True)
+
+
+def _show_medians(ours: Sequence[Distribution], bare: Sequence[Distribution]) -> None:
+    medians = [[median(figures) for figures in zip(*map(_figures, turns), strict=True)] for turns in (ours, bare)]
+    for name, figures in zip(("medians: replay", "medians: bare loop"), medians, strict=True):
+        print(f"{name:>{_NAME_WIDTH}}{'':60}" + "".join(f"{ns / 1e6:>10.3f}" for ns in figures))
+    times = "".join(f"{one / other:>10.2f}" for one, other in zip(*medians, strict=True))
+    print(f"{'x bare loop':>{_NAME_WIDTH}}{'':60}{times}", flush=True)
+
+
+def _figures(measured: Distribution) -> tuple[int, ...]:
+    return (measured.p50_ns, measured.p90_ns, measured.p99_ns, measured.p999_ns, measured.max_ns)
 
 
 def _replay(
@@ -192,8 +235,7 @@ def _batch(
 def _lateness(measured: Distribution | None) -> str:
     if measured is None:
         return " " * 50
-    figures = (measured.p50_ns, measured.p90_ns, measured.p99_ns, measured.p999_ns, measured.max_ns)
-    return "".join(f"{ns / 1e6:>10.3f}" for ns in figures)
+    return "".join(f"{ns / 1e6:>10.3f}" for ns in _figures(measured))
 
 
 def _drift(certificate: Certificate) -> str:
