@@ -217,8 +217,9 @@ def _plan(run: Run, *, learning: bool = False) -> Plan:
 
 def forget_plans() -> None:
     """Frees what this process remembers of originals and their surrogates (in cycles, so somebody must look)."""
-    _plans.clear()
-    gc.collect()
+    if _plans:
+        _plans.clear()
+        gc.collect()
 
 
 def forget() -> None:
