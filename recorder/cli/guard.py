@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from recorder.cli.output import complain, say
-from recorder.errors import RefusedError
+from recorder.errors import RefusedError, UsageError
 
 
 def guard(
@@ -20,21 +20,30 @@ def guard(
         typer.Option(
             "--public-key",
             metavar="FILE",
-            help="Let only those copies pass whose report this key's owner signed.",
+            help="Only what this key's owner signed may leave; by default the public_key under guard in blackbox.yaml.",
             show_default=False,
         ),
     ] = None,
+    allow_unsigned: Annotated[
+        bool,
+        typer.Option("--allow-unsigned", help="Go by the stamps of clean copies alone, which anybody can make."),
+    ] = False,
 ) -> None:
-    """Refuse captures, and stray pieces of them, without a valid clean stamp. Exit 7 when there is one.
+    """Refuse captures, and stray pieces of them, that are not clean and signed. Exit 7 when there is one.
 
-    Looks also into zip and tar archives and compressed files. As a pre-commit hook: id blackbox-guard.
+    Looks also into zip and tar archives and compressed files. CSV and JSON are known by the names of their columns:
+    what has none of these can't be told from any other text. As a pre-commit hook: id blackbox-guard.
 
-    Example: blackbox guard incident/ upload.zip
+    Example: blackbox guard incident/ upload.zip --public-key reports.pub
     """
+    from recorder.project import project_of
     from recorder.scrubbing import guard as guarding
     from recorder.scrubbing.signing import load_verifier
 
-    found = guarding.guard(paths, load_verifier(public_key) if public_key else None)
+    if public_key is not None and allow_unsigned:
+        raise UsageError("--allow-unsigned asks for no signature, and --public-key for one: give one of the two.")
+    key = None if allow_unsigned else public_key or project_of(Path()).public_key
+    found = guarding.guard(paths, load_verifier(key) if key else None, allow_unsigned=allow_unsigned)
     for one in found.refused:
         complain(f"{one.where} {one.why}.".replace("..", "."))
     if found.refused:

@@ -129,6 +129,7 @@ def replay(
     from recorder.capture.sampling import parse_fraction
     from recorder.capture.selection import typed_selection
     from recorder.kafka.connection import connect, gather
+    from recorder.project import project_of
     from recorder.replaying import Options, prepare
     from recorder.replaying import certificate as certificates
     from recorder.replaying.chaos import parse_chaos
@@ -137,7 +138,6 @@ def replay(
     from recorder.replaying.objectives import parse_objectives
     from recorder.replaying.options import parse_point, parse_remap, parse_size, parse_start_offsets, parse_steps
     from recorder.replaying.partition_map import parse_partitions
-    from recorder.replaying.project import allowed_targets
     from recorder.replaying.resumption import state_path, state_to_resume
     from recorder.replaying.rewriting import load_transform
     from recorder.replaying.state import StateFile
@@ -208,7 +208,7 @@ def replay(
         topic_config=parse_topic_config(topic_config or ()),
         partitions_of=parse_partitions_of(partitions_of or ()),
         replication_factor=replication_factor,
-        allow_targets=(*allowed_targets(Path()), *(allow_target or ())),
+        allow_targets=(*project_of(Path()).allow_targets, *(allow_target or ())),
         allow_source_cluster=allow_source_cluster,
         allow_raw=allow_raw,
         aborted=aborted,

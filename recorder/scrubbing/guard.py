@@ -37,6 +37,18 @@ _OWN_WORDS = frozenset({"capture_id", "topics", "facts"})
 _UNFINISHED = (CHECKPOINT_NAME, WAITING_NAME, JOURNAL_NAME)
 
 
+_NO_KEY = (
+    "has a clean stamp, which anybody can make: only --public-key, or public_key under guard in blackbox.yaml, "
+    "can tell whether it is signed by whom you trust (--allow-unsigned goes by the stamp alone)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trust:
+    verifier: Verifier | None
+    allow_unsigned: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """Something that may not leave: where it stands (`archive!member` in an archive), and why."""
@@ -55,48 +67,50 @@ class Guarded:
     files: int = 0
 
 
-def guard(paths: Sequence[Path], verifier: Verifier | None = None) -> Guarded:
-    """Looks at files and directories. With a `verifier`, reports must be signed by its private counterpart.
+def guard(paths: Sequence[Path], verifier: Verifier | None = None, *, allow_unsigned: bool = False) -> Guarded:
+    """Looks at files and directories: only what the private counterpart of `verifier` signed may leave.
 
-    An export is raw for the guard unless the counterpart of the `verifier` signed its very bytes.
+    Without one nothing may, as anybody can make a stamp; `allow_unsigned` then lets captures leave whose stamp fits
+    all of their bytes. An export says less of itself, and needs the signature in any case.
 
     Raises UsageError for a path that does not exist or can't be read.
     """
     found = Guarded()
     judged: set[Path] = set()
+    trust = _Trust(verifier, allow_unsigned)
     for path in paths:
         if not os.path.lexists(path):
             raise UsageError(f"{path} does not exist: give the files or directories that are to leave.")
-        _look(path, found, judged, verifier, depth=_DEPTH)
+        _look(path, found, judged, trust, depth=_DEPTH)
     return found
 
 
-def _look(path: Path, found: Guarded, judged: set[Path], verifier: Verifier | None, *, depth: int) -> None:
+def _look(path: Path, found: Guarded, judged: set[Path], trust: _Trust, *, depth: int) -> None:
     for file in _files(path):
         root = _capture_of(file)
         if root is not None:
             if root.resolve() not in judged:
                 judged.add(root.resolve())
-                _judge(root, found, verifier)
+                _judge(root, found, trust)
             continue
         found.files += 1
         try:
-            why = stray(file, verifier)
+            why = stray(file, trust.verifier)
             if why:
                 found.refused.append(Refused(str(file), why))
             elif depth:
-                _look_inside(file, found, verifier, depth)
+                _look_inside(file, found, trust, depth)
         except OSError as error:
             raise UsageError(f"Can't read {file}: {error.strerror or error}.") from None
 
 
-def _look_inside(file: Path, found: Guarded, verifier: Verifier | None, depth: int) -> None:
+def _look_inside(file: Path, found: Guarded, trust: _Trust, depth: int) -> None:
     inside = Guarded()
     try:
         with unpacked(file) as directory:
             if directory is None:
                 return
-            _look(directory, inside, set(), verifier, depth=depth - 1)
+            _look(directory, inside, set(), trust, depth=depth - 1)
             prefix = f"{directory}{os.sep}"
     except TooMuchError as error:
         found.refused.append(Refused(str(file), str(error)))
@@ -149,15 +163,15 @@ def _is_ours(file: Path) -> bool:
     return isinstance(tree, dict) and "format_version" in tree and not _OWN_WORDS.isdisjoint(tree)
 
 
-def _judge(root: Path, found: Guarded, verifier: Verifier | None) -> None:
-    why = _not_clean(root, verifier)
+def _judge(root: Path, found: Guarded, trust: _Trust) -> None:
+    why = _not_clean(root, trust)
     if why:
         found.refused.append(Refused(str(root), why))
     else:
         found.clean.append(str(root))
 
 
-def _not_clean(root: Path, verifier: Verifier | None) -> str:
+def _not_clean(root: Path, trust: _Trust) -> str:
     """Why a capture may not leave; empty when it may."""
     if not (root / MANIFEST_NAME).is_file():
         return "is a recording that is not finished, and not scrubbed"
@@ -183,5 +197,7 @@ def _not_clean(root: Path, verifier: Verifier | None) -> str:
         with (root / name).open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != sums[name]:
                 return f"is not as it was stamped: {name} was altered"
-    failures = [check for check in check_report(root, verifier) if check.status == "FAILED"]
-    return f"has a report that does not hold: {failures[0].where} {failures[0].detail}" if failures else ""
+    failures = [check for check in check_report(root, trust.verifier) if check.status == "FAILED"]
+    if failures:
+        return f"has a report that does not hold: {failures[0].where} {failures[0].detail}"
+    return "" if trust.verifier or trust.allow_unsigned else _NO_KEY

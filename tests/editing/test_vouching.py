@@ -56,6 +56,9 @@ def test_without_a_key_a_part_is_unsigned_and_a_guard_with_one_refuses_it(tmp_pa
     assert failed(verify_clean(path, verifier=public))
     (refused,) = guard([path], public).refused
     assert "there is no report" in refused.why
+    (refused,) = guard([path]).refused
+    assert "which anybody can make" in refused.why
+    assert not guard([path], allow_unsigned=True).refused
 
 
 def test_no_key_signs_a_part_of_what_it_did_not_sign(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from recorder.scrubbing.guard import guard
 from recorder.scrubbing.scrub import scrub
 from recorder.scrubbing.signing import load_signer, load_verifier, new_pair
 from tests.builders import make_capture
+from tests.cli.running import run
 from tests.scrubbing.helpers import orders, policy
 
 
@@ -124,9 +125,27 @@ def test_raw_records_do_not_leave_in_any_shape(made: Path, tmp_path: Path, piece
 @pytest.mark.parametrize("pack", [lambda clean, to: clean, zipped, tarred], ids=["as it is", "zip", "tar.gz"])
 def test_a_clean_copy_may_leave(made: Path, tmp_path: Path, pack: Callable[[Path, Path], Path]) -> None:
     path = pack(made / "clean", tmp_path / "packed")
-    for verifier in (None, load_verifier(made / "k.pub")):
-        found = guard([path], verifier)
+    for found in (guard([path], load_verifier(made / "k.pub")), guard([path], allow_unsigned=True)):
         assert (found.refused, len(found.clean)) == ([], 1)
+
+
+def test_without_a_key_no_stamp_is_believed(made: Path) -> None:
+    (one,) = guard([made / "clean"]).refused
+    assert "only --public-key, or public_key under guard in blackbox.yaml, can tell" in one.why
+
+
+def test_the_project_names_the_key(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "blackbox.yaml").write_text("guard: {public_key: keys/reports.pub}\n")
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    assert run(capsys, "guard", made / "clean").code == ExitCode.USAGE  # no such key yet
+    for key, code in (("k", ExitCode.OK), ("other", ExitCode.REFUSED)):
+        shutil.copy(made / f"{key}.pub", tmp_path / "keys/reports.pub")
+        assert run(capsys, "guard", made / "clean").code == code
+    assert run(capsys, "guard", made / "clean", "--allow-unsigned").code == ExitCode.OK
 
 
 def test_a_stray_segment_of_a_clean_copy_has_no_stamp(made: Path, tmp_path: Path) -> None:
@@ -181,6 +200,9 @@ def test_the_command_exits_with_7_and_names_what(
     for arguments, code, says in (
         (["raw", "clean"], ExitCode.REFUSED, "raw is a raw capture: scrub it first."),
         (["clean", "--public-key", "k.pub"], ExitCode.OK, "Nothing raw: 1 clean captures"),
+        (["clean"], ExitCode.REFUSED, "clean has a clean stamp, which anybody can make"),
+        (["clean", "--allow-unsigned"], ExitCode.OK, "Nothing raw: 1 clean captures"),
+        (["clean", "--allow-unsigned", "--public-key", "k.pub"], ExitCode.USAGE, "give one of the two"),
         (["nothing"], ExitCode.USAGE, "nothing does not exist"),
     ):
         with pytest.raises(SystemExit) as ended:

@@ -1,4 +1,4 @@
-"""Where replays of a project may go."""
+"""What a project says: where replays may go, and whose signature lets a copy leave."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ import pytest
 
 from recorder.capture.reader import Capture
 from recorder.errors import UsageError
+from recorder.project import Project, project_of
 from recorder.replaying.options import Options
 from recorder.replaying.preflight import check_captures
-from recorder.replaying.project import allowed_targets
 from tests.builders import T0, make_capture
 
 
 def test_the_nearest_project_file_above_counts(tmp_path: Path) -> None:
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
-    assert allowed_targets(inner) == ()
+    assert project_of(inner) == Project()
     (tmp_path / "blackbox.yaml").write_text("replay:\n  allow_targets: [ci, staging]\n")
-    assert allowed_targets(inner) == ("ci", "staging")
+    assert project_of(inner).allow_targets == ("ci", "staging")
     (tmp_path / "a" / "blackbox.yaml").write_text("replay:\n  allow_targets:\n    - laptop\n")
-    assert allowed_targets(inner) == ("laptop",)
+    assert project_of(inner) == Project(("laptop",))
+    (tmp_path / "a" / "blackbox.yaml").write_text("guard: {public_key: ../k.pub}\n")
+    assert project_of(inner) == Project(public_key=tmp_path / "a" / "../k.pub")
 
 
 @pytest.mark.parametrize(
@@ -32,12 +34,14 @@ def test_the_nearest_project_file_above_counts(tmp_path: Path) -> None:
         ("replay:\n  allow_targets: ci\n", "blackbox.yaml:2: allow_targets must be a list"),
         ("replay:\n  allow_targets: []\n", "allows no cluster"),
         ("replay: [\n", "not valid YAML"),
+        ("guard: {public_keys: a}\n", "blackbox.yaml:1: unknown name 'public_keys'.*public_key"),
+        ("guard: {}\n", "public_key"),
     ],
 )
 def test_what_is_wrong_in_it_is_named(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "blackbox.yaml").write_text(text)
     with pytest.raises(UsageError, match=said):
-        allowed_targets(tmp_path)
+        project_of(tmp_path)
 
 
 @pytest.fixture
