@@ -7,8 +7,8 @@ lets one pass, as with members of maps. A header that is called so is written ``
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from desensitizers.errors import Refusal, UnfitError
 from desensitizers.explaining import seen_name
@@ -17,6 +17,12 @@ from desensitizers.paths import HEADER_NAMES, MAP_KEY, compile_name, compile_spe
 from desensitizers.payloads import PayloadRule
 from desensitizers.sink import Sink
 from desensitizers.spec import PayloadSpec, RuleSpec, TopicSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Ints = npt.NDArray[np.int64]
 
 _REMEMBERED = 20_000
 
@@ -47,63 +53,63 @@ class Headers:
             yield self._path, self._naming
 
     def column(self, column: Any) -> Any:
-        """The clean headers; what they have against a record is in the sink."""
+        """The clean headers, which are the column that came when nothing changes.
+
+        What they have against a record is in the sink.
+        """
+        import numpy as np
         import pyarrow as pa
 
-        lengths = column.value_lengths().to_pylist()
         flat = column.flatten()
         if not len(flat):
             return column
-        names = flat.field("key").to_pylist()
-        values = flat.field("value").to_pylist()
-        rows = [row for row, length in enumerate(lengths) for _ in range(length or 0)]
-        gone = self._rewrite(names, values, rows)
-        if gone:
-            keep = [index for index in range(len(names)) if index not in gone]
-            names = [names[index] for index in keep]
-            values = [values[index] for index in keep]
-            for index in gone:
-                lengths[rows[index]] -= 1
-        offsets = [0]
-        for length in lengths:
-            offsets.append(offsets[-1] + (length or 0))
-        struct = flat.type
-        entries = pa.StructArray.from_arrays(
-            [pa.array(names, struct.field("key").type), pa.array(values, struct.field("value").type)],
-            fields=[struct.field("key"), struct.field("value")],
-        )
-        mask = column.is_null() if column.null_count else None
-        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), entries, type=column.type, mask=mask)
-
-    def _rewrite(self, names: list[str], values: list[bytes | None], rows: Sequence[int]) -> set[int]:
-        """Rewrites both in place; returns the indexes of headers that go."""
-        places: dict[str, list[int]] = {}
-        for index, name in enumerate(names):
-            places.setdefault(name, []).append(index)
-        gone: set[int] = set()
+        names, values = flat.field("key").dictionary_encode(), flat.field("value")
+        codes = np.asarray(names.indices)
+        rows = np.repeat(np.arange(len(column)), np.asarray(column.value_lengths().fill_null(0)))
+        places = {name: np.flatnonzero(codes == code) for code, name in enumerate(names.dictionary.to_pylist())}
+        stays = np.ones(len(flat), np.bool_)
         became: dict[str, str] = {}
-        for name, indexes in places.items():
-            rule = self._rule(name)
-            if rule is None and not self._unknown(name, indexes, values, rows):
-                gone.update(indexes)
-                continue
-            if rule is not None:
-                clean = rule.column([values[index] for index in indexes], [rows[index] for index in indexes])
-                for index, value in zip(indexes, clean, strict=True):
-                    values[index] = None if rule.empties else value
-                if rule.drops:
-                    gone.update(indexes)
-                    continue
-            after = self._name(name, indexes, rows)
-            if after is None:
-                gone.update(indexes)
+        parts: list[Any] = []
+        same = True
+        for name, mine in places.items():
+            before = values.take(pa.array(mine))
+            after = self._values(name, before, rows[mine])
+            called = None if after is None else self._name(name, rows[mine])
+            if called is None:
+                stays[mine] = False
             else:
-                became[name] = after
-        if any(after != name for name, after in became.items()):
-            if len(set(became.values())) < len(became):
-                self._refuse_merged(became, places, rows)
-            names[:] = [became.get(name, name) for name in names]
-        return gone
+                became[name] = called
+            same = same and after is before and called == name
+            parts.append(before if after is None else after)
+        if same:
+            return column
+        if len(set(became.values())) < len(became):
+            self._refuse_merged(became, {name: rows[mine].tolist() for name, mine in places.items()})
+        order = np.empty(len(flat), np.int64)
+        order[np.concatenate(list(places.values()))] = np.arange(len(flat))
+        clean = pa.concat_arrays(parts).take(pa.array(order[stays]))
+        table = pa.array([became.get(name, name) for name in places], flat.type.field("key").type)
+        entries = pa.StructArray.from_arrays(
+            [table.take(pa.array(codes[stays])), clean], fields=[flat.type.field("key"), flat.type.field("value")]
+        )
+        ends = np.cumsum(np.bincount(rows[stays], minlength=len(column)))
+        offsets = pa.array(np.concatenate([[0], ends]).astype(np.int32))
+        mask = column.is_null() if column.null_count else None
+        return pa.ListArray.from_arrays(offsets, entries, type=column.type, mask=mask)
+
+    def _values(self, name: str, values: Any, rows: Ints) -> Any:
+        """The clean values of one name, which are `values` itself when they all stay; None when the headers go."""
+        import pyarrow as pa
+
+        rule = self._rule(name)
+        if rule is None:
+            return self._unknown(name, values, rows)
+        if rule.passes(values):
+            return values
+        clean = rule.column(values.to_pylist(), rows.tolist())
+        if rule.drops:
+            return None
+        return pa.nulls(len(values), values.type) if rule.empties else pa.array(clean, values.type)
 
     def _rule(self, name: str) -> PayloadRule | None:
         if name not in self._found:
@@ -115,26 +121,25 @@ class Headers:
             self._found[name] = next(matching, None)
         return self._found[name]
 
-    def _unknown(self, name: str, indexes: list[int], values: list[bytes | None], rows: Sequence[int]) -> bool:
-        """Whether a header that no pattern matches may stay, its values masked."""
+    def _unknown(self, name: str, values: Any, rows: Ints) -> Any:
+        """The masked values of a header that no pattern matches; None when it goes."""
+        import pyarrow as pa
+
         setting = self._topic.unknown_field
-        self._sink.counts["header", "(unknown)", setting] += len(indexes)
+        self._sink.counts["header", "(unknown)", setting] += len(rows)
         if setting == "drop":
-            return False
+            return None
         place = f"header {seen_name(name)}"
         if setting == "mask":
             mask = PayloadSpec("string", self._topic.line, RuleSpec("mask", self._topic.line, learn=False))
             rule = PayloadRule(place, mask, self._topic, self._leaves, self._sink)
-            masked = rule.column([values[index] for index in indexes], [rows[index] for index in indexes])
-            for index, value in zip(indexes, masked, strict=True):
-                values[index] = value
-            return True
+            return pa.array(rule.column(values.to_pylist(), rows.tolist()), values.type)
         reason = f'is not named by the policy; add "{seen_name(name)}: drop" (or keep …) under headers'
         reason += f" of topic '{self._topic.match}'"
-        self._refuse(Refusal("", reason, cause="unknown_field"), place, [rows[index] for index in indexes])
-        return False
+        self._refuse(Refusal("", reason, cause="unknown_field"), place, rows.tolist())
+        return None
 
-    def _name(self, name: str, indexes: list[int], rows: Sequence[int]) -> str | None:
+    def _name(self, name: str, rows: Ints) -> str | None:
         """The name as it shall be; None when the header goes with it."""
         if self._spelled.fullmatch(name):
             return name
@@ -146,19 +151,19 @@ class Headers:
         elif rule is None:
             reason = "its name is not written out by any pattern; write it out, "
             reason += f"or add \"@key: keep\" (or a domain, hash …), under headers of topic '{self._topic.match}'"
-            self._refuse(Refusal("@key", reason, cause="unknown_field"), place, [rows[index] for index in indexes])
+            self._refuse(Refusal("@key", reason, cause="unknown_field"), place, rows.tolist())
         if rule is None:
             return name
-        self._sink.counts["header", self._path, rule.name] += len(indexes)
+        self._sink.counts["header", self._path, rule.name] += len(rows)
         if rule.effect == "drop":
             return None
         try:
             return rule.text(name) if rule.effect == "rewrite" else name
         except UnfitError as error:
-            self._refuse(error.at("@key"), place, [rows[index] for index in indexes])
+            self._refuse(error.at("@key"), place, rows.tolist())
             return name
 
-    def _refuse_merged(self, became: dict[str, str], places: dict[str, list[int]], rows: Sequence[int]) -> None:
+    def _refuse_merged(self, became: dict[str, str], rows: dict[str, list[int]]) -> None:
         """One record's headers of two names must not end up under one."""
         of: dict[str, list[str]] = {}
         for name, after in became.items():
@@ -166,7 +171,7 @@ class Headers:
         for names in of.values():
             met: set[int] = set()
             for name in names:
-                here = {rows[index] for index in places[name]}
+                here = set(rows[name])
                 both = sorted(met & here)
                 if both:
                     self._refuse(Refusal("@key", "two names of a record's headers became one"), "header", both)

@@ -140,6 +140,24 @@ class PayloadRule:
                 self._explanation.tell(self.place, (), self._form, "$", self.leaves[0][1], self._file)
         return out
 
+    def passes(self, values: Any) -> bool:
+        """Whether all payloads of a binary Arrow array stay as they are; then they are counted, else nothing is."""
+        if self.documents is not None or self._explanation is not None or self.leaves[0][1].effect != "keep":
+            return False
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if self._form == "string":
+            try:
+                values.cast(pa.string())
+            except pa.ArrowInvalid:
+                return False
+        elif self._form != "bytes":
+            return False
+        filled = pc.sum(pc.greater(pc.binary_length(values), 0)).as_py()
+        self._sink.counts[self.place, "$", self._what] += filled or 0
+        return True
+
     def flush_counts(self) -> None:
         if self.documents is not None:
             self.documents.flush_counts()
