@@ -20,15 +20,19 @@ DEPTH = 4
 MAX_INFLATED = 16 << 20
 """Bytes taken from one compressed piece; a bomb is not unpacked whole."""
 _SHORTEST_RUN, _SHORTEST_HEX = 8, 12
+_DOUBLINGS = (1, 2, 4)
+"""Which make runs of one byte runs of `_SHORTEST_RUN`."""
 _ESCAPE = re.compile(rb'\\(?:u([0-9a-fA-F]{4})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?|(["\\/bfnrt]))')
 _SIMPLE = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _RUN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
-_IN_RUN = np.isin(np.arange(256), np.frombuffer(_RUN_CHARS, np.uint8))
-_LETTER = np.isin(np.arange(256), np.frombuffer(_RUN_CHARS[:52], np.uint8))
-_CAPITAL = np.isin(np.arange(256), np.frombuffer(_RUN_CHARS[:26], np.uint8))
-_HEXADECIMAL = np.isin(np.arange(256), np.frombuffer(b"0123456789abcdefABCDEF", np.uint8))
+_IN_RUN, _CAPITAL, _SMALL, _NO_LETTER, _NO_HEX, _DASH = 1, 2, 4, 8, 16, 32
 _URLSAFE = bytes.maketrans(b"-_", b"+/")
+_ENDS = bytes(8)
 _GZIP, _ZLIB = b"\x1f\x8b", (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+
+Bytes = npt.NDArray[np.uint8]
+Places = npt.NDArray[np.intp]
+Marks = npt.NDArray[np.bool_]
 
 
 def layers(block: bytes, depth: int = DEPTH) -> list[bytes]:
@@ -76,12 +80,8 @@ def _decoded_runs(block: bytes) -> list[bytes]:
     """Base64 (plain and URL-safe, at every alignment) and hex, where it is not plainly something else."""
     mixed, hexadecimal = _runs(block)
     out = [piece for run in mixed for piece in _base64(run)]
-    for run in hexadecimal:
-        if len(run) % 2 == 0:
-            plain = binascii.unhexlify(run)
-            if _is_text(plain):  # hashes and ids in hex hardly ever are
-                out.append(plain)
-    return out
+    even = [run for run in hexadecimal if len(run) % 2 == 0]
+    return out + _texts_in_hex(even) if even else out
 
 
 def _runs(block: bytes) -> tuple[set[bytes], set[bytes]]:
@@ -90,39 +90,84 @@ def _runs(block: bytes) -> tuple[set[bytes], set[bytes]]:
     What base64 makes is told from words by mixed case (after the first letter), else by digits among letters in whole
     groups of four. What looks like one word, one number or hex stays unpeeled as base64: six bytes do once in 1,500.
     """
-    data = np.frombuffer(block, np.uint8)
-    inside = np.zeros(len(block) + 2, np.int8)
-    inside[1:-1] = _IN_RUN[data]
-    edges = np.flatnonzero(np.diff(inside))
-    starts, ends = edges[::2], edges[1::2]
-    long = ends - starts >= _SHORTEST_RUN
-    starts, ends = starts[long], ends[long]
-    letters, capitals, hexadecimals = (_counts(table[data]) for table in (_LETTER, _CAPITAL, _HEXADECIMAL))
-    inner = capitals[ends] - capitals[starts + 1]
-    lettered = letters[ends] - letters[starts]
-    mixed = (inner > 0) & (lettered > capitals[ends] - capitals[starts])
-    all_hex = hexadecimals[ends] - hexadecimals[starts] == ends - starts
-    in_hex = all_hex & (ends - starts >= _SHORTEST_HEX) & (lettered > 0)
-    mixed |= _grouped(data, starts, ends) & (lettered > 0) & (lettered < ends - starts) & ~all_hex
+    classes = np.frombuffer(block.translate(_CLASSES) + _ENDS, np.uint8)
+    starts, ends = _stretches(classes)
+    if not len(starts):
+        return set(), set()
+    whole = np.bitwise_or.reduceat(classes, np.column_stack((starts, ends)).ravel())[::2]
+    chosen = np.flatnonzero(_WORTH_A_LOOK[whole])  # hardly any: words and ids with dashes are not
+    starts, ends, whole = starts[chosen], ends[chosen], whole[chosen]
+    all_hex = ~_has(whole, _NO_HEX)
+    in_hex = all_hex & (ends - starts >= _SHORTEST_HEX)
+    mixed = _has(whole, _CAPITAL) & _has(whole, _SMALL)
+    if mixed.any():
+        inner = np.bitwise_or.reduceat(classes, np.column_stack((starts + 1, ends)).ravel())[::2]
+        mixed &= _has(inner, _CAPITAL)
+    others = np.flatnonzero(_has(whole, _NO_LETTER) & ~_has(whole, _DASH) & ~all_hex & ~mixed)
+    mixed[others] = _grouped(block, starts[others], ends[others])
     return _slices(block, starts[mixed], ends[mixed]), _slices(block, starts[in_hex], ends[in_hex])
 
 
-def _grouped(
-    data: npt.NDArray[np.uint8], starts: npt.NDArray[np.intp], ends: npt.NDArray[np.intp]
-) -> npt.NDArray[np.bool_]:
-    """Which stretches are whole groups of four with their padding, in the plain alphabet: ids have - or _."""
-    after = np.concatenate((data, np.zeros(2, np.uint8)))
-    padding = (after[ends] == ord("=")).astype(np.intp) * (1 + (after[ends + 1] == ord("=")))
-    dashes = _counts((data == ord("-")) | (data == ord("_")))
-    grouped: npt.NDArray[np.bool_] = ((ends - starts + padding) % 4 == 0) & (dashes[ends] == dashes[starts])
+def _classes() -> bytes:
+    """For every byte what it is, as bits; 0 when it can't be in a run."""
+    found = bytearray(256)
+    for char in _RUN_CHARS:
+        one = bytes((char,))
+        found[char] = _IN_RUN | _CAPITAL * one.isupper() | _SMALL * one.islower() | _NO_LETTER * (not one.isalpha())
+        found[char] |= _NO_HEX * (one not in b"0123456789abcdefABCDEF") | _DASH * (one in b"-_")
+    return bytes(found)
+
+
+def _worth_a_look() -> Marks:
+    """For the classes that a run has, together: whether it could be base64 or hex."""
+    classes = np.arange(256, dtype=np.uint8)
+    lettered, in_both_cases = _has(classes, _CAPITAL | _SMALL), _has(classes, _CAPITAL) & _has(classes, _SMALL)
+    return in_both_cases | (lettered & ((_has(classes, _NO_LETTER) & ~_has(classes, _DASH)) | ~_has(classes, _NO_HEX)))
+
+
+def _stretches(classes: Bytes) -> tuple[Places, Places]:
+    """Where `_SHORTEST_RUN` bytes and more in a row are in a run: the first places, and those after the last."""
+    begins = classes != 0
+    for step in _DOUBLINGS:
+        begins = begins[:-step] & begins[step:]
+    edges = np.flatnonzero(begins[1:] != begins[:-1]) + 1
+    if begins[:1].any():
+        edges = np.insert(edges, 0, 0)
+    return edges[::2], edges[1::2] + (_SHORTEST_RUN - 1)
+
+
+def _has(classes: Bytes, what: int) -> Marks:
+    found: Marks = (classes & np.uint8(what)) != 0
+    return found
+
+
+_CLASSES, _WORTH_A_LOOK = _classes(), _worth_a_look()
+
+
+def _grouped(block: bytes, starts: Places, ends: Places) -> Marks:
+    """Which stretches are whole groups of four with their padding."""
+    after = np.frombuffer(block + _ENDS, np.uint8) == ord("=")
+    padding = after[ends].astype(np.intp) * (1 + after[ends + 1])
+    grouped: Marks = (ends - starts + padding) % 4 == 0
     return grouped
 
 
-def _counts(marks: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
-    """How many marks stand before each place."""
-    out = np.zeros(len(marks) + 1, np.int32)
-    np.cumsum(marks, out=out[1:])
-    return out
+def _texts_in_hex(runs: list[bytes]) -> list[bytes]:
+    """What hex stands for where that is text: hashes and ids hardly ever are.
+
+    Whose first bytes and continuation bytes don't match in number is no UTF-8: that is most of them, found at once.
+    """
+    plain = binascii.unhexlify(b"".join(runs))
+    sizes = np.fromiter(map(len, runs), np.intp, len(runs)) // 2
+    starts = np.cumsum(sizes) - sizes
+    balance = np.add.reduceat(_CONTINUES[np.frombuffer(plain, np.uint8)], starts)
+    chosen = np.flatnonzero(balance == 0)
+    pieces = (plain[start : start + size] for start, size in zip(starts[chosen], sizes[chosen], strict=True))
+    return [piece for piece in pieces if _is_text(piece)]
+
+
+_CONTINUES = np.repeat(np.array([0, -1, 1, 2, 3], np.int64), [128, 64, 32, 16, 16])
+"""For a byte of UTF-8 how many more are to come; -1 for one of those."""
 
 
 def _slices(block: bytes, starts: Any, ends: Any) -> set[bytes]:

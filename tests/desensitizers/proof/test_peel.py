@@ -10,6 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from desensitizers.learned import normal
+from desensitizers.proof import peel
 from desensitizers.proof.canaries import Canary, canaries
 from desensitizers.proof.peel import layers
 from desensitizers.proof.search import Haystack, Needles
@@ -50,3 +51,37 @@ def test_broken_and_endless_compression_is_harmless() -> None:
     assert any(b"Anna Schmidt" in layer for layer in layers(b"x" + packed[:-20]))
     bomb = gzip.compress(bytes(50 << 20))
     assert max(map(len, layers(bomb))) <= 17 << 20
+
+
+PIECES = st.one_of(
+    st.text("abcXYZ0189+/-_= .", max_size=40).map(str.encode),
+    st.text("0123456789abcdef", max_size=40).map(str.encode),
+    st.text("ABab01+/=", max_size=20).map(str.encode),
+    st.binary(max_size=20).map(base64.b64encode),
+    st.binary(max_size=20),
+)
+
+
+@given(st.lists(PIECES, max_size=8).map(b"".join))
+def test_runs_are_those_that_a_look_at_each_gives(block: bytes) -> None:
+    mixed, hexadecimal = set(), set()
+    for match in re.finditer(rb"[A-Za-z0-9+/_-]{8,}", block):
+        run = match[0]
+        after = block[match.end() : match.end() + 2]
+        grouped = (len(run) + len(after) - len(after.lstrip(b"="))) % 4 == 0 and not re.search(rb"[-_]", run)
+        all_hex, lettered = re.fullmatch(rb"[0-9a-fA-F]+", run), re.search(rb"[A-Za-z]", run)
+        in_groups = grouped and lettered and not run.isalpha() and not all_hex
+        if in_groups or (re.search(rb".[A-Z]", run) and re.search(rb"[a-z]", run)):
+            mixed.add(run)
+        if all_hex and lettered and len(run) >= 12:
+            hexadecimal.add(run)
+    assert peel._runs(block) == (mixed, hexadecimal)
+
+
+@given(st.lists(st.one_of(st.binary(min_size=6, max_size=12), st.text(min_size=6).map(str.encode)), min_size=1))
+def test_text_in_hex_is_what_can_be_decoded(pieces: list[bytes]) -> None:
+    assert peel._texts_in_hex([one.hex().encode() for one in pieces]) == [one for one in pieces if decodable(one)]
+
+
+def decodable(data: bytes) -> bool:
+    return data.decode("utf-8", "ignore").encode() == data
