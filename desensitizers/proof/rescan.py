@@ -11,6 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from desensitizers.detectors import detector
+from desensitizers.detectors.base import Detector
+from desensitizers.proof.lines import Lines
+from desensitizers.proof.sieves import SIEVES
 
 _NEIGHBOURS = 64
 _WORD = re.compile(r"[0-9A-Za-z]+")
@@ -22,23 +25,29 @@ class Rescan:
     def __init__(self, names: Iterable[str]) -> None:
         self.detectors = [detector(name) for name in names]
 
-    def rows(self, column: Any, labels: Sequence[str] | None = None) -> list[tuple[int, str]]:
+    def rows(
+        self, column: Any, labels: Sequence[str] | None = None, lines: Lines | None = None
+    ) -> list[tuple[int, str]]:
         """(row, detector) of each row of a binary Arrow array in which a detector finds something.
 
         `labels` say which rows are alike (a header's name); without them all are. In a field of random ids some
-        look like a card: a find doesn't count when the ids beside it have letters in its place.
+        look like a card: a find doesn't count when the ids beside it have letters in its place. `lines` are the
+        column's, if somebody has them already.
         """
-        import pyarrow.compute as pc
-
         found = []
         for one in self.detectors if len(column) else ():
-            suspects = pc.indices_nonzero(pc.fill_null(pc.match_substring_regex(column, one.prefilter), False))
-            for row in suspects.to_pylist():
+            if one.name in SIEVES and lines is None:
+                lines = Lines.of(column)
+            for row in _suspects(one, column, lines):
                 text = column[row].as_py().decode("utf-8", "replace")
                 spans = [text[start:end] for start, end in one.leaks(text)]
                 if spans and not all(_among_ids(span, text, row, column, labels) for span in spans):
                     found.append((row, one.name))
         return found
+
+    def suspects(self, column: Any, lines: Lines) -> bool:
+        """Whether a detector might find something in a column, of which these are the lines."""
+        return any(_suspects(one, column, lines) for one in self.detectors)
 
     def texts(self, pieces: Sequence[bytes]) -> list[str]:
         """Names of the detectors that find something in a line of the pieces that is text.
@@ -49,6 +58,22 @@ class Rescan:
 
         lines = [line for piece in pieces for line in piece.split(b"\n") if _is_text(line)]
         return sorted({name for _row, name in self.rows(pa.array(lines, pa.binary()))})
+
+
+def _suspects(one: Detector, column: Any, lines: Lines | None) -> list[int]:
+    """The rows that deserve a closer look."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rows = None
+    if lines is not None and one.name in SIEVES:
+        rows = lines.rows_at(SIEVES[one.name](lines))
+        if not len(rows):
+            return []
+        column = column.take(pa.array(rows))
+    suspects = pc.indices_nonzero(pc.fill_null(pc.match_substring_regex(column, one.prefilter), False)).to_numpy()
+    found: list[int] = (suspects if rows is None else rows[suspects]).tolist()
+    return found
 
 
 def _is_text(line: bytes) -> bool:

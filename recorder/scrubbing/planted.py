@@ -23,7 +23,7 @@ from recorder.payloads.protobuf_schema import with_descriptor
 from recorder.payloads.schemas import Schema
 from recorder.scrubbing.decoded import DecodedLeaves, lines
 from recorder.scrubbing.jobs import batches
-from recorder.scrubbing.prove import blocks
+from recorder.scrubbing.prove import parts
 
 _AVRO = '{"type": "record", "name": "Canary", "fields": [{"name": "number", "type": "long"}]}'
 _PROTOBUF = 'syntax = "proto3"; message Canary { int64 number = 1; fixed64 fixed = 2; }'
@@ -41,8 +41,8 @@ def missed_canaries(directory: Path) -> list[Canary]:
     decoded = DecodedLeaves(_schemas())
     found: set[bytes] = set()
     for batch in batches(directory, writer.segments[0]):
-        for _place, block in blocks(batch):
-            found |= Haystack(layers(block)).find([Needles(list(needles))])
+        for part in parts(batch):
+            found |= Haystack(layers(part.lines.data)).find([Needles(list(needles))])
         for _place, rows in decoded.of(batch):
             found |= Haystack([lines(rows)]).find([Needles(list(needles))])
     return [canary for needle, canary in needles.items() if needle not in found]

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from desensitizers.proof.lines import Lines
 from desensitizers.proof.needles import ROW
 from desensitizers.proof.originals import NEEDLES, packed
 from desensitizers.proof.peel import layers
@@ -91,13 +93,13 @@ def prove(
             frame.add(batch)
             order.add(batch.column("key"))
             payloads += held(batch)
-            leaks += _detect(rescan, batch, hits)
-            for place, block in blocks(batch):
-                searched += len(block)
-                below = layers(block)
+            for part in parts(batch):
+                searched += part.size
+                leaks += _detect(rescan, batch, part, hits)
+                below = layers(part.lines.data)
                 for name in rescan.texts(below[1:]):
                     hits[name] += 1
-                    leaks.append(_leak(name, batch, 0, f"{place}, encoded, here or in the records after"))
+                    leaks.append(_leak(name, batch, 0, f"{part.place}, encoded, here or in the records after"))
                 if spill is not None:
                     for layer in below:
                         haystack.add(layer)
@@ -161,12 +163,29 @@ def _texts(schema: Schema) -> Iterator[str]:
     yield from (text for reference in schema.references for text in (reference.name, reference.subject))
 
 
-def blocks(batch: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
-    """(place, every payload there) of a batch; one a line, so that a whole payload stands between two line ends."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """All payloads of a batch in one kind of place."""
+
+    place: str
+    column: Any
+    """A binary Arrow array."""
+    sought: Any
+    """The same without most repeats where there are many, as in headers: what there is to find is in these."""
+    lines: Lines
+    """Of `sought`."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all payloads."""
+        return pc.sum(pc.binary_length(self.column)).as_py() or 0
+
+
+def parts(batch: pa.RecordBatch) -> Iterator[Part]:
+    """Everything in a batch that may hold something, place by place."""
     for place, column in _columns(batch).items():
-        rows = [row for row in column.to_pylist() if row]
-        if rows:
-            yield place, ROW.join((b"", *rows, b""))
+        sought = column.unique() if "header" in place else column
+        yield Part(place, column, sought, Lines.of(sought))
 
 
 def _columns(batch: pa.RecordBatch) -> dict[str, Any]:
@@ -179,17 +198,21 @@ def _columns(batch: pa.RecordBatch) -> dict[str, Any]:
     }
 
 
-def _detect(rescan: Rescan, batch: pa.RecordBatch, hits: Counter[str]) -> Iterator[Leak]:
+def _detect(rescan: Rescan, batch: pa.RecordBatch, part: Part, hits: Counter[str]) -> Iterator[Leak]:
+    if part.sought is part.column:
+        found = rescan.rows(part.column, lines=part.lines)
+    elif rescan.suspects(part.sought, part.lines):
+        names = _columns(batch)["header name"].to_pylist() if part.place == "header" else None
+        found = rescan.rows(part.column, names)
+    else:
+        return
+    if not found:
+        return
+    hits.update(name for _row, name in found)
     lengths = batch.column("headers").value_lengths().to_pylist()
-    for place, column in _columns(batch).items():
-        names = _columns(batch)["header name"].to_pylist() if place == "header" else None
-        found = rescan.rows(column, names)
-        if not found:
-            continue
-        hits.update(name for _row, name in found)
-        rows = [row for row, length in enumerate(lengths) for _ in range(length)] if "header" in place else None
-        for row, name in found[:_SHOWN]:
-            yield _leak(name, batch, rows[row] if rows else row, place)
+    rows = [row for row, length in enumerate(lengths) for _ in range(length)] if "header" in part.place else None
+    for row, name in found[:_SHOWN]:
+        yield _leak(name, batch, rows[row] if rows else row, part.place)
 
 
 def _leak(what: str, batch: pa.RecordBatch, row: int, place: str) -> Leak:

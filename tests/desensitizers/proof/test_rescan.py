@@ -3,8 +3,12 @@ from __future__ import annotations
 import random
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from desensitizers.detectors import PROOF_DEFAULT
+from desensitizers.detectors import PROOF_DEFAULT, detector
 from desensitizers.detectors.card import luhn_digit
 from desensitizers.proof.rescan import Rescan
 
@@ -62,3 +66,29 @@ def test_alike_is_what_has_the_same_label() -> None:
 def test_decoded_noise_is_not_taken_for_text() -> None:
     assert RESCAN.texts([b"anna@firma.de\n", b"x\n"]) == ["email"]
     assert RESCAN.texts([b"\xf1\x02anna@firma.de", b"\x00anna@firma.de"]) == []
+
+
+LIKE_REAL = """
+anna@firma.de|a@example.test|a@example.test.evil.com|@example.tes|+4930901820|+999945987343083|+(49)30901820|+9
+4539578763621486|4539-5787-6362-1486|4539 5787 6362 1486|453957876362148|378282246310005|371449635398431
+4000002995589668|5555555555554444|4539578763621487|٤٥٣٩٥٧٨٧٦٣٦٢١٤٨٦|4539٥٧٨٧63621486|DE89370400440532013000
+DE89 3704 0044 0532 0130 00|XT38459022549811872944|GB82WEST12345698765432|eyJhbGciOiJub25lIn0.e30.|eyJ|-----BEGIN
+-----BEGIN RSA PRIVATE KEY-----""".replace("\n", "|").split("|")[1:]
+BETWEEN = st.sampled_from(["", " ", '"', "\n", "-", ".", "+", "_", "1", "12", " 3", "a", "é", "x,", "😀", ".5", "@"])
+CARDS = st.integers(10**14, 10**16 - 1).map(lambda body: str(body) + str(luhn_digit(str(body))))
+ROW = st.lists(st.one_of(st.sampled_from(LIKE_REAL), BETWEEN, CARDS, st.text(max_size=3)), max_size=8).map("".join)
+
+
+@pytest.mark.parametrize("name", PROOF_DEFAULT)
+@given(st.lists(st.one_of(st.none(), ROW.map(str.encode), st.binary(max_size=8)), max_size=5))
+@example([None, b"4539 5787 6362 1486 12", b"", b"a@example.test", b"a@example.test", b"a@b.de"])
+def test_what_a_sieve_drops_a_detector_would_not_find(name: str, payloads: list[bytes | None]) -> None:
+    one = detector(name)
+    expected = [
+        (row, name)
+        for row, payload in enumerate(payloads)
+        if payload and pc.match_substring_regex(pa.scalar(payload), one.prefilter).as_py()
+        if any(one.leaks(payload.decode("utf-8", "replace")))
+    ]
+    column = pa.array(payloads, pa.binary())
+    assert Rescan([name]).rows(column, [str(row) for row in range(len(payloads))]) == expected

@@ -1,0 +1,124 @@
+"""Where in many payloads at once a detector could find something that isn't reserved: all but a few drop out here.
+
+A clean copy is full of surrogates that look like what a detector seeks. Each sieve knows those of its detector and
+lets everything else through that `Detector.leaks` could find, and maybe more: the detector itself decides. A text with
+digits of other scripts always passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from desensitizers.detectors.iban import BBAN
+from desensitizers.proof.lines import Bytes, Lines, Places
+from desensitizers.surrogates.kinds import EMAIL_HOST, TEST_CARD_PREFIXES
+
+_ZERO = ord("0")
+_WORD = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_CARD_DIGITS = 16
+_WIDEST = 2 * 15 - 2
+"""From the first to the last of 15 digits with a separator before each of them."""
+
+Marks = npt.NDArray[np.bool_]
+
+
+def _table(chars: bytes) -> Marks:
+    return np.isin(np.arange(256), np.frombuffer(chars, np.uint8))
+
+
+_IN_WORD, _IN_HOST, _BEFORE_NO_CARD = _table(_WORD), _table(_WORD + b".-"), _table(_WORD + b"_.+-")
+_SEPARATOR = _table(b" -")
+_OTHER_DIGITS = _table(b"\xd9\xdb\xdf\xe0\xe1\xea\xef\xf0")
+"""The first bytes of all decimal digits that aren't ASCII."""
+_HOST = np.frombuffer(EMAIL_HOST.encode(), np.uint8)
+_COUNTRIES = np.zeros((256, 256), np.bool_)
+for _country in BBAN:
+    _COUNTRIES[ord(_country[0]), ord(_country[1])] = True
+_TWICE = np.array([sum(divmod(2 * digit, 10)) for digit in range(10)], np.intp)
+_TEST_CARDS = np.array([int(prefix) for prefix in TEST_CARD_PREFIXES.values()])
+
+
+def _email(lines: Lines) -> Places:
+    data = lines.array
+    at = np.flatnonzero(data == ord("@"))
+    ours: Marks = (data[at[:, None] + np.arange(1, len(_HOST) + 1)] == _HOST).all(axis=1)
+    found: Places = at[~ours | _IN_HOST[data[at + len(_HOST) + 1]]]
+    return found
+
+
+def _phone(lines: Lines) -> Places:
+    data = lines.array
+    plus = np.flatnonzero(data == ord("+"))
+    first = data[plus + 1]
+    plus = plus[((first > _ZERO) & (first <= ord("9"))) | (first == ord("("))]
+    ours: Marks = (data[plus[:, None] + np.arange(1, 4)] == ord("9")).all(axis=1)
+    found: Places = plus[~ours]
+    return found
+
+
+def _iban(lines: Lines) -> Places:
+    data = lines.array
+    capital = (data - np.uint8(ord("A"))) < 26
+    digit = (data - np.uint8(_ZERO)) < 10
+    found = np.flatnonzero((capital[:-3] & capital[1:-2]) & (digit[2:-1] & digit[3:]))
+    return found[_COUNTRIES[data[found], data[found + 1]]]
+
+
+def _card(lines: Lines) -> Places:
+    """Fifteen or sixteen digits, grouped or not, that pass the Luhn check and don't begin as test cards do."""
+    data = lines.array
+    other = np.flatnonzero(data >= min(np.flatnonzero(_OTHER_DIGITS)))
+    other = other[_OTHER_DIGITS[data[other]]]
+    at = np.flatnonzero((data - np.uint8(_ZERO)) < 10)
+    if len(at) < _CARD_DIGITS - 1:
+        return other
+    at = np.append(at, at[-1] + 3 * np.arange(1, _CARD_DIGITS + 1))  # digits of which none is joined to the last
+    starts = np.flatnonzero(at[14:-2] - at[:-16] <= _WIDEST)
+    first = data[at[starts]]
+    starts = starts[(first >= ord("2")) & (first <= ord("6")) & ~_BEFORE_NO_CARD[data[at[starts] - 1]]]
+    places = at[starts[:, None] + np.arange(_CARD_DIGITS)]
+    return np.append(other, places[_is_card(data, places), 0])
+
+
+def _is_card(data: Bytes, places: npt.NDArray[np.intp]) -> Marks:
+    gaps = np.diff(places, axis=1)
+    last = len(data) - 1
+    joined = (gaps == 1) | ((gaps == 2) & _SEPARATOR[data[np.minimum(places[:, :-1] + 1, last)]])
+    digits = data[np.minimum(places, last)].astype(np.intp) % _ZERO % 10
+    fifteen: Marks = joined[:, :14].all(axis=1)
+    sixteen: Marks = joined.all(axis=1)
+    fifteen &= ~_IN_WORD[data[np.minimum(places[:, 14] + 1, last)]]
+    sixteen &= ~_IN_WORD[data[np.minimum(places[:, 15] + 1, last)]]
+    fifteen &= (digits[:, :15:2].sum(axis=1) + _TWICE[digits[:, 1:15:2]].sum(axis=1)) % 10 == 0
+    sixteen &= (digits[:, 1::2].sum(axis=1) + _TWICE[digits[:, ::2]].sum(axis=1)) % 10 == 0
+    return (fifteen | sixteen) & ~_test_card(digits)
+
+
+def _test_card(digits: npt.NDArray[np.intp]) -> Marks:
+    return np.isin(digits[:, :6] @ 10 ** np.arange(5, -1, -1), _TEST_CARDS)
+
+
+def _literal(mark: bytes) -> Callable[[Lines], Places]:
+    def places(lines: Lines) -> Places:
+        found = []
+        place = lines.data.find(mark)
+        while place >= 0:
+            found.append(place)
+            place = lines.data.find(mark, place + 1)
+        return np.array(found, np.intp)
+
+    return places
+
+
+SIEVES: dict[str, Callable[[Lines], Places]] = {
+    "email": _email,
+    "phone": _phone,
+    "iban": _iban,
+    "card": _card,
+    "jwt": _literal(b"eyJ"),
+    "private_key": _literal(b"-----BEGIN "),
+}
+"""By detectors of ours, which find something only in the lines of these places."""
