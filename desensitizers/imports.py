@@ -38,7 +38,7 @@ def parts(text: str, file: str) -> list[Part]:
 
 
 def sha256(found: list[Part], tables: Sequence[object] = ()) -> str:
-    """Of all files and of the `tables` that rules read from beside them; of a policy that is one file, its text's."""
+    """Of all files, of the `tables` that rules read from beside them, and of foreign code; of one file, its text's."""
     if len(found) == 1 and not tables:
         return found[0].sha256
     read = [hashlib.sha256(json.dumps(table).encode()).hexdigest() for table in tables]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from desensitizers.domains import DomainSpec, wrong_options
 from desensitizers.errors import PolicyError
 from desensitizers.parsing_rules import RuleParser, typed
 from desensitizers.paths import HEADER_NAMES, compile_name
+from desensitizers.provenance import of_detectors
 from desensitizers.rules import options as rule_options
 from desensitizers.spec import FORMATS, SETTINGS, WITH_FIELDS, Leaf, PayloadSpec, PolicySpec, TopicSpec
 from desensitizers.surrogates.kinds import KINDS
@@ -39,15 +40,18 @@ def parse_policy(text: str, file: str) -> PolicySpec:
     if not topics:
         imports.required(found, "topics").fail("topics is empty: nothing could pass.")
     schema_tags = _schema_tags(found, rules_of_tags)
+    proof = _proof(imports.first(found, "proof"))
+    foreign = tuple(dict.fromkeys([*rules_of_topics.foreign, *rules_of_tags.foreign, *of_detectors(proof)]))
     return PolicySpec(
         file=file,
-        sha256=imports.sha256(found, (*rules_of_topics.tables, *rules_of_tags.tables)),
+        sha256=imports.sha256(found, (*rules_of_topics.tables, *rules_of_tags.tables, *map(astuple, foreign))),
         secret_env=_secret(imports.required(found, "secret")),
         domains=domains,
         topics=topics,
-        proof_detectors=_proof(imports.first(found, "proof")),
+        proof_detectors=proof,
         schema_tags=schema_tags,
         quarantine_key=_quarantine_key(imports.first(found, "quarantine")),
+        foreign=foreign,
     )
 
 

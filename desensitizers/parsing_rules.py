@@ -6,7 +6,7 @@ Every problem names its line and what would have been right.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from desensitizers import rules
@@ -16,6 +16,7 @@ from desensitizers.encodings import ENCODINGS
 from desensitizers.errors import PolicyError, did_you_mean
 from desensitizers.paths import compile_path, speaks_of_names
 from desensitizers.plugins import PluginError
+from desensitizers.provenance import Foreign, NoFileError, of_detectors, of_rule
 from desensitizers.rules import options as rule_options
 from desensitizers.rules.base import Rule
 from desensitizers.spec import WIDTHS, ExtractSpec, InsideSpec, Leaf, RuleSpec
@@ -37,6 +38,8 @@ class RuleParser:
         """What the topic at hand does with fields that no path names, also with those inside of texts."""
         self.tables: list[object] = []
         """What the rules read so far took from files beside the policy."""
+        self.foreign: list[Foreign] = []
+        """The code of others that they use."""
 
     def paths(self, items: Iterable[tuple[str, Tree, Tree]]) -> tuple[tuple[str, Leaf], ...]:
         """Paths and their rules, in order."""
@@ -168,8 +171,17 @@ class RuleParser:
         self.tables += [options[option] for option in options if rule.options[option].kind == "file"]
         if rule.check is not None and (wrong := rule.check(options)):
             (body or at).fail(wrong)
+        self._foreign(at, name, rule, options)
         when = self._when(fields["when"]) if "when" in fields else ()
         return RuleSpec(name, at.line, self._domain(at, rule, fields), options, types, learn, when, at.file)
+
+    def _foreign(self, at: Tree, name: str, rule: Rule, options: Mapping[str, Any]) -> None:
+        named = [options[option] for option in options if rule.options[option].kind == "detectors"]
+        try:
+            self.foreign += of_rule(name, options)
+            self.foreign += of_detectors(detector for names in named for detector in names)
+        except NoFileError as error:
+            at.fail(str(error))
 
     def _when(self, tree: Tree) -> tuple[Condition, ...]:
         """``{country: DE, type: {in: [a, b]}, code: {matches: "A.*"}, closed: {exists: false}}``: all must hold."""

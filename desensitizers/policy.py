@@ -55,7 +55,7 @@ class Policy:
 
     @property
     def sha256(self) -> str:
-        """Of the policy file's text, with all that it imports and the tables that its rules read from files."""
+        """Of the policy's text, with all that it imports, the tables that its rules read, and the code of others."""
         return self.spec.sha256
 
     def domains(self) -> dict[str, Domain]:

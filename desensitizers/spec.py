@@ -9,6 +9,7 @@ from typing import Literal, Union, get_args
 from desensitizers.conditions import Condition
 from desensitizers.domains import DomainSpec
 from desensitizers.errors import Cause
+from desensitizers.provenance import Foreign
 from desensitizers.rules.base import OptionValue
 
 UnknownField = Literal["fail", "drop", "mask", "quarantine"]
@@ -144,3 +145,5 @@ class PolicySpec:
     schema_tags: tuple[tuple[str, Leaf], ...] = ()
     quarantine_key: str = ""
     """The file of the public key that a quarantine is encrypted for, if the policy names one."""
+    foreign: tuple[Foreign, ...] = ()
+    """The code of others that its rules and detectors are."""

@@ -81,7 +81,7 @@ def make_report(
         capture_id=manifest.capture_id,
         parent_id=manifest.lineage[-1].parent_id,
         made_at_ms=stamp.stamped_at_ms,
-        versions=versions(),
+        versions=versions() | {one.what: str(one) for one in policy.spec.foreign},
         policy_sha256=policy.sha256,
         secret_key_id=policy.keyring.key_id(),
         signing_key_id=None,

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,39 +16,9 @@ from desensitizers.errors import PolicyError
 from desensitizers.inventory import inventory
 from desensitizers.rules.base import TEXT, Action, Rule
 from tests.desensitizers.helpers import batch, policy, problems, scrub
+from tests.desensitizers.installing import install
 
 EXAMPLE = Path(__file__).parents[2] / "examples/plugin"
-
-
-def forget() -> None:
-    for known in (plugins.installed, rules.rule, detectors.detector):
-        known.cache_clear()
-
-
-def install(directory: Path, name: str, code: str | None, points: dict[str, dict[str, str]]) -> None:
-    """What pip leaves behind: a module, and the metadata that says what it brings."""
-    if code is not None:
-        (directory / f"{name}.py").write_text(code)
-    metadata = directory / f"{name}-1.0.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 1.0.0\n")
-    lines = [
-        f"[{group}]\n" + "".join(f"{key} = {value}\n" for key, value in names.items())
-        for group, names in points.items()
-    ]
-    (metadata / "entry_points.txt").write_text("\n".join(lines))
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A directory of packages that are installed for one test."""
-    monkeypatch.syspath_prepend(tmp_path)
-    forget()
-    yield tmp_path
-    for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
-            del sys.modules[name]
-    forget()
 
 
 @pytest.fixture

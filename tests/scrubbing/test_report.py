@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import shutil
@@ -18,7 +19,8 @@ from recorder.scrubbing.report import REPORT_VERSION, Report, Signed
 from recorder.scrubbing.scrub import scrub
 from recorder.scrubbing.signing import load_signer, load_verifier, new_pair
 from recorder.scrubbing.verify_clean import verify_clean
-from tests.builders import make_capture
+from tests.builders import T0, make_capture, record
+from tests.desensitizers.rules import foreign
 from tests.scrubbing.helpers import SECRET, clean_copy, orders, people, policy
 
 
@@ -50,6 +52,16 @@ def test_a_signed_copy_is_checked_with_the_public_key_alone(made: Path, clean: P
     checks = checked(made, clean)
     assert not failed(checks)
     assert {check.name for check in checks if check.status == "PASSED"} >= {"report", "signature", "stamp", "leaks"}
+
+
+def test_it_names_the_code_of_others_that_the_policy_used(tmp_path: Path) -> None:
+    function = "tests.desensitizers.rules.foreign:reverse"
+    head = "version: 1\nsecret: {env: BLACKBOX_KEY}\ntopics:\n"
+    rule = f"  - {{match: '*', value: {{x: {{rule: custom, function: '{function}'}}}}}}\n"
+    clean_copy(tmp_path, [record("t", 0, T0, None, {"x": "Anna Schmidt"})], head + rule)
+    said = report_of(tmp_path / "clean").versions[f"function {function}"]
+    assert said == f"SHA-256 {hashlib.sha256(Path(foreign.__file__).read_bytes()).hexdigest()}"
+    assert said in (tmp_path / "clean/report.html").read_text()
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -1,0 +1,81 @@
+"""Code that a policy uses and that is not this program's: what brought it, and the SHA-256 of the files it stands in.
+
+What a policy does changes with such code, so its hash covers it, and reports name it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+
+from desensitizers import detectors, rules
+from desensitizers.errors import DesensitizerError
+from desensitizers.plugins import DETECTORS, RULES, installed
+from desensitizers.rules.base import Options
+
+
+class NoFileError(DesensitizerError):
+    """Code that no hash can cover."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A rule, detector or function of others."""
+
+    what: str
+    """``rule NAME``, ``detector NAME`` or ``function MODULE:NAME``."""
+    origin: str
+    """Distribution and version of a plug-in; empty for a function."""
+    sha256: str
+    """Of the file of its module, whatever that is: source, bytecode or a compiled extension."""
+
+    def __str__(self) -> str:
+        return f"{self.origin}, SHA-256 {self.sha256}" if self.origin else f"SHA-256 {self.sha256}"
+
+
+def of_rule(name: str, options: Options) -> list[Foreign]:
+    """What a rule that can be loaded brings from outside, with these options. Raises NoFileError."""
+    if name == "custom":
+        reference = str(options["function"])
+        module, _, function = reference.partition(":")
+        home = getattr(getattr(import_module(module), function), "__module__", None)
+        return [Foreign(f"function {reference}", "", _digest(module, home if isinstance(home, str) else module))]
+    if name in rules.NAMES:
+        return []
+    plugin = installed(RULES)[name]
+    return [Foreign(f"rule {name}", plugin.package, _digest(plugin.entry.module))]
+
+
+def of_detectors(names: Iterable[str]) -> list[Foreign]:
+    """The same for detectors. Raises NoFileError."""
+    plugins = installed(DETECTORS)
+    foreign = sorted(set(names) & plugins.keys() - {*detectors.NAMES, detectors.LEARNED})
+    return [Foreign(f"detector {name}", plugins[name].package, _digest(plugins[name].entry.module)) for name in foreign]
+
+
+def _digest(module: str, home: str = "") -> str:
+    """Of the file of a module, and of the one that really holds what it names, where that is another."""
+    content = _file(module)
+    if content is None:
+        raise NoFileError(f"'{module}' stands in no file, so nothing could tell when it changes: write it into one.")
+    if home and home != module and (there := _file(home)) is not None:
+        content = b"".join(hashlib.sha256(one).digest() for one in (content, there))
+    return hashlib.sha256(content).hexdigest()
+
+
+def _file(module: str) -> bytes | None:
+    loaded = sys.modules.get(module) or import_module(module)
+    spec = loaded.__spec__
+    read = getattr(spec.loader, "get_data", None) if spec is not None else None
+    if spec is None or read is None or not spec.origin or not spec.has_location:
+        return None
+    try:
+        content: bytes = read(spec.origin)
+    except OSError:
+        return None
+    return content
