@@ -6,6 +6,7 @@ the order in which the streams are given, so the result does not depend on how t
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from operator import attrgetter
@@ -31,7 +32,7 @@ _HAS_ROWS = attrgetter("num_rows")
 
 
 class _Head:
-    """One stream's current batch and what is left of it."""
+    """One stream's current batches and what is left of them."""
 
     def __init__(
         self,
@@ -43,9 +44,12 @@ class _Head:
     ) -> None:
         self._sane, self._by = sane, by
         self._floor = 0
-        self.batch: pa.RecordBatch | None = None
+        self._held: deque[pa.RecordBatch] = deque()
         self.times: _Times = np.empty(0, np.int64)
+        """Of the rows that it holds; there are none only when the stream has ended."""
         self._batches: Iterator[pa.RecordBatch] = filter(_HAS_ROWS, batches)
+        self._few = 0
+        """So many rows, and fewer, are joined by the next batch."""
         self._next = next(self._batches, None)
         self.first = floor if floor is not None or self._next is None else self._first_sane(look_ahead)
         """The first usable time of the stream: records before it count with it."""
@@ -58,28 +62,32 @@ class _Head:
             edge = int(np.clip(self._raw(self._next)[0], *self._sane))
             self.first = edge if unplaced is None else unplaced
         self._floor = self.first
-        self._take(self._next)
+        self._hold(self._next)
         self._next = None
 
-    def advance(self) -> None:
-        self._take(next(self._batches, None))
-
-    def take(self, rows: int) -> tuple[pa.RecordBatch, _Times]:
-        assert self.batch is not None
-        taken, times = self.batch.slice(0, rows), self.times[:rows]
-        if rows == len(self.times):
-            self.advance()
-        else:
-            self.batch, self.times = self.batch.slice(rows), self.times[rows:]
+    def take(self, rows: int) -> tuple[list[pa.RecordBatch], _Times]:
+        """The next rows, in slices of one batch or two."""
+        times, self.times = self.times[:rows], self.times[rows:]
+        taken: list[pa.RecordBatch] = []
+        while rows:
+            batch = self._held.popleft()
+            taken.append(batch.slice(0, rows))
+            if batch.num_rows > rows:
+                self._held.appendleft(batch.slice(rows))
+            rows -= taken[-1].num_rows
+        if len(self.times) <= self._few:
+            self._hold(next(self._batches, None))
         return taken, times
 
-    def _take(self, batch: pa.RecordBatch | None) -> None:
-        self.batch = batch
+    def _hold(self, batch: pa.RecordBatch | None) -> None:
         if batch is not None:
+            self._held.append(batch)
             raw = self._raw(batch)
             times = np.maximum.accumulate(np.where(self._wild(raw), self._floor, raw))
-            self.times = np.maximum(times, self._floor)
+            self.times = np.concatenate((self.times, np.maximum(times, self._floor)))
             self._floor = int(self.times[-1])
+            # Partitions often run out of rows at almost the same time: each alone would make a round of a few rows.
+            self._few = batch.num_rows // 2
 
     def _wild(self, raw: _Times) -> npt.NDArray[np.bool_]:
         return (raw < self._sane[0]) | (raw > self._sane[1])
@@ -122,7 +130,7 @@ def merge_by_time(
     milliseconds), counts with the latest usable time before it in that partition; where there is none before, with
     the first one after it; where the partition has none at all, with the first of the other streams.
 
-    Holds one batch of each stream. A stream that begins with unusable times is held until a usable one comes, unless
+    Holds up to one and a half batches of each stream. A stream that begins with unusable times is held until a usable one comes, unless
     `look_ahead` opens it again, with no more than its timestamps.
 
     `sane` may be said for each stream; `by` is the column that holds the times. To go on with a merge where it was
@@ -144,7 +152,7 @@ def merge_by_time(
         unplaced = min((head.first for head in heads if head.first is not None), default=None)
     for head in heads:
         head.start(unplaced)
-    while live := [(rank, head) for rank, head in enumerate(heads) if head.batch is not None]:
+    while live := [(rank, head) for rank, head in enumerate(heads) if len(head.times)]:
         # No stream gives more than `share` rows a round, so that a round stays small however many streams there are.
         share = max(1, _ROUND_RECORDS // len(live))
         horizon, limiting = min((int(head.times[:share][-1]), rank) for rank, head in live)
@@ -155,8 +163,8 @@ def merge_by_time(
             side: Literal["left", "right"] = "right" if rank <= limiting else "left"
             rows = int(np.searchsorted(head.times, horizon, side=side))
             if rows:
-                part, part_times = head.take(rows)
-                parts.append(part)
+                taken, part_times = head.take(rows)
+                parts += taken
                 times.append(part_times)
                 ranks.append(np.full(rows, rank, np.int32))
         order_by = np.concatenate(times)
