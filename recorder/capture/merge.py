@@ -130,8 +130,8 @@ def merge_by_time(
     milliseconds), counts with the latest usable time before it in that partition; where there is none before, with
     the first one after it; where the partition has none at all, with the first of the other streams.
 
-    Holds up to one and a half batches of each stream. A stream that begins with unusable times is held until a usable one comes, unless
-    `look_ahead` opens it again, with no more than its timestamps.
+    Holds up to one and a half batches of each stream. A stream that begins with unusable times is held until a usable
+    one comes, unless `look_ahead` opens it again, with no more than its timestamps.
 
     `sane` may be said for each stream; `by` is the column that holds the times. To go on with a merge where it was
     left, give what is left of each stream with its latest usable time before that as its floor (None: it had not

@@ -18,16 +18,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from recorder.capture.merge import EFFECTIVE
-from recorder.capture.schema import record_sizes
 from recorder.kafka.producer import Columns, Headers
 from recorder.replaying.changes import Change, Changed, Outgoing, changed
 from recorder.replaying.read_ahead import ReadAhead
 from recorder.replaying.routes import Routes
 from recorder.replaying.schedule import whole_milliseconds
 from recorder.replaying.streams import STREAM, Streams
+from recorder.replaying.stretch import Stretch, numbers_of
 from recorder.replaying.survey import Survey, new_schedule
 
-_PIECE_BYTES = 1 << 20
 _SENT = ("partition", "offset", "timestamp_ms", "key", "value", "headers")
 _INT64 = np.iinfo(np.int64)
 
@@ -104,7 +103,7 @@ class Timeline:
         self._cut: Iterator[Piece] = iter(())
         number = begin[1] if begin[1] > survey.first_number else 0  # the beginning is read as it always is
         self._ahead = self._reading(begin[0], survey.start_ms, number)
-        self._left: list[ReadAhead[Outgoing]] = []
+        self._left: list[ReadAhead[Stretch]] = []
         self.raised_to_1 = 0
         """Records with timestamp 0, which the client would take for "now": sent with 1 ms instead."""
 
@@ -162,8 +161,11 @@ class Timeline:
         self._ahead = self._reading(lap, max(to_ms, self._survey.start_ms or to_ms))
         self._ahead.__enter__()
 
-    def _reading(self, lap: int, from_ms: int | None, from_number: int = 0) -> ReadAhead[Outgoing]:
-        return ReadAhead(self._laps(lap, from_ms, from_number), self._options.read_ahead_bytes)
+    def _reading(self, lap: int, from_ms: int | None, from_number: int = 0) -> ReadAhead[Stretch]:
+        topics, routes, records = self._streams.topic_numbers, self._routes, self._piece_records
+        # What can be done for many records at once is done in the thread: here it would hold up those that are due.
+        stretches = (Stretch(one, topics, routes, records) for one in self._laps(lap, from_ms, from_number))
+        return ReadAhead(stretches, self._options.read_ahead_bytes)
 
     def _laps(self, first: int, from_ms: int | None, from_number: int) -> Iterator[Outgoing]:
         changes = [*self._changes, self._skip] if self._skip else self._changes
@@ -182,7 +184,7 @@ class Timeline:
         merged = self._streams.merged(columns=columns, start=begin, unplaced=survey.checkpoints.unplaced)
         number = 0 if begin is None else begin.first
         for batch in whole_milliseconds(merged) if spread else merged:
-            times = _numbers(batch, EFFECTIVE)
+            times = numbers_of(batch, EFFECTIVE)
             # The schedule must see all that lies between the checkpoint and the first record that is wanted.
             low, wanted, high = (
                 int(np.searchsorted(times, edge)) if edge is not None else otherwise
@@ -204,8 +206,8 @@ class Timeline:
         return Outgoing(
             batch=batch,
             positions_ns=positions,
-            targets=self._routes.target_numbers[self._streams.topic_numbers[_numbers(batch, STREAM)]],
-            partitions=_numbers(batch, "partition"),
+            targets=self._routes.target_numbers[self._streams.topic_numbers[numbers_of(batch, STREAM)]],
+            partitions=numbers_of(batch, "partition"),
             numbers=np.arange(first, stop),
             added=np.zeros(batch.num_rows, np.bool_),
             first=first,
@@ -213,69 +215,49 @@ class Timeline:
             lap=lap,
         )
 
-    def _pieces(self, stretch: Outgoing) -> Iterator[Piece]:
-        batch, positions = stretch.batch, stretch.positions_ns
-        sent, zero = self._stamps(_numbers(batch, "timestamp_ms"))
-        topic_numbers = self._streams.topic_numbers[_numbers(batch, STREAM)]
-        targets, partitions = stretch.targets, stretch.partitions
-        lanes = self._routes.lanes_of(targets, partitions)
-        recorded, offsets, times = (_numbers(batch, name) for name in ("partition", "offset", EFFECTIVE))
-        sizes = record_sizes(batch)
-        start, first = 0, stretch.first
-        for stop in _cuts(sizes, self._piece_records):
-            rows = batch.slice(start, stop - start)
-            self.raised_to_1 += int(np.count_nonzero(zero[start:stop]))
+    def _pieces(self, stretch: Stretch) -> Iterator[Piece]:
+        batch, outgoing = stretch.batch, stretch.outgoing
+        start, first = 0, outgoing.first
+        for stop in stretch.cuts:
+            rows, part = batch.slice(start, stop - start), slice(start, stop)
+            sent, zeros = self._stamps(stretch.stamps[part])
+            self.raised_to_1 += zeros
+            keys = rows.column("key")
             piece = Piece(
                 columns=Columns(
-                    topics=list(map(self._routes.target_names.__getitem__, targets[start:stop].tolist())),
-                    partitions=partitions[start:stop].tolist(),
-                    keys=rows.column("key").to_pylist(),
+                    topics=list(map(self._routes.target_names.__getitem__, outgoing.targets[part].tolist())),
+                    partitions=outgoing.partitions[part].tolist(),
+                    keys=keys.to_pylist(),
                     values=rows.column("value").to_pylist(),
                     headers=_headers(rows.column("headers")),
-                    timestamps=sent[start:stop].tolist(),
+                    timestamps=sent,
                 ),
-                positions_ns=positions[start:stop],
-                times_ms=times[start:stop],
-                sizes=sizes[start:stop],
-                topic_numbers=topic_numbers[start:stop],
-                source_partitions=recorded[start:stop],
-                offsets=offsets[start:stop],
-                lanes=lanes[start:stop],
-                keyed=rows.column("key").is_valid().to_numpy(zero_copy_only=False),
+                positions_ns=stretch.positions_ns[part],
+                times_ms=stretch.times[part],
+                sizes=stretch.sizes[part],
+                topic_numbers=stretch.topic_numbers[part],
+                source_partitions=stretch.recorded[part],
+                offsets=stretch.offsets[part],
+                lanes=stretch.lanes[part],
+                keyed=keys.is_valid().to_numpy(zero_copy_only=False),
                 first=first,
-                lap=stretch.lap,
-                changed=stretch.piece(first, start, stop),
+                lap=outgoing.lap,
+                changed=outgoing.piece(first, start, stop),
             )
             yield piece
             start, first = stop, piece.reached(len(piece))
 
-    def _stamps(self, raw: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
-        """The timestamps to send, and which of them were 0: that means "now" to librdkafka, and is used for it only."""
+    def _stamps(self, raw: Ints) -> tuple[list[int], int]:
+        """The timestamps to send, and how many were 0: that means "now" to librdkafka, and is used for it only."""
         if self._options.timestamps == "now":
-            return np.zeros(len(raw), np.int64), np.zeros(len(raw), np.bool_)
+            return [0] * len(raw), 0
         stamps = raw
         if self._options.timestamps == "shift":
             low, high = _INT64.min - min(self.shift_ms, 0), _INT64.max - max(self.shift_ms, 0)
             # A record without a timestamp (-1) stays without one.
             stamps = np.where(raw == -1, raw, np.clip(raw, low, high) + self.shift_ms)
         zero = stamps == 0
-        return np.where(zero, 1, stamps), zero
-
-
-def _cuts(sizes: Ints, most: int) -> Iterator[int]:
-    """Where pieces of so many records and bytes end; one piece at least, be it of nothing."""
-    filled, start = np.cumsum(sizes), 0
-    while True:
-        before = filled[start - 1] if start else 0
-        fitting = int(np.searchsorted(filled, before + _PIECE_BYTES, side="right"))
-        start = min(len(sizes), start + most, max(fitting, start + 1))
-        yield start
-        if start == len(sizes):
-            return
-
-
-def _numbers(batch: pa.RecordBatch, column: str) -> Ints:
-    return np.asarray(batch.column(column).to_numpy(), np.int64)
+        return np.where(zero, 1, stamps).tolist(), int(np.count_nonzero(zero))
 
 
 def _headers(column: Any) -> list[Headers | None]:

@@ -140,3 +140,11 @@ def test_leading_wild_times_of_a_capture_are_looked_past(tmp_path: Path) -> None
     capture = make_capture(tmp_path / "c", [*wild, ("a", 0, T0, "k", "v"), ("b", 0, T0 - 5, "k", "v")])
     times = np.concatenate([batch.column(EFFECTIVE).to_numpy() for batch in capture.timeline()])
     assert times.tolist() == [T0 - 5] + [T0] * 5_001
+
+
+def test_partitions_that_run_out_together_make_no_rounds_of_a_few_rows() -> None:
+    times = [list(range(rank, 1_000, 5)) for rank in range(5)]
+    cuts = list(range(50, 200, 50))
+    rounds = list(merge_by_time([batches(rank, own, cuts) for rank, own in enumerate(times)], sane=(0, 1_000)))
+    assert sum(part.num_rows for part in rounds) == 1_000
+    assert len(rounds) == 4 + 4  # one for each batch, and at the end one for each that is left
