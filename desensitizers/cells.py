@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import Literal
 
 from desensitizers.errors import PolicyError, Refusal, UnfitError
-from desensitizers.leaves import Beside, LeafRule, Memo
+from desensitizers.leaves import LeafRule
+from desensitizers.memos import Beside, Memo
 from desensitizers.paths import Steps, show
 from desensitizers.rules.base import Scalar
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from desensitizers.leaves import Beside, Memo
+from desensitizers.memos import Beside, Memo
 
 FEW = 16
 """Payloads below which columns are not worth it."""
@@ -83,7 +83,8 @@ def join(columns: Sequence[pa.Array | bytes]) -> pa.Array:
 
 def answers(memo: Memo | Beside | Any, tokens: pa.Array) -> pa.Array:
     """What a rule makes of each. Raises UnfitError and UnicodeDecodeError."""
-    return pa.array(list(map(memo.__getitem__, tokens.to_pylist())), pa.binary())
+    found = tokens.to_pylist()
+    return pa.array(memo.many(found) if hasattr(memo, "many") else list(map(memo.__getitem__, found)), pa.binary())
 
 
 def together(values: pa.Array, done: Sequence[tuple[Ints, pa.Array]]) -> pa.Array:

@@ -6,7 +6,7 @@ path, a detector in free text, a group inside a key) comes through here, so the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,6 +14,7 @@ from desensitizers import canonical as canonicals
 from desensitizers.errors import UnfitError
 from desensitizers.keys import Keyring
 from desensitizers.surrogates.kinds import KINDS, Kind, Surrogate
+from desensitizers.surrogates.many import MANY, Surrogates, each
 from desensitizers.surrogates.partitions import staying
 
 OPTIONS: Mapping[str, type] = {"partitions": int, "key": str}
@@ -47,11 +48,13 @@ class DomainSpec:
 class Domain:
     """A domain with its key: canonicalises, then replaces."""
 
-    __slots__ = ("_canonical", "_surrogate", "keyring", "kind", "name", "tell")
+    __slots__ = ("_canonical", "_surrogate", "_surrogates", "keyring", "kind", "name", "tell", "tell_all")
 
     def __init__(self, spec: DomainSpec, keyring: Keyring) -> None:
         self.tell: Callable[[str, str, str], None] | None = None
         """Told every pair: (space, canonical original, plain surrogate)."""
+        self.tell_all: Callable[[str, Sequence[str], Sequence[str]], None] | None = None
+        """Told the pairs of many at once; set together with `tell`."""
         self.name = spec.name
         self.keyring = keyring
         self.kind: Kind = KINDS[spec.surrogate]
@@ -62,9 +65,12 @@ class Domain:
         self._canonical = function
         key = keyring.derive(spec.name, f"surrogate/{self.kind.name}/{name}", self.kind.version)
         made: Surrogate = self.kind.build(key, spec.options)
+        many = MANY.get(self.kind.name)
         if "partitions" in spec.options:
             made = staying(made, str(spec.options.get("key", "{}")), int(spec.options["partitions"]))
+            many = None
         self._surrogate = made
+        self._surrogates: Surrogates = many(key, spec.options, made) if many else partial(each, made)
 
     def canonical(self, text: str) -> str:
         """The one spelling of `text` in this domain. Raises UnfitError."""
@@ -79,6 +85,14 @@ class Domain:
             self.tell(f"{self.name}/pseudonym", canonical, plain)
         result = self.kind.dress(plain, text)
         return int(result) if isinstance(value, int) else result
+
+    def surrogates(self, texts: Sequence[str]) -> list[str]:
+        """What replaces each of many texts, which differ. Raises UnfitError when one doesn't fit."""
+        canonical = list(map(self._canonical, texts))
+        plain = self._surrogates(canonical)
+        if self.tell_all is not None and self.kind.uniqueness != "merges":
+            self.tell_all(f"{self.name}/pseudonym", canonical, plain)
+        return list(map(self.kind.dress, plain, texts))
 
     def key(self, function: str, version: int, length: int = 32) -> bytes:
         """The key of another function in this domain."""

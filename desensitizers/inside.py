@@ -75,6 +75,9 @@ class Inside:
         except UnfitError as error:
             raise error.at(self._where) from None
 
+    def texts(self, texts: list[str]) -> list[str]:
+        return list(map(self.text, texts))
+
     def _jwt(self, data: bytes) -> bytes:
         """Header and payload as JSON at ``header.…`` and ``payload.…``; another signature where they change: the real
         one would prove a guess of what was there."""

@@ -7,96 +7,33 @@ bytes of the leaf; only a value not met before is decoded, canonicalised, keyed 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from decimal import Decimal
+from operator import eq
 from typing import TYPE_CHECKING
 
 from desensitizers import rules
 from desensitizers.domains import Domain
 from desensitizers.errors import UnfitError
-from desensitizers.json.document import quote, unquote
+from desensitizers.extracting import Extract
+from desensitizers.json.document import quote, quote_all, unquote, unquote_all
+from desensitizers.memos import BESIDE, Beside, Budget, BytesFunction, ManyBytes, Memo
 from desensitizers.rules.base import Action, Context, Scalar
 from desensitizers.rules.contract import held
-from desensitizers.sink import PROOF_ONLY, Findings
+from desensitizers.sink import Findings
 from desensitizers.spec import ExtractSpec, InsideSpec, Leaf, RuleSpec
 
 if TYPE_CHECKING:
     from desensitizers.explaining import Explanation
+    from desensitizers.inside import Inside
     from desensitizers.types import Schemas
 
 REMEMBERED = 1_000_000
 """Answers that all rules of a plan keep together, at least; at most twice as many, which is about 350 MB."""
 _REMEMBERED_TEXTS = 1_000
 _INTEGER = re.compile(rb"-?\d+")
-BESIDE = b"\0"
-"""Between a leaf's bytes and the text of the field that its rule's `by` names."""
-
-BytesFunction = Callable[[bytes], bytes]
-
-
-class Budget:
-    """How many answers some memos may keep together. When it is spent, all forget what they did not use since."""
-
-    __slots__ = ("_limit", "_memos", "_spent")
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._spent = 0
-        self._memos: list[Memo] = []
-
-    def memo(self, function: BytesFunction) -> Memo:
-        made = Memo(function, self)
-        self._memos.append(made)
-        return made
-
-    def spend(self) -> None:
-        self._spent += 1
-        if self._spent > self._limit:
-            self._spent = 0
-            for memo in self._memos:
-                memo.age()
-
-
-class Memo(dict[bytes, bytes]):
-    """A function of bytes that keeps its last answers. UnfitError passes through and is not remembered."""
-
-    __slots__ = ("_budget", "_function", "_older")
-
-    def __init__(self, function: BytesFunction, budget: Budget) -> None:
-        self._function = function
-        self._budget = budget
-        self._older: dict[bytes, bytes] = {}
-
-    def __missing__(self, token: bytes) -> bytes:
-        result = self._older.get(token)
-        if result is None:
-            result = self._function(token)
-        self[token] = result
-        self._budget.spend()
-        return result
-
-    def age(self) -> None:
-        self._older = dict(self)
-        self.clear()
-
-
-class Beside:
-    """A function of bytes and of another field of the record at hand."""
-
-    __slots__ = ("_beside", "_memo", "_path")
-
-    def __init__(self, memo: Memo, beside: Mapping[str, Sequence[str]], path: str) -> None:
-        self._memo = memo
-        self._beside = beside
-        self._path = path
-
-    def __getitem__(self, token: bytes) -> bytes:
-        other = self._beside.get(self._path, ())
-        if len(set(other)) > 1:
-            raise UnfitError(f"'{self._path}', which the rule goes by, has several values in this record")
-        return self._memo[token + BESIDE + (other[0] if other else "").encode()]
 
 
 class LeafRules:
@@ -189,24 +126,27 @@ class LeafRule:
         self.by = ""
         """The path of the field that the rule also needs; its text is in the `beside` of its maker."""
         self._by = ""
+        self._noted = ""
+        """The domain that its originals are noted under."""
+        self._tells_pairs = False
+        self._space = ""
         self.least: Decimal | int | None = None
         self.greatest: Decimal | int | None = None
         self._findings = made_by.findings
         if isinstance(spec, ExtractSpec):
-            self._groups = {name: made_by.make(group, name) for name, group in spec.groups}
-            self._pattern = re.compile(spec.pattern)
+            self._within: Extract | Inside = Extract(spec, made_by)
             self.name, self.effect, self.types = "extract", "rewrite", frozenset({"string"})
             self.learns = False
-            self.merges = any(group.merges for group in self._groups.values())
-            text: Callable[[str], str] = self._extract
+            self.merges = any(leaf.merges for leaf in self._within.leaves)
+            text: Callable[[str], str] = self._within.text
         elif isinstance(spec, InsideSpec):
             from desensitizers.inside import Inside
 
-            self._inside = Inside(spec, path, made_by)
+            self._within = Inside(spec, path, made_by)
             self.name, self.effect, self.types = "inside", "rewrite", frozenset({"string"})
             self.learns = False
-            self.merges = any(leaf.merges for leaf in self._inside.leaves)
-            text = self._inside.text
+            self.merges = any(leaf.merges for leaf in self._within.leaves)
+            text = self._within.text
         else:
             rule = rules.rule(spec.rule)
             self.name, self.effect = rule.name, rule.effect
@@ -219,19 +159,22 @@ class LeafRule:
                 action = self._action = held(rule, rule.build(spec.options, self._domain, context))
                 self.types, self.least, self.greatest = action.types, action.least, action.greatest
             self.merges = self.effect != "keep" and (self._action is None or self._action.uniqueness == "merges")
+            self._noted = (self._action.noted_as if self._action else "") or (self._domain.name if self._domain else "")
+            self._tells_pairs = not self.merges and self.name != "pseudonym"  # a domain tells of its own pairs
+            self._space = f"{self._domain.name if self._domain else 'default'}/{self.name}"
             text = self._rewrite_text
         self.text = text
 
-        def memo(function: BytesFunction) -> Memo | Beside:
-            return (
-                Beside(budget.memo(self._with_other(function)), made_by.beside, self.by) if self.by else plain(function)
-            )
+        def memo(function: BytesFunction, many: ManyBytes | None = None) -> Memo | Beside:
+            if self.by:
+                return Beside(budget.memo(self._with_other(function)), made_by.beside, self.by)
+            return plain(function, many)
 
         plain = budget.memo
         self.memo = memo
-        self.json_string = memo(self._json_string)
+        self.json_string = memo(self._json_string, self._json_strings)
         self.json_number = memo(self._json_number)
-        self.bytes_text = memo(lambda data: text(data.decode()).encode())
+        self.bytes_text = memo(lambda data: text(data.decode()).encode(), self._bytes_texts)
         self.bytes_raw = memo(self._raw)
         self.note_string = plain(self._note_string)
         self.note_number = plain(self._note_number)
@@ -241,10 +184,8 @@ class LeafRule:
     def wants_learned(self) -> bool:
         """Whether it searches texts for originals replaced elsewhere."""
         spec = self.spec
-        if isinstance(spec, ExtractSpec):
-            return any(group.wants_learned for group in self._groups.values())
-        if isinstance(spec, InsideSpec):
-            return any(leaf.wants_learned for leaf in self._inside.leaves)
+        if not isinstance(spec, RuleSpec):
+            return any(leaf.wants_learned for leaf in self._within.leaves)
         names = spec.options.get("detectors", ())
         return isinstance(names, tuple) and "learned" in names
 
@@ -276,10 +217,9 @@ class LeafRule:
             raise UnfitError(f"rule '{self.name}' failed ({type(error).__name__})") from None
         if isinstance(value, str) and not isinstance(result, str):
             raise UnfitError(f"rule '{self.name}' gave another type than it got")
-        if self._action.uniqueness != "merges" and self.name != "pseudonym":  # a domain tells of its own pairs
+        if self._tells_pairs:
             before = self._domain.canonical(text) if self._domain else text
-            space = f"{self._domain.name if self._domain else 'default'}/{self.name}"
-            self._findings.pair(space, before, str(result))
+            self._findings.pair(self._space, before, str(result))
         return result
 
     def note(self, text: str) -> None:
@@ -314,8 +254,7 @@ class LeafRule:
         return with_other
 
     def _learn(self, text: str) -> None:
-        noted = self._action.noted_as if self._action else ""
-        self._findings.original(text, noted or (self._domain.name if self._domain else ""))
+        self._findings.original(text, self._noted)
 
     def _rewrite_text(self, text: str) -> str:
         if not text or self._action is None:
@@ -326,24 +265,37 @@ class LeafRule:
             return text
         return str(self.scalar(text, text))
 
-    def _extract(self, text: str) -> str:
-        match = self._pattern.fullmatch(text)
-        if match is None:
-            raise UnfitError(f"does not match extract '{self._pattern.pattern}'")
-        out, position, carries = "", 0, False
-        for name in sorted(self._groups, key=match.start):
-            start, end = match.span(name)
-            if start < 0:
-                continue
-            if start < position:
-                raise UnfitError("groups of extract overlap")
-            out += text[position:start] + self._groups[name].text(match[name])
-            carries = carries or (end > start and self._groups[name].effect == "rewrite")
-            position = end
-        out += text[position:]
-        if carries:
-            self._findings.original(text, PROOF_ONLY)
-        return out
+    def texts(self, texts: list[str]) -> list[str]:
+        """`text` of each of many. Raises what that raises, and doesn't say for which."""
+        if not all(texts):
+            return list(map(self.text, texts))
+        if not isinstance(self.spec, RuleSpec):
+            return self._within.texts(texts)
+        if self._action is None:
+            return texts
+        if self._findings.texts is not None and self.wants_learned:
+            self._findings.texts += texts
+        if self._learning and self.name == "scan":
+            return texts
+        if self.learns:
+            self._findings.originals.update((self._noted, text) for text in texts)
+        if self._learning:
+            return texts
+        if self._action.rewrite_by is not None:
+            return [str(self.scalar(text, text)) for text in texts]
+        try:
+            results = self._action.rewrite(texts)
+        except UnfitError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a rule that fails must not release a value, nor name it
+            raise UnfitError(f"rule '{self.name}' failed ({type(error).__name__})") from None
+        done = [result for result in results if isinstance(result, str)]
+        if len(done) != len(texts):
+            raise UnfitError(f"rule '{self.name}' gave another type than it got")
+        if self._tells_pairs:
+            before = list(map(self._domain.canonical, texts)) if self._domain else texts
+            self._findings.pairs_of(self._space, before, done)
+        return done
 
     def _json_string(self, token: bytes) -> bytes:
         if not token:
@@ -351,6 +303,19 @@ class LeafRule:
         before = unquote(token)
         after = self.text(before)
         return token if after == before else quote(after)
+
+    def _json_strings(self, tokens: list[bytes]) -> list[bytes]:
+        before = unquote_all(tokens)
+        after = self.texts(before)
+        if after is before:
+            return tokens
+        return [
+            token if same else new
+            for token, same, new in zip(tokens, map(eq, before, after), quote_all(after), strict=True)
+        ]
+
+    def _bytes_texts(self, tokens: list[bytes]) -> list[bytes]:
+        return [text.encode() for text in self.texts([token.decode() for token in tokens])]
 
     def _json_number(self, token: bytes) -> bytes:
         text = token.decode()

@@ -17,7 +17,8 @@ from desensitizers.choosing import Choosing
 from desensitizers.documents import Documents, rewriting
 from desensitizers.errors import PolicyError, Refusal, UnfitError
 from desensitizers.explaining import Explanation
-from desensitizers.leaves import Budget, LeafRule, LeafRules
+from desensitizers.leaves import LeafRule, LeafRules
+from desensitizers.memos import Budget
 from desensitizers.pathrules import PathRules
 from desensitizers.paths import Steps, speaks_of_names
 from desensitizers.sink import Sink

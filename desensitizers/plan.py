@@ -60,7 +60,7 @@ class Plan:
         """What `scan` rules with the detector `learned` search for; set it before `for_topic`."""
         context = Context(keyring, domains, find_learned=self._find_learned, found=self.findings.original)
         for domain in domains.values():
-            domain.tell = self.findings.pair
+            domain.tell, domain.tell_all = self.findings.pair, self.findings.pairs_of
         self._rules = LeafRules(
             context,
             self.findings,

@@ -6,8 +6,10 @@ Everything here names originals, so it lives in memory (or encrypted, see `proof
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from operator import add
 
 from desensitizers.errors import Cause
 
@@ -65,6 +67,10 @@ class Findings:
 
     def pair(self, space: str, before: str | bytes, after: str | bytes) -> None:
         self.pairs.setdefault(space, []).append(hash64(before) + hash64(after))
+
+    def pairs_of(self, space: str, before: Sequence[str | bytes], after: Sequence[str | bytes]) -> None:
+        """`pair` of each."""
+        self.pairs.setdefault(space, []).extend(map(add, map(hash64, before), map(hash64, after)))
 
 
 @dataclass(slots=True)

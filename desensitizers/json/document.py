@@ -16,6 +16,8 @@ from desensitizers.paths import EACH, Steps
 
 _ESCAPED = re.compile(rb'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _OUTSIDE = re.compile(rb"(?P<space>\s+)|(?P<mark>[{}\[\],:])|(?P<number>-?\d[\d.eE+\-]*)|(?P<literal>true|false|null)")
+_ESCAPES = re.compile(r'["\\\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]')
+"""What doesn't stand for itself in a JSON string, but for the line feed."""
 _NUMERIC = b"0123456789.+-"
 _EMPTY_ARRAY = re.compile(rb"\[\s*\]")
 _VALIDATE = msgspec.json.Decoder(msgspec.Raw).decode
@@ -62,6 +64,26 @@ def unquote(inside: bytes) -> str:
 def quote(text: str) -> bytes:
     """The bytes between the quotes for a text."""
     return msgspec.json.encode(text)[1:-1]
+
+
+def unquote_all(insides: list[bytes]) -> list[str]:
+    """`unquote` of each."""
+    together = b"\n".join(insides)
+    if b"\\" not in together:
+        texts = together.decode().split("\n")
+        if len(texts) == len(insides):
+            return texts
+    return list(map(unquote, insides))
+
+
+def quote_all(texts: list[str]) -> list[bytes]:
+    """`quote` of each."""
+    together = "\n".join(texts)
+    if _ESCAPES.search(together) is None:
+        insides = together.encode().split(b"\n")
+        if len(insides) == len(texts):
+            return insides
+    return list(map(quote, texts))
 
 
 @dataclass(slots=True, eq=False)

@@ -8,7 +8,8 @@ from desensitizers.errors import Refusal, UnfitError
 from desensitizers.explaining import seen
 from desensitizers.json.document import Document, Node, ambiguous, parse, unquote
 from desensitizers.json.shape import Shape, number_patterns
-from desensitizers.leaves import Beside, LeafRule, Memo
+from desensitizers.leaves import LeafRule
+from desensitizers.memos import Beside, Memo
 from desensitizers.pathrules import PathRules, least
 from desensitizers.paths import MAP_KEY
 

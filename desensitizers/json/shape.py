@@ -11,7 +11,7 @@ from re import Pattern, compile, escape
 from typing import Any
 
 from desensitizers.errors import Refusal
-from desensitizers.leaves import Beside, Memo
+from desensitizers.memos import Beside, Memo
 
 NUMBER = rb"(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
 _NUMBER = compile(NUMBER)

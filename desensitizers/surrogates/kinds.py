@@ -76,7 +76,7 @@ def _digits(key: bytes, options: Options) -> Surrogate:
             raise UnfitError(f"has more than {_MOST_DIGITS} digits")
         number = int(canonical)
         sign, number = ("-", -number) if number < 0 else ("", number)
-        bounds = _decade(number)
+        bounds = decade(number)
         if bounds not in spaces:
             spaces[bounds] = space(*bounds)
         return sign + str(spaces[bounds](number))
@@ -99,7 +99,7 @@ def _padded(plain: str, _original: str) -> str:
     return plain.zfill(WIDTH)
 
 
-def _decade(number: int) -> tuple[int, int]:
+def decade(number: int) -> tuple[int, int]:
     """The half-open range of numbers of the same width, cut where 32 and 64 bit integers end."""
     width = len(str(number))
     low, high = (10 ** (width - 1) if width > 1 else 0), 10**width
@@ -112,9 +112,9 @@ def _decade(number: int) -> tuple[int, int]:
 def _in_digits_of(plain: str, original: str) -> str:
     """The number in the grouping and zero padding of the original."""
     sign, number = ("-", plain[1:]) if plain.startswith("-") else ("", plain)
+    if original.isdigit():
+        return number.zfill(len(original))
     slots = sum(char.isdigit() for char in original)
-    if slots == len(original):
-        return number.zfill(slots)
     digits = iter(number.zfill(slots))
     return sign + "".join(next(digits) if char.isdigit() else char for char in original.lstrip("-"))
 
@@ -221,8 +221,8 @@ def _iban(key: bytes, _options: Options) -> Surrogate:
 
 
 def iban_check(country: str, bban: str) -> str:
-    """The two check digits of ISO 13616 (modulo 97-10)."""
-    number = int("".join(str(int(char, 36)) for char in f"{bban}{country}00"))
+    """The two check digits of ISO 13616 (modulo 97-10) for a national part of digits."""
+    number = int(bban) * 10**6 + int("".join(str(int(char, 36)) for char in country)) * 100
     return f"{98 - number % 97:02d}"
 
 

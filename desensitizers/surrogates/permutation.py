@@ -37,6 +37,19 @@ class Permutation:
             if value < self.n:
                 return value
 
+    def many(self, values: list[int]) -> list[int]:
+        """The image of each."""
+        if self._ff1 is None:
+            return [int(image) for image in self._table[values]] if values else []
+        images = self._ff1.many(values)
+        outside = [place for place, image in enumerate(images) if image >= self.n]
+        while outside:
+            again = self._ff1.many([images[place] for place in outside])
+            for place, image in zip(outside, again, strict=True):
+                images[place] = image
+            outside = [place for place in outside if images[place] >= self.n]
+        return images
+
 
 @lru_cache(maxsize=24)
 def shuffled(key: bytes, n: int, label: int = 0) -> Any:

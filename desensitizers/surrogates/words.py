@@ -13,13 +13,13 @@ _VOWELS = ("a", "e", "o", "u")
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
+_SYLLABLES = [_ONSETS[bits & 15] + _VOWELS[bits >> 4] for bits in range(64)]
+_PAIRS = [_SYLLABLES[bits & 63] + _SYLLABLES[bits >> 6] for bits in range(4096)]
+
+
 def word(bits: int) -> str:
     """Four syllables of consonant and vowel from the low 24 bits, as in ``zovaqume``."""
-    out = ""
-    for _ in range(4):
-        out += _ONSETS[bits & 15] + _VOWELS[bits >> 4 & 3]
-        bits >>= 6
-    return out
+    return _PAIRS[bits & 0xFFF] + _PAIRS[bits >> 12 & 0xFFF]
 
 
 def code(bits: int, length: int) -> str:
