@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,15 +21,15 @@ from desensitizers.proof.search import BLOCK_BYTES, Exact, Haystack
 from desensitizers.proof.spill import Spill
 from recorder.capture.locations import Location
 from recorder.capture.manifest import MANIFEST_NAME, Manifest, Origin, Segment
-from recorder.capture.schema import HEADERS_TYPE, RECORD_SCHEMA
+from recorder.capture.schema import HEADERS_TYPE
 from recorder.payloads.schemas import Schema
 from recorder.scrubbing.accounts import KINDS, KeyOrder, held
 from recorder.scrubbing.decoded import DecodedLeaves, lines
+from recorder.scrubbing.hidden import footer, unseen
 from recorder.scrubbing.jobs import Frame, batches, forget_plans
 
-_FORMAT_NAMES = sorted({name.encode() for name in (*RECORD_SCHEMA.names, "element", "schema")}, key=len, reverse=True)
 _SHOWN = 10
-_PARQUET_TAIL = 8  # the footer's length and the magic number
+HIDDEN = "hidden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Leak:
     """Something that should not be there; never says what, only where it stands first."""
 
     what: str
-    """original, or the detector's name"""
+    """original, hidden, or the detector's name"""
     topic: str
     partition: int
     offset: int
@@ -46,6 +45,7 @@ class Leak:
 
     def __str__(self) -> str:
         kind = "an original" if self.what == "original" else f"something that looks like a real {self.what}"
+        kind = "something that no record has" if self.what == HIDDEN else kind
         where = f"{self.topic}-{self.partition}@{self.offset}" if self.offset >= 0 else self.topic
         return f"{where} {self.place}: {kind}"
 
@@ -87,7 +87,10 @@ def prove(
     searched = 0
     for segment in segments:
         found: set[bytes] = set()
-        names = ROW.join((b"", *segment.path.encode().split(b"/")[1:], _footer(root / segment.path), b""))
+        names = ROW.join((b"", *segment.path.encode().split(b"/")[1:], footer(root / segment.path), b""))
+        for place in unseen(root / segment.path):
+            hits[HIDDEN] += 1
+            leaks.append(Leak(HIDDEN, segment.path, -1, -1, place))
         haystack = Haystack([names])
         for batch in batches(root, segment):
             frame.add(batch)
@@ -267,16 +270,3 @@ def _path(payload: bytes, wanted: Exact) -> str:
         elif wanted.any_in(layers(ROW + json.dumps(value, ensure_ascii=False).encode() + ROW)):
             return " (a key holds it)" if wanted.any_in(layers(path.encode())) else f" {path}"
     return " (a key)"
-
-
-def _footer(path: Location) -> bytes:
-    """A Parquet file's footer (schema, statistics, metadata) without the names that the format itself puts there."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(size - _PARQUET_TAIL)
-        length = int.from_bytes(file.read(4), "little")
-        file.seek(max(0, size - _PARQUET_TAIL - length))
-        content = file.read(length)
-    for name in _FORMAT_NAMES:
-        content = content.replace(name, b"")
-    return content
