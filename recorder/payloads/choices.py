@@ -62,7 +62,7 @@ def parse_choice(text: str) -> tuple[str, Choice]:
     topic, equals, rest = text.rpartition("=") if ":" not in text else text.partition("=")
     if not equals or not topic or not rest:
         raise UsageError(f"{text!r} doesn't say a format; write TOPIC=FORMAT or TOPIC=FORMAT:FILE.")
-    return topic, _choice(rest, Path())
+    return topic, choice_of(rest, Path())
 
 
 def load_choices(path: Path) -> Choices:
@@ -85,11 +85,12 @@ def load_choices(path: Path) -> Choices:
         if not isinstance(said, dict) or not said or said.keys() - sides.keys():
             raise UsageError(f"{path}: topic {topic} takes key and value, each FORMAT or FORMAT:FILE.")
         for side, choice in said.items():
-            sides[side].append((str(topic), _choice(str(choice), path.parent)))
+            sides[side].append((str(topic), choice_of(str(choice), path.parent)))
     return Choices(tuple(sides["key"]), tuple(sides["value"]))
 
 
-def _choice(text: str, place: Path) -> Choice:
+def choice_of(text: str, place: Path) -> Choice:
+    """Of ``FORMAT[:FILE[#MESSAGE]]``; a relative FILE starts at `place`. Raises UsageError."""
     name, _, file = text.partition(":")
     format = next((known for known in FORMATS if known == name), None)
     if format is None:

@@ -12,12 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recorder.payloads.choices import Choices
+from recorder.payloads.formats import SIDES
 from recorder.payloads.reasons import Reason, Side
 from recorder.payloads.registry import Registry
 from recorder.payloads.rows import combined
 from recorder.payloads.used import in_headers
 from recorder.query.condition import Condition
-from recorder.query.decoding import Decoded, TopicDecoder, decoder_of
+from recorder.query.decoding import Decoded, SidePlan, TopicDecoder, TopicPlan, decoder_of
 from recorder.query.looking import unplanned
 from recorder.watching.figures import Figures
 from recorder.watching.schemas import Schemas
@@ -33,7 +35,14 @@ def condition(expression: str) -> Condition:
 class Payloads:
     """Decodes what arrives; counts and names what it can't."""
 
-    def __init__(self, registry: Registry | None, figures: Figures, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        registry: Registry | None,
+        figures: Figures,
+        tell: Callable[[str], None],
+        choices: Choices | None = None,
+    ) -> None:
+        self._choices = choices or Choices()
         self.schemas = Schemas(registry, figures, tell)
         self._advice = "" if registry else " (schemas come from kafka: {schema_registry: URL})"
         self._figures, self._tell = figures, tell
@@ -42,6 +51,11 @@ class Payloads:
     def of(self, batch: pa.RecordBatch) -> TopicDecoder:
         """The decoder of this batch (RECORD_SCHEMA, of one topic) alone."""
         return _Arrived(self, batch)
+
+    def plan(self, topic: str) -> TopicPlan:
+        """As was said of the topic; else each payload is what it is by itself."""
+        key, value = (SidePlan(side, self._choices.of(topic, side)) for side in SIDES)
+        return TopicPlan(topic, key, value)
 
     def count(self, topic: str, side: Side, found: Decoded) -> None:
         """Count what could not be decoded; say each reason once."""
@@ -58,7 +72,7 @@ class _Arrived(TopicDecoder):
     """Of one batch, whatever `side` is asked with."""
 
     def __init__(self, payloads: Payloads, batch: pa.RecordBatch) -> None:
-        super().__init__(unplanned(batch.column("topic")[0].as_py()), payloads.schemas.codecs)
+        super().__init__(payloads.plan(batch.column("topic")[0].as_py()), payloads.schemas.codecs)
         self._payloads = payloads
         self._seen: dict[Side, Decoded] = {}
 
@@ -68,7 +82,9 @@ class _Arrived(TopicDecoder):
         return self._seen[side]
 
     def _look(self, side: Side, payloads: pa.Array, headers: pa.Array) -> Decoded:
-        json = _json_by_itself(side, payloads, headers)
+        choice = (self.plan.key if side == "key" else self.plan.value).choice
+        itself = choice is None or choice.format == "json"
+        json = _json_by_itself(side, payloads, headers) if itself else pa.nulls(len(payloads), pa.string())
         others = pc.and_(pc.is_null(json), pc.greater(pc.binary_length(payloads).fill_null(0), 0))
         rows = np.flatnonzero(others.to_numpy(zero_copy_only=False))
         if not len(rows):

@@ -15,6 +15,7 @@ from desensitizers.yamltree import Tree, parse
 from recorder.capture.selection import compile_pattern
 from recorder.errors import UsageError
 from recorder.kafka.connection import Connection, connect, gather
+from recorder.payloads.choices import Choice, Choices, choice_of, load_choices
 from recorder.payloads.registry import Registry, connect_registry
 from recorder.recording.throttle import parse_megabits
 from recorder.watching.payloads import condition
@@ -24,7 +25,7 @@ from recorder.window import parse_duration
 T = TypeVar("T")
 
 _FIELDS = (
-    "kafka", "topics", "before", "after", "settle", "out", "state", "socket", "daily_cap", "max_mbps",
+    "kafka", "topics", "formats", "before", "after", "settle", "out", "state", "socket", "daily_cap", "max_mbps",
     "triggers", "scrub", "http",
 )  # fmt: skip
 _WAYS: tuple[Way, ...] = ("command", "http", "signal")
@@ -81,6 +82,8 @@ class Settings:
     triggers: tuple[Trigger, ...]
     scrub: Scrubbing | None
     http: Http | None
+    formats: Choices = field(default_factory=Choices)
+    """What payloads are, for conditions that look into them, where they don't say it themselves."""
 
 
 def load_settings(path: Path, env: Mapping[str, str] | None = None) -> Settings:
@@ -118,6 +121,7 @@ def _settings(root: Tree, file: Path, env: Mapping[str, str]) -> Settings:
         names=names,
         patterns=patterns,
         excludes=excludes,
+        formats=_formats(fields["formats"], base) if "formats" in fields else Choices(),
         before_ms=before,
         after_ms=after,
         settle_ms=_duration(fields, "settle", "5s"),
@@ -155,6 +159,18 @@ def _topics(tree: Tree) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ..
         tree.fail("no topics chosen: write names: [orders], or patterns: ['payments\\..*'].")
     texts = [tuple(one.text("a topic") for one in found.get(name, ())) for name in ("names", "patterns", "excludes")]
     return texts[0], texts[1], texts[2]
+
+
+def _formats(tree: Tree, base: Path) -> Choices:
+    """A table as in a file of formats, or the path of such a file."""
+    if tree.is_scalar:
+        return _told(tree, lambda: load_choices(_path(tree, base)))
+    said: dict[str, list[tuple[str, Choice]]] = {"key": [], "value": []}
+    for topic, _key, body in tree.items("formats"):
+        for side, one in body.fields(f"formats of {topic}", tuple(said)).items():
+            choice = _told(one, lambda one=one: choice_of(one.text("a format"), base))  # type: ignore[misc]
+            said[side].append((topic, choice))
+    return Choices(tuple(said["key"]), tuple(said["value"]))
 
 
 def _triggers(tree: Tree, base: Path, window_ms: int, http: Http | None) -> tuple[Trigger, ...]:

@@ -104,7 +104,7 @@ class _Watcher:
             for one in settings.triggers
             if isinstance(one, OnRecords)
         ]
-        self._payloads = Payloads(settings.registry, figures, tell)
+        self._payloads = Payloads(settings.registry, figures, tell, settings.formats)
         self._baskets = [Basket(one, desk, tell) for one in settings.triggers if isinstance(one, Dropped)]
         self._observer = self._open_observer(state) if self._watched else None
         self._pool = ThreadPoolExecutor(1, "capture")

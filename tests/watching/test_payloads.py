@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from recorder.payloads import wire
+from recorder.payloads.choices import Choices, parse_choices
 from recorder.payloads.registry import connect_registry
 from recorder.payloads.schemas import Schema
 from recorder.watching import schemas
@@ -36,9 +38,9 @@ def odd() -> Iterator[OddRegistry]:
 class Eyes:
     """Payloads with what they count and tell; `url` None: no registry."""
 
-    def __init__(self, url: str | None) -> None:
+    def __init__(self, url: str | None, choices: Choices | None = None) -> None:
         self.figures, self.told = Figures(), list[str]()
-        self.payloads = Payloads(connect_registry(url), self.figures, self.told.append)
+        self.payloads = Payloads(connect_registry(url), self.figures, self.told.append, choices)
 
     def holds(self, where: str, *values: Payload) -> list[bool]:
         batch = arrived(*values)
@@ -69,6 +71,17 @@ def test_a_condition_sees_avro_and_json_side_by_side_and_asks_for_each_schema_on
         assert eyes.holds(LARGE, *mixed) == [False, True, True, True, False, False, False]
     assert len(asked(odd)) == 2
     assert (eyes.undecoded, eyes.told) == (0, [])
+
+
+def test_what_was_said_of_a_topic_counts_before_the_look_of_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "paid.avsc").write_text(PAID.text)
+    bare = paid(2_000)[wire.PREFIX_SIZE :]
+    said = parse_choices(["other=text", "paid=text"], [f"paid=avro:{tmp_path / 'paid.avsc'}"])
+    assert Eyes(None).holds(LARGE, bare) == [False]
+    assert Eyes(None, said).holds(LARGE, bare, paid(1)[wire.PREFIX_SIZE :]) == [True, False]
+    looks = "json_type(value_json) = 'VARCHAR'"
+    assert Eyes(None).holds(looks, b'{"a": 1}') == [False]
+    assert Eyes(None, parse_choices([], ["p*=text"])).holds(looks, b'{"a": 1}') == [True]
 
 
 def test_a_schema_in_a_header_counts_before_the_look_of_the_bytes(odd: OddRegistry) -> None:

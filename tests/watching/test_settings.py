@@ -43,6 +43,35 @@ def test_a_small_file_has_good_defaults(tmp_path: Path) -> None:
     assert found.triggers == (Called("oncall", frozenset({"command"})),)
 
 
+def test_formats_stand_in_the_file_or_in_one_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "paid.avsc").write_text('{"type": "record", "name": "Paid", "fields": []}')
+    table = "{'paid.*': {key: long, value: 'avro:paid.avsc'}, '*': {value: json}}"
+    inline = load(tmp_path, f"{SMALL}formats: {table}\n").formats
+    assert [choice and choice.format for choice in (inline.of("paid.x", "key"), inline.of("x", "key"))] == [
+        "long",
+        None,
+    ]
+    avro, json = inline.of("paid.x", "value"), inline.of("x", "value")
+    assert avro is not None and avro.schema is not None
+    assert json is not None and (avro.format, json.format, json.schema) == ("avro", "json", None)
+    (tmp_path / "formats.yaml").write_text(f"topics: {table}\n")
+    assert load(tmp_path, f"{SMALL}formats: formats.yaml\n").formats == inline
+    assert load(tmp_path, SMALL).formats.of("x", "value") is None
+
+
+@pytest.mark.parametrize(
+    ("formats", "says"),
+    [
+        ("{paid: {value: jsn}}", "watch.yaml:6: 'jsn' is no format"),
+        ("{paid: {values: json}}", "watch.yaml:6: unknown name 'values'"),
+        ("{paid: {value: 'avro:none.avsc'}}", "none.avsc"),
+        ("nothing.yaml", "nothing.yaml: can't read this file"),
+    ],
+)
+def test_a_format_that_is_none_is_named(tmp_path: Path, formats: str, says: str) -> None:
+    assert says in complaint(tmp_path, f"{SMALL}formats: {formats}\n")
+
+
 def test_everything_that_can_be_said(tmp_path: Path) -> None:
     (tmp_path / "client.properties").write_text("bootstrap.servers=broker:9092\nbasic.auth.user.info=me:s3cr3t\n")
     found = load(
