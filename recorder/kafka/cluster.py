@@ -71,6 +71,14 @@ class Cluster:
         """Broker ids and their advertised addresses."""
         return {broker.id: f"{broker.host}:{broker.port}" for broker in self._metadata.brokers.values()}
 
+    def leaders(self) -> dict[tuple[str, int], int]:
+        """The broker that leads each partition; −1 for none."""
+        return {
+            (name, number): partition.leader
+            for name, topic in self._metadata.topics.items()
+            for number, partition in topic.partitions.items()
+        }
+
     def names(self) -> list[str]:
         """All topics we may see, sorted, internal ones included."""
         return sorted(self._metadata.topics)

@@ -122,7 +122,8 @@ class Fetcher:
     """A consumer over fixed partitions; use it as a context manager.
 
     A `patient` one lets the brokers gather records for up to half a second where few arrive. It fetches ahead as far
-    as one of so many `processes` may that read at once.
+    as one of so many `processes` may that read at once. `epochs` are the leaders' under which the records before the
+    starts were read: a log that was cut since is noticed by them.
     """
 
     def __init__(
@@ -133,6 +134,7 @@ class Fetcher:
         *,
         patient: bool = False,
         processes: int = 1,
+        epochs: Mapping[Place, int] | None = None,
     ) -> None:
         tuning = _TUNING | (_PATIENT if patient else {}) | {"queued_max_messages_kbytes": _AHEAD_KBYTES // processes}
         self._connection = connection
@@ -147,7 +149,7 @@ class Fetcher:
             allow_auto_create_topics=False,
             **{name: value for name, value in tuning.items() if name.replace("_", ".") not in connection.settings},
         )
-        self._consumer.assign([TopicPartition(topic, partition, at) for (topic, partition), at in starts.items()])
+        self._consumer.assign([_position(place, at, (epochs or {}).get(place)) for place, at in starts.items()])
 
     def __enter__(self) -> Self:
         return self
@@ -185,6 +187,10 @@ class Fetcher:
         if assigned:
             self._consumer.incremental_unassign([TopicPartition(*place)])
         self._consumer.incremental_assign([TopicPartition(*place, offset)])
+
+
+def _position(place: Place, at: int, epoch: int | None) -> TopicPartition:
+    return TopicPartition(*place, at) if epoch is None or epoch < 0 else TopicPartition(*place, at, leader_epoch=epoch)
 
 
 def is_missing(error: KafkaError) -> bool:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from recorder.capture.schema import HEADERS_TYPE, RECORD_SCHEMA, TIMESTAMP_TYPES
 from recorder.kafka.fetching import Message
+from recorder.kafka.record_batches import Records
 
 _TYPE_NAMES = pa.array(TIMESTAMP_TYPES)
 _PAIR = list(HEADERS_TYPE.value_type)
@@ -37,6 +38,44 @@ def to_batch(topic: str, partition: int, messages: list[Message]) -> tuple[pa.Re
         pa.array(list(map(Message.leader_epoch, messages)), pa.int32()),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=RECORD_SCHEMA), lost
+
+
+def records_to_batch(topic: str, partition: int, records: Records) -> tuple[pa.RecordBatch, list[int]]:
+    """The same of records that came in bulk."""
+    count = len(records.offsets)
+    names, values, ends = records.header_names, records.header_values, records.header_ends
+    lost: list[int] = []
+    try:
+        names = names.cast(pa.string())
+    except pa.ArrowInvalid:
+        # As above: a record one of whose headers has no name in UTF-8 is kept without its headers.
+        owners = np.repeat(np.arange(count), np.diff(ends))
+        bad = np.unique(owners[[not _is_utf8(name) for name in names.to_pylist()]])
+        kept = ~np.isin(owners, bad)
+        names, values = names.filter(pa.array(kept)).cast(pa.string()), values.filter(pa.array(kept))
+        ends = np.concatenate(([0], np.cumsum(np.bincount(owners[kept], minlength=count)))).astype(np.int32)
+        lost = records.offsets[bad].tolist()
+    headers = pa.StructArray.from_arrays([names, values], fields=_PAIR)
+    columns = [
+        pa.repeat(topic, count),
+        pa.repeat(pa.scalar(partition, pa.int32()), count),
+        pa.array(records.offsets),
+        pa.array(records.timestamps),
+        _TYPE_NAMES.take(pa.array(records.timestamp_types)),
+        records.keys,
+        records.values,
+        pa.ListArray.from_arrays(ends, headers, type=HEADERS_TYPE),
+        pa.array(records.leader_epochs),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=RECORD_SCHEMA), lost
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _timestamps(types: tuple[int, ...], timestamps: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:

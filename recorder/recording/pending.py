@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from recorder.kafka.fetching import Message
 from recorder.kafka.offsets import Place
-from recorder.recording.columns import to_batch
+from recorder.kafka.record_batches import Records
+from recorder.recording.columns import records_to_batch, to_batch
 
 COLUMN_MESSAGES = 250
 COLUMN_BYTES = 1 << 20
@@ -61,6 +62,21 @@ class Pending:
             _to_columns(place, one)
             if one.bytes >= HANDED_BYTES or one.records >= HANDED_MESSAGES:
                 self.flush(place)
+        if self._bytes >= PENDING_BYTES:
+            self.flush_all()
+
+    def add_records(self, place: Place, records: Records) -> None:
+        """Take what came in bulk of one partition, in offset order."""
+        one = self._places.setdefault(place, _OfOne())
+        batch, lost = records_to_batch(*place, records)
+        added = records.keys.nbytes + records.values.nbytes + records.header_values.nbytes
+        one.batches.append(batch)
+        one.headers_lost += lost
+        one.records += batch.num_rows
+        one.bytes += added
+        self._bytes += added
+        if one.bytes >= HANDED_BYTES or one.records >= HANDED_MESSAGES:
+            self.flush(place)
         if self._bytes >= PENDING_BYTES:
             self.flush_all()
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from recorder.capture.manifest import Note
 from recorder.errors import BlackboxError, KafkaUnavailableError
+from recorder.kafka.bulk import Bulk
 from recorder.kafka.cluster import Cluster, Patience
 from recorder.kafka.fetching import (
     Arrived,
@@ -85,6 +86,9 @@ class Reading:
     """Partitions whose log was cut below what was read, and when (monotonic seconds) to look again how far it goes."""
     _last_event: float = 0.0
     _outages: Outages = field(default_factory=Outages)
+    _bulk_load: Load = field(default_factory=Load)
+    _epoch: dict[Place, int] = field(default_factory=dict)
+    """The leader's, of the last record that came in bulk."""
 
     def __post_init__(self) -> None:
         self._pending = Pending(self._write)
@@ -92,7 +96,7 @@ class Reading:
     @property
     def load(self) -> Load:
         """What the brokers were asked so far."""
-        return self._outages.load
+        return self._outages.load + self._bulk_load
 
     def run(self, now_ms: Callable[[], int]) -> None:
         """Read until every partition is finished, its window is over, or `stopped`."""
@@ -101,23 +105,47 @@ class Reading:
             place for place, tape in self.tapes.items() if tape.end is None or tape.ledger.position < tape.end
         }
         self._live = {place: until for place in self._open if (until := self.tapes[place].until_ms) is not None}
-        starts = {place: self._position[place] for place in self._open}
-        if starts:
-            try:
+        try:
+            if self.throttle is None and not self._live:
+                self._read_bulk()
+            if starts := {place: self._position[place] for place in self._open}:
                 patient = bool(self._live) and len(starts) >= MANY_PARTITIONS
                 with Fetcher(
-                    self.cluster.connection, starts, self.isolation, patient=patient, processes=self.processes
+                    self.cluster.connection,
+                    starts,
+                    self.isolation,
+                    patient=patient,
+                    processes=self.processes,
+                    epochs=self._epoch,
                 ) as fetcher:
                     self._loop(fetcher, now_ms)
-            except KafkaUnavailableError as error:
-                # What was read is worth keeping; what was not is named below.
-                self.notes.append(Note(level="loss", text=str(error)))
+        except KafkaUnavailableError as error:
+            # What was read is worth keeping; what was not is named below.
+            self.notes.append(Note(level="loss", text=str(error)))
         self._pending.flush_all()
         self.pipeline.wait()
         self.sealed(self.tapes[place].rest() for place in self._open)
         for place in self._open:
             self._cut_short(place)
         self.notes += self._outages.notes()
+
+    def _read_bulk(self) -> None:
+        """What is there already comes in bulk, as long as nothing unusual happens; the client reads the rest."""
+        spans = {place: (self._position[place], self.tapes[place].end) for place in self._open}
+        with Bulk(self.cluster, spans, self.isolation) as bulk:
+            for piece in bulk.pieces():
+                if self.stopped():
+                    break
+                if piece is not None and piece.place in self._open:
+                    place, records = piece.place, piece.records
+                    self._move(place, piece.next_offset)
+                    if len(records.offsets):
+                        self._epoch[place] = int(records.leader_epochs[-1])
+                        self._pending.add_records(place, records)
+                    if self._is_over(place):
+                        self._finish(place, bulk)
+                self.advanced(0)
+            self._bulk_load = bulk.load
 
     def _loop(self, fetcher: Fetcher, now_ms: Callable[[], int]) -> None:
         self._last_event = time.monotonic()
@@ -328,7 +356,7 @@ class Reading:
         if lines := tape.append(records, headers_lost):
             self.sealed(lines)
 
-    def _finish(self, place: Place, fetcher: Fetcher) -> None:
+    def _finish(self, place: Place, fetcher: Fetcher | Bulk) -> None:
         self._pending.flush(place)
         self.pipeline.add(partial(self._seal, self.tapes[place]))
         self._drop(place, fetcher)
@@ -352,7 +380,7 @@ class Reading:
     def _note(self, level: Literal["warning", "loss"], place: Place, text: str) -> None:
         self.notes.append(Note(level=level, text=text, topic=place[0], partition=place[1]))
 
-    def _drop(self, place: Place, fetcher: Fetcher) -> None:
+    def _drop(self, place: Place, fetcher: Fetcher | Bulk) -> None:
         if self._regrowing.pop(place, None) is None:
             fetcher.drop(place)
         self._at_end.pop(place, None)

@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from recorder.capture.schema import Record
 from tests.conftest import wait_until
+from tests.kafka.encoding import Raw, encode_batch
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -127,18 +128,9 @@ def read_all(bootstrap: str, topic: str, partition: int = 0) -> list[int]:
         consumer.close()
 
 
-class Raw(NamedTuple):
-    """A record of a hand-made batch; header names are bytes."""
-
-    value: bytes | None
-    key: bytes | None
-    headers: Sequence[tuple[bytes, bytes | None]]
-    timestamp_ms: int
-
-
 def produce_raw(bootstrap: str, topic: str, records: Sequence[Raw], partition: int = 0) -> int:
     """Send one uncompressed batch (message format 2, Produce request version 3); returns its first offset."""
-    batch = _batch(records)
+    batch = encode_batch(records)
     body = struct.pack(">hhi", -1, -1, 30_000)  # no transaction, all replicas, timeout
     body += struct.pack(">i", 1) + _string(topic) + struct.pack(">iii", 1, partition, len(batch)) + batch
     request = struct.pack(">hhi", 0, 3, 1) + _string("test") + body
@@ -154,51 +146,5 @@ def produce_raw(bootstrap: str, topic: str, records: Sequence[Raw], partition: i
     return int(base_offset)
 
 
-def _batch(records: Sequence[Raw]) -> bytes:
-    base = records[0].timestamp_ms
-    newest = max(record.timestamp_ms for record in records)
-    tail = struct.pack(">hiqqqhii", 0, len(records) - 1, base, newest, -1, -1, -1, len(records))
-    for delta, record in enumerate(records):
-        content = b"\0" + _varint(record.timestamp_ms - base) + _varint(delta) + _bytes(record.key)
-        content += _bytes(record.value) + _varint(len(record.headers))
-        content += b"".join(_bytes(name) + _bytes(value) for name, value in record.headers)
-        tail += _varint(len(content)) + content
-    head = struct.pack(">iBI", -1, 2, _crc32c(tail))
-    return struct.pack(">qi", 0, len(head) + len(tail)) + head + tail
-
-
-def _varint(number: int) -> bytes:
-    zigzag = (number << 1) ^ (number >> 63)
-    out = bytearray()
-    while zigzag > 0x7F:
-        out.append(zigzag & 0x7F | 0x80)
-        zigzag >>= 7
-    out.append(zigzag)
-    return bytes(out)
-
-
-def _bytes(content: bytes | None) -> bytes:
-    return _varint(-1) if content is None else _varint(len(content)) + content
-
-
 def _string(text: str) -> bytes:
     return struct.pack(">h", len(text)) + text.encode()
-
-
-def _crc32c(content: bytes) -> int:
-    crc = 0xFFFFFFFF
-    for byte in content:
-        crc = _CRC32C[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    return crc ^ 0xFFFFFFFF
-
-
-def _table() -> list[int]:
-    table = []
-    for number in range(256):
-        for _ in range(8):
-            number = (number >> 1) ^ 0x82F63B78 if number & 1 else number >> 1
-        table.append(number)
-    return table
-
-
-_CRC32C = _table()

@@ -18,6 +18,7 @@ from recorder.capture.manifest import CHECKPOINT_NAME, JOURNAL_NAME, MANIFEST_NA
 from recorder.capture.reader import open_capture
 from recorder.capture.verify import failed, verify
 from recorder.errors import CaptureError, ExitCode, UsageError
+from recorder.kafka import bulk
 from recorder.kafka.connection import connect
 from recorder.kafka.local import LocalKafka
 from recorder.recording import pending
@@ -45,6 +46,7 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "SEGMENT_BYTES", 200_000)
     monkeypatch.setattr("recorder.recording.record.row_group_bytes", lambda _partitions: 100_000)
     monkeypatch.setattr(pending, "HANDED_BYTES", 100_000)
+    monkeypatch.setattr(bulk, "PIECE_BYTES", 50_000)
 
 
 @contextmanager
@@ -87,7 +89,7 @@ def partitions(manifest: Manifest) -> dict[tuple[str, int], Partition]:
 
 def fill(kafka: LocalKafka, topic: str, records: int = 2_000, partitions: int = 2) -> None:
     wanted = [New(os.urandom(500), b"%d" % i, partition=i % partitions) for i in range(records)]
-    produce(kafka.bootstrap, topic, wanted)
+    produce(kafka.bootstrap, topic, wanted, batch_size=50_000)
 
 
 @pytest.mark.parametrize("seals", [1, 3, 5])
