@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.kafka.record_batches import BatchError, Records, committed, read_batches, split
@@ -45,6 +45,7 @@ def rows(records: Records) -> list[tuple[int, Raw]]:
     ]
 
 
+@settings(deadline=None)
 @given(BATCHES, st.sampled_from(sorted(CODECS)), st.integers(0, 30))
 def test_batches_are_read_as_they_were_written(batches: list[list[Raw]], codec: int, at: int) -> None:
     data, truth, offset = b"", [], 0
