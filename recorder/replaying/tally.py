@@ -30,6 +30,7 @@ from recorder.replaying.timeline import Piece
 
 NAMED_FAILURES = 1_000
 _ENOUGH = 4_096  # records worth a round of sums
+_ENOUGH_PACED = 256  # which must fit between two deadlines: 0.3 ms
 _UNPLANNED = -(1 << 62)  # instead of a deadline: sent by command
 
 Ints = npt.NDArray[np.int64]
@@ -64,6 +65,7 @@ class Tally:
         silence: Silence | None = None,
     ) -> None:
         self._topics, self._paced, self._now = topics, paced, now
+        self._enough = _ENOUGH_PACED if paced else _ENOUGH
         self._matcher, self._frontier, self._silence = matcher, frontier, silence
         self._size = size = size or (MOST_IN_FLIGHT if silence is None else RING)
         self._admitted = self._dispatched = self._watched = 0  # sequence numbers; slot = number modulo size
@@ -195,20 +197,21 @@ class Tally:
         """Forget what was admitted but will not be sent."""
         self._admitted = self._dispatched
 
-    def settle(self, *, force: bool = False) -> None:
-        """Do the sums for what happened since the last time; without `force`, only when it is worth it."""
+    def settle(self, *, force: bool = False) -> bool:
+        """Do the sums for what happened since the last time; without `force`, only when it is worth it (else False)."""
         if self._silence is not None:
             self._settle_errors()
             if force or self._silence.due(self._dispatched - self._watched):
                 self._settle_silence(self._silence)
-            return
-        if not force and len(self._acks[0]) < _ENOUGH and len(self._sends[0]) < _ENOUGH:
-            return
+            return False
+        if not force and len(self._acks[0]) < self._enough and len(self._sends[0]) < self._enough:
+            return False
         self._settle_sends()
         self._settle_acks()
         self._settle_errors()
-        if force or self._dispatched - self._watched >= _ENOUGH:
+        if force or self._dispatched - self._watched >= self._enough:
             self._watch_order()
+        return True
 
     def _report(self, slot: int, error: KafkaError | None, message: Message) -> None:
         if error is None:
