@@ -12,8 +12,8 @@ from desensitizers.suggesting.evidence import Evidence
 from desensitizers.suggesting.gathering import Seen, Where
 from desensitizers.suggesting.joining import Family, Ids, Joined, Spot
 from desensitizers.suggesting.names import Meaning, meaning, words
-from desensitizers.suggesting.survey import INSIDE
 from desensitizers.suggesting.vocabulary import ID_WORDS, PEOPLE, PHRASES, SAME_PEOPLE
+from desensitizers.suggesting.within import form_of, is_inside
 
 _IDS = frozenset({"", "technical_id", "username", "device", "bank_account", "maybe_name", "time", "choice", "measure"})
 """Meanings under which ids may stand."""
@@ -41,13 +41,15 @@ class Entry:
     decision: Decision
     tried: list[str] = field(default_factory=list)
     inner: list[Entry] = field(default_factory=list)
-    """The fields of the JSON that this text holds."""
+    """The fields of what this text holds."""
+    form: str = ""
+    """What that is, as in ``base64 json``."""
 
     @property
     def path(self) -> str:
         """As a policy writes it, within its document."""
         steps = self.where[1]
-        last = max((number for number, step in enumerate(steps) if step == INSIDE), default=-1)
+        last = max((number for number, step in enumerate(steps) if is_inside(step)), default=-1)
         return show(steps[last + 1 :])
 
     @property
@@ -55,12 +57,12 @@ class Entry:
         """As problems of a run name it."""
         out = ""
         part: Steps = ()
-        for step in (*self.where[1], INSIDE):
-            if step == INSIDE:
-                out, part = (f"{out} (json) {show(part)}" if out else show(part)), ()
+        for step in self.where[1]:
+            if is_inside(step):
+                out, part = f"{out}{show(part)} ({form_of(step)}) ", ()
             else:
                 part = (*part, step)
-        return out
+        return out + show(part)
 
     def next(self) -> None:
         """Takes the next rule, for this one does not fit; in the end there is none."""
@@ -102,7 +104,7 @@ def choose(groups: Sequence[Seen]) -> tuple[list[Entry], Ids]:
     joining.attach(ids, maybe)
     entries = []
     for spot, seen in spots.items():
-        if INSIDE not in spot[2]:  # those are told with the text that holds them
+        if not any(map(is_inside, spot[2])):  # those are told with the text that holds them
             entries.append(_entry(spot, seen, meanings, spots, ids, known))
     _reconcile(entries, groups)
     return entries, ids
@@ -137,14 +139,16 @@ def _entry(
 ) -> Entry:
     group, side, steps = spot
     entry = Entry(group, (side, steps), seen, _decision(spot, meanings[spot], seen, ids, known))
-    if _all_nested(seen):
+    entry.form = _all_nested(meanings[spot], seen)
+    if entry.form:
         inside = [
             other
             for other in spots
-            if other[:2] == spot[:2] and INSIDE in other[2] and _holder(other[2]) == steps
+            if other[:2] == spot[:2] and any(map(is_inside, other[2])) and _holder(other[2]) == steps
         ]  # fmt: skip
         entry.inner = [_entry(other, spots[other], meanings, spots, ids, known) for other in inside]
-        why = f"{counted(seen.nested, seen.texts)} hold JSON"
+        what = "fields" if entry.form == "query" else " in ".join(["JSON", *reversed(entry.form.split()[:-1])])
+        why = f"{counted(seen.texts, seen.texts)} hold {what}"
         entry.decision = Decision("", why, sure=True, others=("mask", "hash"))
     elif any(step == MAP_KEY or step == "*" for step in steps) and side == "value":
         entry.decision = _of_map(entry.decision, steps, seen)
@@ -206,7 +210,7 @@ def _of_map(decided: Decision, steps: Steps, seen: Evidence) -> Decision:
 
 
 def _meaning(group: Seen, side: str, steps: Steps) -> Meaning:
-    context: Steps = tuple(step for step in steps if step != INSIDE)
+    context: Steps = tuple(step for step in steps if not is_inside(step))
     if side.startswith("header "):
         context = (side.removeprefix("header ").removeprefix("ce_"), *context)
     elif not context:
@@ -254,13 +258,15 @@ def _may_be_id(said: Meaning, seen: Evidence) -> bool:
     return not any(seen.all_whole(name) and not (name == "phone" and said.is_id) for name in seen.whole)
 
 
-def _all_nested(seen: Evidence) -> bool:
-    return bool(seen.nested) and seen.nested == seen.texts
+def _all_nested(said: Meaning, seen: Evidence) -> str:
+    """The one form in which all the texts hold something; a secret is none that anybody needs the fields of."""
+    (form, count), *_others = (*seen.nested.most_common(1), ("", 0))
+    return form if count and count == seen.texts and (form == "json" or said.kind != "secret") else ""
 
 
 def _holder(steps: Steps) -> Steps:
-    """The path of the text that holds a field of JSON."""
-    return steps[: max(number for number, step in enumerate(steps) if step == INSIDE)]
+    """The path of the text that holds a field."""
+    return steps[: max(number for number, step in enumerate(steps) if is_inside(step))]
 
 
 def _known_words(groups: Sequence[Seen]) -> frozenset[str]:

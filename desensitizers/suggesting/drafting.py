@@ -150,10 +150,12 @@ def _payload(name: str, form: str, entries: Sequence[Entry], indent: int = 4) ->
 
 
 def _nested(pad: str, name: str, entry: Entry) -> Iterator[Line]:
-    """JSON in a text: its fields below it; it waits as a whole when all of them do."""
+    """What a text holds: its fields below it; it waits as a whole when all of them do."""
     mark = "" if _stands(entry) else MARK
+    words = entry.form.split()
+    form = words[0] if len(words) == 1 else f"[{', '.join(words)}]"
     yield Line(mark + _commented(f"{pad}{name}:", entry.decision.why), entry)
-    yield Line(f"{mark}{pad}  format: json", entry)
+    yield Line(f"{mark}{pad}  format: {form}", entry)
     for inner in entry.inner:
         if inner.inner:
             yield from _nested(pad + "  ", _word(inner.path), inner)

@@ -35,7 +35,9 @@ class Evidence:
         self.families: dict[tuple[str, str], Sketch] = {}
         """(prefix, form) of ids -> their bodies."""
         self.family_counts: Counter[tuple[str, str]] = Counter()
-        self.codes = self.persons = self.near = self.as_key = self.nested = 0
+        self.codes = self.persons = self.near = self.as_key = 0
+        self.nested: Counter[str] = Counter()
+        """Texts that hold something, by its form."""
         self.spaces = 0
         self.widths: Counter[int] = Counter()
         self.dates: Counter[str] = Counter()

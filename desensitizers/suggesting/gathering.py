@@ -118,13 +118,13 @@ class Teller:
             evidence.tags.update(tags)
 
     def text(self, steps: Steps, text: str) -> None:
-        """A text that may hold JSON."""
+        """A text that may hold something."""
         tell_text(self, steps, text)
 
-    def nested(self, steps: Steps) -> None:
+    def nested(self, steps: Steps, form: str) -> None:
         evidence = self._seen.place((self._side, steps))
         if evidence is not None:
-            evidence.nested += 1
+            evidence.nested[form] += 1
 
     def declared(self, steps: Steps, kind: str, type_name: str, tags: Iterable[str]) -> None:
         evidence = self._seen.place((self._side, steps))

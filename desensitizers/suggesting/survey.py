@@ -5,7 +5,6 @@ The places are the rewriters' own: what is told here is what a policy can name. 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, Protocol, Self
@@ -22,14 +21,13 @@ from desensitizers.paths import EACH, MAP_KEY, Steps
 from desensitizers.protobuf.tables import Tables
 from desensitizers.resolving import Answer, Place, Resolver
 from desensitizers.suggesting.names import is_name
+from desensitizers.suggesting.within import INSIDE, document
 from desensitizers.types import Framed, Schemas, Type
 
 _DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
 _DEEP = 64
 MOST_NAMES = 256
 """Different keys after which an object is a map: its keys are data, whatever they look like."""
-INSIDE = "\x1d"
-"""The step into the JSON that a text holds."""
 
 
 class Told(Protocol):
@@ -37,8 +35,8 @@ class Told(Protocol):
 
     def leaf(self, steps: Steps, kind: str, value: Any, tags: Iterable[str] = ()) -> None: ...
 
-    def nested(self, steps: Steps) -> None:
-        """The text that was told last here holds JSON, whose leaves are told next."""
+    def nested(self, steps: Steps, form: str) -> None:
+        """The text that was told last here holds something of this form, whose leaves are told next."""
         ...
 
     def declared(self, steps: Steps, kind: str, type_name: str, tags: Iterable[str]) -> None: ...
@@ -67,7 +65,7 @@ class Survey:
 
 
 class _Json:
-    """JSON documents, and JSON in their texts."""
+    """JSON documents, and what their texts hold."""
 
     def __init__(self, told: Told, met: Callable[[], object], tags: Callable[[Steps], Iterable[str]] | None = None):
         self._told = told
@@ -101,10 +99,10 @@ class _Json:
         else:
             kind = _kind(value)
             self._told.leaf(steps, kind, value, self._tags(steps))
-            inner = _document(value) if kind == "string" and depth < _DEEP else None
+            inner = document(value) if kind == "string" and depth < _DEEP else None
             if inner is not None:
-                self._told.nested(steps)
-                self._walk(inner, (*steps, INSIDE), depth + 1)
+                self._told.nested(steps, inner[0])
+                self._walk(inner[1], (*steps, INSIDE + inner[0]), depth + 1)
 
     def _step(self, steps: Steps, name: str) -> str:
         known = self._names.setdefault(steps, set())
@@ -117,12 +115,12 @@ class _Json:
 
 
 def tell_text(told: Told, steps: Steps, text: str) -> None:
-    """A text by itself, and the JSON that it may hold."""
+    """A text by itself, and what it may hold."""
     told.leaf(steps, "string", text)
-    inner = _document(text)
+    inner = document(text)
     if inner is not None:
-        told.nested(steps)
-        _Json(told, lambda: None)._walk(inner, (*steps, INSIDE), 0)
+        told.nested(steps, inner[0])
+        _Json(told, lambda: None)._walk(inner[1], (*steps, INSIDE + inner[0]), 0)
 
 
 def _kind(value: Any) -> str:
@@ -131,17 +129,6 @@ def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return "boolean"
     return "string" if isinstance(value, str) else "number"
-
-
-def _document(text: str) -> Any:
-    """The object or array that a text holds; None when it holds none."""
-    if text[:1] not in ("{", "[") or text[-1:] not in ("}", "]"):
-        return None
-    try:
-        inner = json.loads(text, parse_float=Decimal)
-    except (ValueError, RecursionError):
-        return None
-    return inner or None
 
 
 class _Schema:
@@ -193,7 +180,15 @@ class _Telling(Resolver):
             return Answer("", "")
         self.told.declared(place.shown, kind.cell.kind, kind.cell.type, tags)
         steps, shape = place.shown, kind.cell.kind
+        if shape == "string":
+            return Answer("", "", Look(kind.cell.read, lambda value: self._text(steps, value)))
         return Answer("", "", Look(kind.cell.read, lambda value: self.told.leaf(steps, shape, value)))
+
+    def _text(self, steps: Steps, value: Any) -> None:
+        if isinstance(value, str):
+            tell_text(self.told, steps, value)
+        else:
+            self.told.leaf(steps, "string", value)
 
 
 class _Avro(_Telling, Compiler):
