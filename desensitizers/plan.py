@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,8 +89,8 @@ class Plan:
     def for_spec(self, topic: str, spec: TopicSpec) -> TopicPlan:
         return TopicPlan(topic, spec, self._rules)
 
-    def _find_learned(self, text: str) -> list[tuple[int, int, str]]:
-        return self.learned.find(text) if self.learned else []
+    def _find_learned(self, texts: Sequence[str]) -> Iterable[tuple[int, int, int, str]]:
+        return self.learned.find_all(texts) if self.learned else ()
 
     def _find(self, topic: str) -> TopicSpec | None:
         return next((spec for pattern, spec in self._matches if pattern.fullmatch(topic)), None)

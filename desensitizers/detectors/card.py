@@ -74,6 +74,7 @@ DETECTOR = Detector(
     prefilter=_prefilter(),
     lead=0,
     signs="23456",
+    hint="[2-6][0-9]{3}(?:[ -]?[0-9]){8}",
     eager=_CANDIDATE,
     strict=_CANDIDATE,
     valid=valid,

@@ -27,6 +27,7 @@ DETECTOR = Detector(
     prefilter=rf"[^\s\"]@(?:{other_than(EMAIL_HOST)}|{re.escape(EMAIL_HOST)}\.?[A-Za-z0-9-])",
     lead=0,
     signs="@",
+    hint="@",
     eager=_ADDRESS,
     strict=_ADDRESS,
     valid=lambda _text: True,

@@ -52,6 +52,7 @@ DETECTOR = Detector(
     prefilter=rf"\b(?:{'|'.join(BBAN)})[0-9]{{2}}(?: ?[A-Z0-9]){{11}}",
     lead=2,
     signs="0123456789",
+    hint="[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]){11}",
     eager=_CANDIDATE,
     strict=_STRICT,
     valid=valid,

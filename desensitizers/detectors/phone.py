@@ -29,6 +29,8 @@ _BEFORE = 24
 """Characters before a bare number in which a word for phones counts."""
 _LONG_ENOUGH = re.compile(r"\d[\d ()\u00a0./-]{5,}\d")
 """Every number that is found has such a stretch."""
+_LEAD = 6
+"""What may stand before its first digit and belong to it: plus, brackets, spaces."""
 _NOT_DIGIT = re.compile(r"\D")
 _DECIMAL = re.compile(r"\+(?!\d{1,3}\.\d{9})\d+\.\d+")
 """A price or coordinate. With the calling code before the dot and nine digits after it is a number as EPP writes it."""
@@ -54,9 +56,9 @@ def _named(match: re.Match[str]) -> bool:
     return match.end() - start >= _FEWEST and _LABEL.search(match.string[max(0, start - _BEFORE) : start]) is not None
 
 
-def _longest(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
+def _longest(pattern: re.Pattern[str], text: str, position: int = 0) -> Iterator[Span]:
     """Spans of the longest readings that are numbers: what follows a number may look like more of it."""
-    for match in pattern.finditer(text):
+    for match in pattern.finditer(text, position):
         start, longest = match.span()
         for end in range(longest, start + _FEWEST - 1, -1):
             ends = text[end - 1].isdigit() and (end == longest or not _CONTINUED.match(text, end))
@@ -69,11 +71,13 @@ def _find(text: str, strict: bool) -> Iterator[Span]:
     if strict:
         yield from _longest(_PLUS, text)
         return
-    if _LONG_ENOUGH.search(text) is None:
+    first = _LONG_ENOUGH.search(text)
+    if first is None:
         return
-    found = [*_longest(_PLUS, text), *_longest(_DOUBLE_ZERO, text)]
-    others = [match.span() for pattern in (_NATIONAL, _AMERICAN) for match in pattern.finditer(text)]
-    others += [match.span() for match in _BARE.finditer(text) if _named(match)]
+    begin = max(0, first.start() - _LEAD)
+    found = [*_longest(_PLUS, text, begin), *_longest(_DOUBLE_ZERO, text, begin)]
+    others = [match.span() for pattern in (_NATIONAL, _AMERICAN) for match in pattern.finditer(text, begin)]
+    others += [match.span() for match in _BARE.finditer(text, begin) if _named(match)]
     for start, end in others:
         known = any(start < last and first < end for first, last in found)
         if not known and _national(text[start:end]):
@@ -93,6 +97,7 @@ DETECTOR = Detector(
     kind="phone",
     prefilter=r"\+\(?(?:[1-8]|9[^9]|99[^9])[ ./()-]{0,3}[0-9]",
     signs="0123456789",
+    hint=r"[0-9][0-9 ()./-]{5,}[0-9]",
     finder=_find,
     reserved=_reserved,
 )

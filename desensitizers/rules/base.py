@@ -6,7 +6,7 @@ the core decodes, encodes, checks the declarations and decides what happens when
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
@@ -46,8 +46,8 @@ class Context:
 
     keyring: Keyring
     domains: Mapping[str, Domain]
-    find_learned: Callable[[str], list[tuple[int, int, str]]]
-    """Text -> (start, end, domain name or "") of originals replaced elsewhere in the same capture."""
+    find_learned: Callable[[Sequence[str]], Iterable[tuple[int, int, int, str]]]
+    """Texts -> (which, start, end, domain name or "") of originals replaced elsewhere in the same capture."""
     found: Callable[[str, str], None]
     """Called by a rule with every original it finds inside a text, and the domain that replaces it."""
 

@@ -1,15 +1,18 @@
 """scan: free text stays, what detectors find in it goes. ``note: {rule: scan, detectors: [email, learned]}``
 
 A finding is replaced by the surrogate of the domain it was learned in, or of the domain named like its detector,
-so that the address in a note is the address in the customer's field.
+so that the address in a note is the address in the customer's field. Texts are searched many at a time, and what is
+found in all of them becomes surrogates together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+
 from desensitizers.detectors import LEARNED, detector
 from desensitizers.domains import Domain, default_domain
 from desensitizers.errors import UnfitError
-from desensitizers.rules.base import TEXT, Action, Context, Option, Options, Rule, Scalar, each
+from desensitizers.rules.base import TEXT, Action, Context, Option, Options, Rule, Scalar
 
 Span = tuple[int, int, Domain | None]
 REMOVED = "[removed]"
@@ -26,25 +29,40 @@ def _build(options: Options, _domain: Domain | None, context: Context) -> Action
     }
     learned = context.find_learned if LEARNED in names else None
 
-    def scan(value: Scalar) -> Scalar:
-        text = str(value)
-        spans: list[Span] = [(*span, domains[found.name]) for found in detectors for span in found.find(text)]
-        if learned is not None:
-            spans += [(start, end, context.domains.get(name)) for start, end, name in learned(text)]
-        return _replace(text, spans, context) if spans else text
+    def scan(values: Sequence[Scalar]) -> list[Scalar]:
+        texts = list(map(str, values))
+        found: dict[int, list[Span]] = {}
+        for one in detectors:
+            for row, start, end in one.find_all(texts):
+                found.setdefault(row, []).append((start, end, domains[one.name]))
+        for row, start, end, name in learned(texts) if learned is not None else ():
+            found.setdefault(row, []).append((start, end, context.domains.get(name)))
+        clean: list[Scalar] = list(texts)
+        for row, text in _replaced(texts, found, context):
+            clean[row] = text
+        return clean
 
-    return Action(each(scan), "merges", TEXT)
+    return Action(scan, "merges", TEXT)
 
 
-def _replace(text: str, spans: list[Span], context: Context) -> str:
-    """`text` with the spans replaced from the left; of overlapping ones the longest wins, and covers the rest."""
-    out, position = [], 0
-    for start, end, domain in _merge(spans):
-        original = text[start:end]
-        context.found(original, domain.name if domain else "")
-        out += [text[position:start], _surrogate(original, domain)]
-        position = end
-    return "".join(out) + text[position:]
+def _replaced(texts: list[str], found: Mapping[int, list[Span]], context: Context) -> Iterator[tuple[int, str]]:
+    """Texts with their spans replaced from the left; of overlapping ones the longest wins, and covers the rest."""
+    merged = {row: _merge(spans) for row, spans in found.items()}
+    wanted: dict[Domain | None, dict[str, str]] = {}
+    for row, spans in merged.items():
+        for start, end, domain in spans:
+            wanted.setdefault(domain, {})[texts[row][start:end]] = REMOVED
+    for domain, surrogates in wanted.items():
+        for original in surrogates:
+            context.found(original, domain.name if domain else "")
+        if domain is not None:
+            surrogates.update(zip(surrogates, _surrogates(domain, list(surrogates)), strict=True))
+    for row, spans in merged.items():
+        text, out, position = texts[row], [], 0
+        for start, end, domain in spans:
+            out += [text[position:start], wanted[domain][text[start:end]]]
+            position = end
+        yield row, "".join(out) + text[position:]
 
 
 def _merge(spans: list[Span]) -> list[Span]:
@@ -62,9 +80,14 @@ def _merge(spans: list[Span]) -> list[Span]:
     return merged
 
 
-def _surrogate(original: str, domain: Domain | None) -> str:
-    if domain is None:
-        return REMOVED
+def _surrogates(domain: Domain, originals: list[str]) -> list[str]:
+    try:
+        return domain.surrogates(originals)
+    except UnfitError:
+        return [_surrogate(domain, original) for original in originals]
+
+
+def _surrogate(domain: Domain, original: str) -> str:
     try:
         return str(domain.surrogate(original))
     except UnfitError:

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from desensitizers.learned import Learned
 from tests.desensitizers.helpers import batch, policy, scrub
 
@@ -41,3 +46,29 @@ def test_finds_that_overlap_leave_nothing_over() -> None:
     assert b"irma" not in after
     assert after.startswith(b'{"t":"x ')
     assert after.endswith(b' y"}')
+
+
+PARTS = [
+    "anna@firma.de",
+    "+49 170 1234567",
+    "4111 1111 1111 1111",
+    "DE89370400440532013000",
+    "Zoë Müller",
+    "zoë",
+    "é",
+    " ",
+    "7",
+]
+
+
+@given(st.lists(st.lists(st.sampled_from(PARTS), min_size=1, max_size=4).map("".join), min_size=20, max_size=30))
+@settings(max_examples=30)
+def test_texts_scanned_together_are_scanned_as_each_alone(texts: list[str]) -> None:
+    plans = [policy(f"value: {{t: {SCAN}}}").plan() for _ in range(2)]
+    for plan in plans:
+        plan.learned = Learned([("", "Zoë Müller"), ("", "éé"), ("", "7777777")])
+    rows = [json.dumps({"t": text}, ensure_ascii=False).encode() for text in texts]
+    together, alone = (plan.for_topic("t") for plan in plans)
+    clean = together.apply(batch(rows)).batch["value"].to_pylist()
+    assert clean == [alone.apply(batch([row])).batch["value"].to_pylist()[0] for row in rows]
+    assert plans[0].findings.originals == plans[1].findings.originals
