@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from recorder.capture.reader import open_capture
 from recorder.capture.verify import failed, verify
 from recorder.errors import ExitCode
+from recorder.kafka import cluster as knowing
 from recorder.kafka.connection import connect
 from recorder.kafka.local import LocalKafka, local_kafka
 from recorder.recording import read
@@ -24,6 +26,7 @@ from recorder.recording import record as recording
 from recorder.recording.record import Progress, record
 from recorder.recording.request import Request
 from recorder.window import Window, format_time
+from tests.cli.running import run
 from tests.conftest import create_topic, wait_until
 from tests.integration.producing import New, produce, send, transaction
 from tests.integration.recording import EVERYTHING, notes, partition_of, reasons, recorded, rows
@@ -176,20 +179,26 @@ def test_the_command_records_a_past_window_and_says_what_it_did(kafka: LocalKafk
     assert "hunter2" not in (tmp_path / "c" / "manifest.json").read_text()
 
 
-def test_loss_ends_in_exit_3_and_is_named(kafka: LocalKafka, topic: str, tmp_path: Path) -> None:
+def test_loss_ends_in_exit_3_and_is_named(
+    kafka: LocalKafka,
+    topic: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Request, "typed", partial(Request.typed, transaction_seconds=1.0))
     produce(kafka.bootstrap, topic, [New()] * 2)
     with transaction(kafka.bootstrap, topic) as producer:
         send(producer, topic, [New(b"open")])
-        command = [*BLACKBOX, "record", "-b", kafka.bootstrap, "-t", topic, "--from", "beginning",
-                   "-o", str(tmp_path / "c"), "--format", "ndjson"]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == ExitCode.LOSS, done.stderr
-    (line,) = done.stdout.splitlines()
+        done = run(capsys, "record", "-b", kafka.bootstrap, "-t", topic, "--from", "beginning",
+                   "-o", tmp_path / "c", "--format", "ndjson")  # fmt: skip
+    assert done.code == ExitCode.LOSS, done.err
+    (line,) = done.out.splitlines()
     assert json.loads(line)["losses"] == [
         f"{topic}/0: an open transaction hides the records from offset 2 on: record again later",
         f"{topic}/0: 1 offsets unread",
     ]
-    assert done.stderr.count("loss: ") == 2
+    assert done.err.count("loss: ") == 2
 
 
 def test_a_cluster_that_dies_costs_nothing_that_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,6 +211,7 @@ def test_a_cluster_that_dies_costs_nothing_that_was_read(tmp_path: Path, monkeyp
         def kill(now: Progress) -> None:
             if now.offsets >= 100 and cluster.brokers[0].running:
                 cluster.brokers[0].kill()
+                monkeypatch.setattr(knowing, "ANSWER_SECONDS", 1.0)
 
         manifest = record(
             connect(cluster.bootstrap),
