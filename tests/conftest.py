@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import os
 import signal
 import uuid
@@ -10,6 +12,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+import typer.main
 
 from recorder.kafka.local import LocalKafka, local_kafka
 from recorder.kafka.local_registry import LocalRegistry, local_registry
@@ -21,6 +24,17 @@ LONGEST = ("test_record_trouble.py", "test_demo.py", "test_replay_trouble.py", "
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's background job: the programs that tests interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)  # would inherit that, and never end
 
+# The command's tree of verbs is the same each time that a test calls it.
+typer.main.get_command = functools.cache(typer.main.get_command)
+
+
+def _as_soon_as_asked(descriptor: int) -> None:
+    """What fsync does, without the wait for a disk: only a power cut would tell the difference."""
+    os.fstat(descriptor)
+
+
+os.fsync = _as_soon_as_asked  # type: ignore[assignment]
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, those on real clusters before the others: several processes then end at about the same time."""
@@ -31,6 +45,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return long, item.path.parent.name not in {"integration", "examples", "kafka"}
 
     items.sort(key=place)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_to_collect() -> Iterator[None]:
+    """What modules imported stays: the collector need not walk over it each time that the code under test asks it."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
