@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from desensitizers.learned import Learned, normal, searchable
 from desensitizers.proof.needles import Thresholds, needles
 from desensitizers.proof.search import BLOCK_BYTES, Haystack, Needles
@@ -19,12 +21,13 @@ from desensitizers.sink import PROOF_ONLY
 ORIGINALS, DISTINCT, WORDS, NEEDLES = "originals", "distinct", "words", "needles"
 _MARK = b"\x00"
 _PROOF_ONLY = b"?"
-_PASS_BYTES = 16 << 20
-"""Bytes of needles that are looked for at a time; packed they take about four times as much."""
+_PASS_BYTES = {WORDS: 16 << 20, NEEDLES: 64 << 20}
+"""Bytes of needles that are looked for at a time; packed they take about five times as much."""
 _LITTLE_BYTES = 16 << 20
 """Bytes of needles that stay packed beside what rewriting needs."""
-_KEEP_BYTES = 48 << 20
+_KEEP_BYTES = {WORDS: 48 << 20, NEEDLES: 96 << 20}
 """Bytes of needles that stay packed in memory."""
+_MOST_HAYSTACK = 64 << 20
 
 
 def note(writer: SpillWriter, originals: Iterable[tuple[str, str]]) -> None:
@@ -84,14 +87,18 @@ def packed(spill: Spill, bag: str) -> Iterator[Needles]:
     _kept.clear()
     blocks: list[Needles] = []
     weight = 0
-    for block in _long_blocks(spill, bag):
-        made = Needles([item.partition(_MARK)[0] for item in block])
+    for made in _packed(spill, bag):
         weight += made.weight
-        if weight <= _KEEP_BYTES:
+        if weight <= _KEEP_BYTES[bag]:
             blocks.append(made)
         yield made
-    if weight <= _KEEP_BYTES:
+    if weight <= _KEEP_BYTES[bag]:
         _kept.extend(((spill.directory, bag), blocks))
+
+
+def haystack_bytes(spill: Spill) -> int:
+    """How much to search at a time: more where needles can't stay packed in memory."""
+    return BLOCK_BYTES if spill.sealed_bytes(NEEDLES) <= _KEEP_BYTES[NEEDLES] else _MOST_HAYSTACK
 
 
 _kept: list[Any] = []
@@ -103,18 +110,30 @@ def forget() -> None:
     _kept.clear()
 
 
-def _long_blocks(spill: Spill, bag: str) -> Iterator[list[bytes]]:
-    """Every item of a bag, in lists long enough to be worth a pass."""
-    gathered: list[bytes] = []
+def _packed(spill: Spill, bag: str) -> Iterator[Needles]:
+    """A bag's needles, so many at a time that a pass is worth it."""
+    gathered: list[tuple[bytes, Any]] = []
     size = 0
-    for block in spill.blocks(bag):
-        gathered += block
-        size += sum(map(len, block))
-        if size >= _PASS_BYTES:
-            yield gathered
+    for data, sizes in spill.packs(bag):
+        gathered.append((data, sizes))
+        size += len(data)
+        if size >= _PASS_BYTES[bag]:
+            yield _made(gathered)
             gathered, size = [], 0
     if gathered:
-        yield gathered
+        yield _made(gathered)
+
+
+def _made(blocks: list[tuple[bytes, Any]]) -> Needles:
+    data = b"".join(block for block, _sizes in blocks)
+    sizes = np.concatenate([sizes for _data, sizes in blocks])
+    starts = np.cumsum(sizes) - sizes
+    marks = np.flatnonzero(np.frombuffer(data, np.uint8) == _MARK[0])
+    if len(marks):
+        first = np.searchsorted(marks, starts)
+        ends = np.minimum(np.append(marks, len(data))[first], starts + sizes)
+        sizes = ends - starts
+    return Needles.packed(data, starts, sizes)
 
 
 def learned_in(spill: Spill, texts: str) -> Learned:

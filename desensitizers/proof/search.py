@@ -1,9 +1,9 @@
 """Millions of needles in gigabytes, in bounded memory and without an automaton of them all.
 
-Of each needle a few windows of six or eight bytes are hashed into a table, those that the fewest other needles have;
+Of each needle a few windows of five or eight bytes are hashed into a table, those that the fewest other needles have;
 the haystack is looked up in it window by window. Four windows in a row per needle let every fourth place of the
-haystack be enough: one of them must begin there. What the table lets through is compared with the windows themselves,
-and the few needles that remain are searched exactly.
+haystack be enough: one of them must begin there. What the table lets through must be in a second one, then among the
+hashes themselves; the few needles of which the first and last bytes are there, too, are searched exactly.
 """
 
 from __future__ import annotations
@@ -19,18 +19,23 @@ from desensitizers.proof.needles import stands
 
 SHORTEST = 6
 """Bytes of the shortest needle that has a window."""
-_KINDS = ((11, 8, 4), (9, 6, 4), (SHORTEST, 6, 1))
-"""Needles from so many bytes on: bytes of a window, and the places of a haystack of which one is looked at."""
+_KINDS = ((11, 8, 4), (8, 5, 4), (SHORTEST, 5, 2))
+"""Needles from so many bytes on: bytes of a window, and the places of a haystack of which one is looked at. A window
+of five bytes may begin anywhere in four bytes of the eight that are read together."""
 BLOCK_BYTES = 8 << 20
 """What a haystack should hold."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
-_PAD = bytes(8)
+_OTHER_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
+_HALF = np.uint64(32)
+_PAD = bytes(16)
 _BETWEEN = b"\n"
-_STRETCH = 1 << 20
-_ROOM = 16
-"""Bits of the table for each window."""
+_STRETCH = 1 << 16
+"""Windows looked up at a time: what is made of them stays in the processor's cache."""
+_ROOM, _OTHER_ROOM = 16, 8
+"""Bits of the tables for each window."""
 _MOST_BITS = 28
 _COMMON_BITS = 22
+_SAMPLE = 4 << 20
 _MOST_MEETINGS = 4 << 20
 _EXACT_BYTES = 512 << 10
 """Needles (bytes) searched exactly at a time: making an automaton takes about 40 times as much."""
@@ -45,17 +50,29 @@ class Needles:
     __slots__ = ("_groups", "_short", "weight")
 
     def __init__(self, needles: Sequence[bytes]) -> None:
-        lengths = np.fromiter(map(len, needles), np.int64, len(needles))
-        self.weight = int(lengths.sum())
-        self._short = [needles[index] for index in np.flatnonzero(lengths < SHORTEST).tolist()]
+        sizes = np.fromiter(map(len, needles), np.int64, len(needles))
+        self._pack(b"".join(needles), np.cumsum(sizes) - sizes, sizes)
+
+    @classmethod
+    def packed(cls, data: bytes, starts: Ints, sizes: Ints) -> Needles:
+        """Of needles that begin there (in order) in `data`."""
+        made = cls.__new__(cls)
+        made._pack(data, starts, sizes)
+        return made
+
+    def _pack(self, data: bytes, starts: Ints, sizes: Ints) -> None:
+        self.weight = int(sizes.sum())
+        short = np.flatnonzero(sizes < SHORTEST)
+        pairs = zip(starts[short].tolist(), sizes[short].tolist(), strict=True)
+        self._short = [data[start : start + size] for start, size in pairs]
         self._groups = []
+        data += _PAD
         longest = np.iinfo(np.int64).max
-        for least, width, stride in _KINDS:
-            chosen = (lengths >= least) & (lengths < longest)
-            longest = least
-            if chosen.any():
-                mine = [needles[index] for index in np.flatnonzero(chosen).tolist()]
-                self._groups.append(_Group(mine, lengths[chosen], width, stride))
+        for kind in _KINDS:
+            chosen = np.flatnonzero((sizes >= kind[0]) & (sizes < longest))
+            longest = kind[0]
+            if len(chosen):
+                self._groups.append(_Group(data, starts[chosen], sizes[chosen], *kind))
 
     def possible(self, haystack: bytes) -> Iterator[bytes]:
         """Those that may be in the haystack (which ends with `_PAD`); all that are too short to have a window."""
@@ -64,94 +81,159 @@ class Needles:
             yield from group.possible(haystack)
 
 
+class _Table:
+    """A set of windows by a hash: it may hold more, but hardly does."""
+
+    __slots__ = ("_bits", "_factor", "_shift")
+
+    def __init__(self, windows: int, factor: np.uint64, room: int) -> None:
+        bits = min(_MOST_BITS, max(16, (windows * room).bit_length()))
+        self._factor, self._shift = factor, np.uint64(64 - bits)
+        self._bits = np.zeros(1 << (bits - 3), np.uint8)
+
+    def add(self, windows: Words) -> None:
+        slots, marks = self._places(windows)
+        np.bitwise_or.at(self._bits, slots, marks)
+
+    def has(self, windows: Words) -> npt.NDArray[np.intp]:
+        """Numbers of the windows that are in the set."""
+        slots, marks = self._places(windows)
+        marks &= self._bits.take(slots)
+        return np.flatnonzero(marks.view(np.bool_))  # any bit is true
+
+    def _places(self, windows: Words) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
+        hashes = windows * self._factor
+        hashes >>= self._shift
+        marks = _MARKS.take(hashes.astype(np.uint8) & np.uint8(7))
+        hashes >>= np.uint64(3)
+        return hashes.view(np.intp), marks
+
+
+_MARKS = np.uint8(1) << np.arange(8, dtype=np.uint8)
+
+
 class _Group:
-    """Needles with as many windows each as the places of a haystack that are passed over at a time."""
+    """Needles with as many windows each as the places of a haystack that are passed over at a time.
 
-    __slots__ = ("_at", "_data", "_mask", "_shift", "_sizes", "_starts", "_stride", "_table", "_width", "_windows")
+    With the few bytes after it, or where the needle ends those before it, a window is as long as the shortest needle:
+    that is what must be there, since a window alone may be shared by many needles (zeros in numbers).
+    """
 
-    def __init__(self, needles: list[bytes], sizes: Ints, width: int, stride: int) -> None:
-        self._width, self._stride = width, stride
-        self._mask = np.uint64((1 << 8 * width) - 1)
-        self._data = b"".join(needles) + _PAD
-        self._sizes = sizes
-        self._starts = np.cumsum(sizes) - sizes
-        words = _words(self._data) & self._mask
-        first = self._starts + _rarest(words, self._starts, sizes - width - stride + 1, stride)
-        at = (first[:, None] + np.arange(stride)).ravel()
-        windows = words[at]
-        order = np.argsort(windows)
-        self._windows, self._at = windows[order], at[order].astype(np.int32)
-        bits = min(_MOST_BITS, max(16, int(len(at) * _ROOM).bit_length()))
-        self._shift = np.uint64(64 - bits)
-        self._table = np.zeros(1 << (bits - 3), np.uint8)
-        slots, marks = self._places(self._windows)
-        np.bitwise_or.at(self._table, slots, marks)
+    __slots__ = ("_at", "_data", "_hashes", "_least", "_sizes", "_starts", "_steps", "_tables", "_width")
+
+    def __init__(self, data: bytes, starts: Ints, sizes: Ints, least: int, width: int, stride: int) -> None:
+        self._least, self._width = least, width
+        self._steps = range(0, 4, stride)
+        self._data, self._starts, self._sizes = data, starts, sizes
+        words = _words(data)
+        shared = _shared(words, width)
+        windows = len(starts) * stride
+        self._tables = _Table(windows, _FACTOR, _ROOM), _Table(windows, _FACTOR, _OTHER_ROOM)
+        keys = np.empty((len(starts), stride), np.uint64)
+        for some in (slice(begin, begin + _STRETCH) for begin in range(0, len(starts), _STRETCH)):
+            room = sizes[some] - width - stride + 1
+            at = starts[some, None] + _rarest(words, shared, starts[some], room, width, stride)[:, None]
+            at = at + np.arange(stride)
+            self._tables[0].add(_cut(words[at], width).ravel())
+            np.minimum(at, (starts[some] + sizes[some] - least)[:, None], out=at)
+            wider = self._wider(words, at)
+            self._tables[1].add(wider.ravel())
+            keys[some] = (wider * _FACTOR) >> _HALF << _HALF | at.view(np.uint64)
+        flat = keys.ravel()
+        flat.sort()
+        self._at = flat.astype(np.uint32)
+        flat >>= _HALF
+        self._hashes = flat.astype(np.uint32)
 
     def possible(self, haystack: bytes) -> Iterator[bytes]:
         """Those of which a window is in the haystack, and the first and last bytes around it."""
         words = _words(haystack)
+        quarters = np.frombuffer(haystack, "<u4", len(haystack) // 4)
+        first, second = self._tables
+        before = np.arange(self._least - self._width + 1)[:, None]
         met: set[int] = set()
-        for start in range(0, len(words), _STRETCH):
-            windows = words[start : start + _STRETCH : self._stride] & self._mask
-            slots, marks = self._places(windows)
-            hits = np.flatnonzero(self._table[slots] & marks)
-            met.update(self._needles(words, windows[hits], start + hits * self._stride).tolist())
+        for start in range(0, len(quarters) - 1, _STRETCH):
+            both = quarters[start + 1 : start + 1 + _STRETCH].astype(np.uint64)
+            both <<= _HALF
+            both |= quarters[start : start + len(both)]
+            for step in self._steps:
+                hits = first.has(_cut(both >> np.uint64(8 * step) if step else both, self._width))
+                places = (4 * (start + hits) + step - before).ravel()
+                places = places[(places >= 0) & (places <= len(words) - self._least)]
+                wider = self._wider(words, places)
+                sure = second.has(wider)
+                if len(sure):
+                    met.update(self._needles(words, wider[sure], places[sure]).tolist())
         for needle in met:
             begin = int(self._starts[needle])
             yield self._data[begin : begin + int(self._sizes[needle])]
 
-    def _places(self, windows: Words) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
-        """Where in the table windows are marked, and with which bit."""
-        hashes = windows * _FACTOR
-        hashes >>= self._shift
-        marks = np.uint8(1) << (hashes & np.uint64(7)).astype(np.uint8)
-        hashes >>= np.uint64(3)
-        return hashes.view(np.intp), marks
+    def _wider(self, words: Words, places: Ints) -> Words:
+        """Something that differs where as many bytes as the shortest needle has do, from these places on."""
+        found = _cut(words[places], min(self._least, 8))
+        if self._least > 8:
+            found *= _OTHER_FACTOR
+            found ^= words[places + (self._least - 8)]
+        return found
 
-    def _needles(self, words: Words, windows: Words, places: Ints) -> Ints:
+    def _needles(self, words: Words, wider: Words, places: Ints) -> Ints:
         """Numbers of the needles whose windows stand at these places of the haystack."""
-        low = np.searchsorted(self._windows, windows)
-        there = self._windows[np.minimum(low, len(self._windows) - 1)] == windows
+        hashes = ((wider * _FACTOR) >> _HALF).astype(np.uint32)
+        low = np.searchsorted(self._hashes, hashes)
+        there = self._hashes[np.minimum(low, len(self._hashes) - 1)] == hashes
         low, places = low[there], places[there]
-        counts = np.searchsorted(self._windows, windows[there], "right") - low
+        counts = np.searchsorted(self._hashes, hashes[there], "right") - low
         if counts.sum() > _MOST_MEETINGS:
             low, only = np.unique(low, return_index=True)
             return np.unique(self._owners(_ranges(low, counts[only])))
         found = _ranges(low, counts)
         owners = self._owners(found)
-        begins = np.repeat(places, counts) - (self._at[found] - self._starts[owners])
+        begins = np.repeat(places, counts) - (self._at[found].astype(np.int64) - self._starts[owners])
         ends = begins + self._sizes[owners] - self._width
         inside = (begins >= 0) & (ends < len(words))
         owners, begins, ends = owners[inside], begins[inside], ends[inside]
         mine = _words(self._data)
         starts = self._starts[owners]
-        same = (words[begins] ^ mine[starts]) & self._mask == 0
-        same &= (words[ends] ^ mine[starts + self._sizes[owners] - self._width]) & self._mask == 0
+        same = _cut(words[begins] ^ mine[starts], self._width) == 0
+        same &= _cut(words[ends] ^ mine[starts + self._sizes[owners] - self._width], self._width) == 0
         return np.unique(owners[same])
 
     def _owners(self, windows: Ints) -> Ints:
-        found: Ints = np.searchsorted(self._starts, self._at[windows], "right") - 1
+        found: Ints = np.searchsorted(self._starts, self._at[windows].astype(np.int64), "right") - 1
         return found
 
 
-def _rarest(words: Words, starts: Ints, room: Ints, stride: int) -> Ints:
+def _cut(words: Words, width: int) -> Words:
+    """The first bytes of some words."""
+    return words & np.uint64((1 << 8 * width) - 1)
+
+
+def _common(windows: Words, width: int) -> npt.NDArray[np.intp]:
+    return ((_cut(windows, width) * _FACTOR) >> np.uint64(64 - _COMMON_BITS)).view(np.intp)
+
+
+def _shared(words: Words, width: int) -> npt.NDArray[np.intp]:
+    """How often the windows are there whose hash is `_common`."""
+    shared = np.zeros(1 << _COMMON_BITS, np.intp)
+    for start in range(0, len(words), _SAMPLE):
+        shared += np.bincount(_common(words[start : start + _SAMPLE], width), minlength=len(shared))
+    return shared
+
+
+def _rarest(words: Words, shared: Ints, starts: Ints, room: Ints, width: int, stride: int) -> Ints:
     """For each needle where in it the windows begin that the fewest others share, of three; `room` is the last."""
-    shift = np.uint64(64 - _COMMON_BITS)
-
-    def common(at: Ints) -> npt.NDArray[np.intp]:
-        return ((words[at] * _FACTOR) >> shift).view(np.intp)
-
-    shared = np.bincount(common(np.arange(len(words))), minlength=1 << _COMMON_BITS)
-    best, least = np.zeros_like(starts), np.full(len(starts), np.iinfo(np.int64).max)
+    best, least = np.zeros_like(starts), np.full(len(starts), np.iinfo(np.intp).max, np.intp)
     for place in (room, room // 2, np.zeros_like(room)):
-        worst = np.max([shared[common(starts + place + step)] for step in range(stride)], axis=0)
+        worst = shared[_common(words[starts + place], width)]
+        for step in range(1, stride):
+            np.maximum(worst, shared[_common(words[starts + place + step], width)], out=worst)
         better = worst < least
         best[better], least[better] = place[better], worst[better]
     return best
 
 
 def _words(padded: bytes) -> Words:
-    """The eight bytes from every place on; `padded` ends with as many that don't count."""
+    """The eight bytes from every place on; `padded` ends with at least as many that don't count."""
     return np.ndarray((len(padded) - len(_PAD),), "<u8", padded, strides=(1,))
 
 

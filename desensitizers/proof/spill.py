@@ -13,6 +13,9 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 BUCKETS = 64
 _BLOCK_BYTES = 16 << 10
 _ONE_BUCKET_BYTES = 256 << 10
@@ -38,6 +41,13 @@ class Spill:
 
     def blocks(self, bag: str, bucket: int | None = None) -> Iterator[list[bytes]]:
         """The items of one bucket, or of all, block by block, from all writers."""
+        for data, sizes in self.packs(bag, bucket):
+            ends = np.cumsum(sizes)
+            places = zip((ends - sizes).tolist(), ends.tolist(), strict=True)
+            yield [data[start:end] for start, end in places]
+
+    def packs(self, bag: str, bucket: int | None = None) -> Iterator[tuple[bytes, npt.NDArray[np.int64]]]:
+        """The same, the items of a block one behind the other, with their sizes in bytes."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         cipher = AESGCM(self.key)
@@ -50,6 +60,10 @@ class Spill:
                         continue
                     sealed = file.read(length)
                     yield _unpack(cipher.decrypt(sealed[:12], sealed[12:], bag.encode()))
+
+    def sealed_bytes(self, bag: str) -> int:
+        """How much a bag takes on disk: a little more than its items."""
+        return sum(path.stat().st_size for path in self._bag(bag).glob("*"))
 
     def distinct(self, bag: str, bucket: int) -> set[bytes]:
         """The different items of one bucket."""
@@ -110,12 +124,7 @@ def _pack(items: list[bytes]) -> bytes:
     return _LENGTH.pack(len(items)) + lengths + b"".join(items)
 
 
-def _unpack(block: bytes) -> list[bytes]:
+def _unpack(block: bytes) -> tuple[bytes, npt.NDArray[np.int64]]:
     count = _LENGTH.unpack_from(block)[0]
-    lengths = struct.unpack_from(f"<{count}I", block, _LENGTH.size)
-    position = _LENGTH.size * (count + 1)
-    out = []
-    for length in lengths:
-        out.append(block[position : position + length])
-        position += length
-    return out
+    sizes = np.frombuffer(block, "<u4", count, offset=_LENGTH.size).astype(np.int64)
+    return block[_LENGTH.size * (count + 1) :], sizes

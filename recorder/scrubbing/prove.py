@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 
 from desensitizers.proof.lines import Lines
 from desensitizers.proof.needles import ROW
-from desensitizers.proof.originals import NEEDLES, packed
+from desensitizers.proof.originals import NEEDLES, haystack_bytes, packed
 from desensitizers.proof.peel import layers
 from desensitizers.proof.rescan import Rescan
-from desensitizers.proof.search import BLOCK_BYTES, Exact, Haystack
+from desensitizers.proof.search import Exact, Haystack
 from desensitizers.proof.spill import Spill
 from recorder.capture.locations import Location
 from recorder.capture.manifest import MANIFEST_NAME, Manifest, Origin, Segment
@@ -85,6 +85,7 @@ def prove(
     leaks: list[Leak] = []
     hits: Counter[str] = Counter()
     searched = 0
+    at_once = haystack_bytes(spill) if spill is not None else 0
     for segment in segments:
         found: set[bytes] = set()
         names = ROW.join((b"", *segment.path.encode().split(b"/")[1:], footer(root / segment.path), b""))
@@ -113,7 +114,7 @@ def prove(
                     leaks.append(_leak(name, batch, 0, f"{place}, decoded, here or in the records after"))
                 if spill is not None:
                     haystack.add(block)
-            if len(haystack) >= BLOCK_BYTES and spill is not None:
+            if spill is not None and len(haystack) >= at_once:
                 found |= haystack.find(packed(spill, NEEDLES))
                 haystack = Haystack()
         if spill is not None:

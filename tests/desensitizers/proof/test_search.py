@@ -55,6 +55,15 @@ def test_every_length_is_found_at_every_place(length: int) -> None:
     assert set(there) <= Haystack([haystack]).find([Needles(wanted)])
 
 
+@given(st.lists(st.text("01a", min_size=6, max_size=20), min_size=1, max_size=40), st.text("01a", max_size=300))
+@settings(deadline=None)
+def test_needles_that_share_most_of_their_bytes_are_told_apart(texts: list[str], haystack: str) -> None:
+    wanted = sorted({text.encode() for text in texts})
+    data = b"\n" + haystack.encode() + b"\n"
+    expected = {needle for needle in wanted if any(_counts(data, at, needle) for at in range(len(data)))}
+    assert Haystack([haystack.encode()]).find([Needles(wanted)]) == expected
+
+
 def test_a_window_that_very_many_needles_share_hides_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "_MOST_MEETINGS", 50)
     wanted = [b"%08d0000000000%08d" % (number, number) for number in range(200)]
