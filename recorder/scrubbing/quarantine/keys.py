@@ -1,7 +1,4 @@
-"""X25519 keys for quarantines: the machine that scrubs needs the public one alone, a person who looks the private one.
-
-Private keys are PKCS#8 PEM, public keys SubjectPublicKeyInfo PEM, as OpenSSL writes and reads them.
-"""
+"""X25519 keys for quarantines: whoever scrubs needs the public one alone, a person who looks the private one."""
 
 from __future__ import annotations
 
@@ -10,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recorder.errors import UsageError
-from recorder.scrubbing.signing import read_key, write_pair
+from recorder.scrubbing import pem
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-_MAKE = "make a pair with 'blackbox keys new --quarantine'"
+_MAKE = "blackbox keys new --quarantine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +57,19 @@ def new_quarantine_pair(private: Path, public: Path) -> str:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
     key = X25519PrivateKey.generate()
-    write_pair(key, private, public)
+    pem.write_pair(key, private, public)
     return Opener(key).recipient.key_id
 
 
 def load_recipient(path: Path) -> Recipient:
     """The public key in a file. Raises UsageError."""
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-    content = read_key(path, str(path))
-    if b"PRIVATE KEY" in content:
-        raise UsageError(f"{path} holds a private key: give the public one here, and keep this one away from scrubs.")
-    try:
-        key = load_pem_public_key(content)
-    except (ValueError, UnsupportedAlgorithm):
-        raise UsageError(f"{path} holds no public key (PEM): {_MAKE}.") from None
-    if not isinstance(key, X25519PublicKey):
-        raise UsageError(f"{path} holds a key that can't encrypt a quarantine (it is not X25519): {_MAKE}.")
-    return Recipient(key)
+    return Recipient(pem.public_key(pem.read_key(path), str(path), X25519PublicKey, _MAKE))
 
 
 def load_opener(path: Path) -> Opener:
     """The private key in a file. Raises UsageError."""
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    content = read_key(path, str(path))
-    if b"PUBLIC KEY" in content:
-        raise UsageError(f"{path} holds a public key, which only encrypts: give the private one that belongs to it.")
-    try:
-        key = load_pem_private_key(content, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise UsageError(f"{path} holds no private key that can be read (PEM, without a password).") from None
-    if not isinstance(key, X25519PrivateKey):
-        raise UsageError(f"{path} holds another kind of key than X25519: it opens no quarantine.")
-    return Opener(key)
+    return Opener(pem.private_key(pem.read_key(path), str(path), X25519PrivateKey, _MAKE))

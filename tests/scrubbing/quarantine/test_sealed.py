@@ -159,7 +159,7 @@ def test_a_foreign_or_torn_file_is_one_sentence(tmp_path: Path, content: bytes) 
 def test_keys_of_the_wrong_kind_are_usage_errors(keys: Path) -> None:
     for name, says in (
         ("q.key", "holds a private key"),
-        ("signing.pub", "is not X25519"),
+        ("signing.pub", "another kind of key than X25519"),
         ("gone", "Can't read the key"),
     ):
         with pytest.raises(UsageError, match=says):
