@@ -31,6 +31,7 @@ _ADVICE = (
     " Is the right IDEMPOTENT_WRITE (or WRITE on the topics) missing, or a broker down or not reachable from here?"
 )
 _DELIVERY_SETTINGS = ("message.timeout.ms", "delivery.timeout.ms")  # two names of one
+_COMPRESSION_SETTINGS = ("compression.type", "compression.codec")  # likewise
 _DELIVERY_MS = 300_000  # librdkafka's own
 
 Report = Callable[[KafkaError | None, Message], None]
@@ -105,7 +106,7 @@ class RecordProducer:
             "statistics.interval.ms": 100,
             "stats_cb": self._heard,
         }
-        wished = {
+        wished: dict[str, Any] = {
             # Linger adds itself to every arrival: none when timing matters, enough to fill batches when it doesn't.
             "linger.ms": 0 if paced else 10,
             "batch.size": max(1, min(DEFAULT_BATCH_BYTES, limits.largest_batch)),
@@ -113,6 +114,10 @@ class RecordProducer:
             "queue.buffering.max.kbytes": max(_QUEUE_KBYTES, limits.largest_record // 512),
             "enable.sparse.connections": False,
         }
+        if not paced and not any(name in connection.settings for name in _COMPRESSION_SETTINGS):
+            # It costs the client what it saves on the socket, and spares the broker half of its work where values are
+            # alike; what can't be made smaller goes as it is.
+            wished["compression.type"] = "lz4"
         defaults = {key: value for key, value in wished.items() if key not in connection.settings}
         self._producer = connection.producer(
             **{key.replace(".", "_"): v for key, v in (defaults | needed | dict(more or {})).items()}

@@ -96,13 +96,14 @@ def plain_rhythm(
 
 
 def _connected(bootstrap: str, partitions: int, *, linger_ms: int) -> tuple[Producer, str]:
-    """The client's settings are the replay's own: idempotent, the same linger and queue."""
+    """The client's settings are the replay's own: idempotent, the same linger, queue and compression."""
     target = f"plain-{uuid.uuid4().hex}"
     create_topic(bootstrap, target, partitions=partitions)
     producer = Producer({
         "bootstrap.servers": bootstrap,
         "enable.idempotence": True,
         "linger.ms": linger_ms,
+        "compression.type": "lz4" if linger_ms else "none",
         "queue.buffering.max.messages": _IN_FLIGHT,
         "queue.buffering.max.kbytes": 64 << 10,
     })  # fmt: skip

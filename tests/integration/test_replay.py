@@ -6,6 +6,8 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from recorder.errors import BlackboxError, ExitCode, RefusedError, UsageError
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import Connection, connect
 from recorder.kafka.local import LocalKafka
+from recorder.kafka.record_batches import split
+from recorder.kafka.wire import Wire
 from recorder.replaying import Certificate, Options, Status, prepare, replay, run
 from recorder.replaying.certificate import read_certificate
 from recorder.replaying.objectives import parse_objectives
@@ -135,6 +139,30 @@ def test_top_speed_confirms_every_record_in_order(target: Connection, name: str,
     assert (certificate.rate, certificate.dispatch_lateness, certificate.end_drift_ns) == (None, None, None)
     values = [value for partition in (0, 1) for _, value, *_ in read_all(target, name, partition)]
     assert values == [row.value for partition in (0, 1) for row in rows if row.partition == partition]
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "compression"),
+    [
+        (Options(top_speed=True), {}, "lz4"),
+        (Options(top_speed=True), {"compression.codec": "none"}, None),
+        (Options(top_speed=True), {"compression.type": "gzip"}, "gzip"),
+        (Options(rate=1_000.0), {}, None),
+    ],
+)
+def test_batches_are_compressed_at_top_speed_unless_something_else_is_set(
+    target: Connection, name: str, tmp_path: Path, options: Options, settings: dict[str, str], compression: str | None
+) -> None:
+    rows = [record(name, 0, NOW + index, f"k{index % 7}", b"the same again " * 20) for index in range(500)]
+    connection = connect(target.bootstrap, [f"{key}={value}" for key, value in settings.items()])
+    replay(make_capture(tmp_path / "c", rows), connection, replace(options, create_topics=True))
+    wire = Wire(target, target.bootstrap, 30.0)
+    with closing(wire):
+        wire.ask_fetch([((name, 0), 0)], committed=False, wait_ms=100, most=1 << 20, most_each=1 << 20)
+        ((answer,), _) = wire.fetched()
+    batches = split(answer.records)
+    assert batches
+    assert {batch.attributes & 0x07 for batch in batches} == {{None: 0, "gzip": 1, "lz4": 3}[compression]}
 
 
 def test_top_speed_looks_at_offsets_when_that_is_an_objective(target: Connection, name: str, tmp_path: Path) -> None:
