@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from recorder.payloads.protobuf_schema import with_descriptor
 from recorder.payloads.schemas import Schema
 from tests.desensitizers.schemas import ID, MARKS, clean, frame, refused
 from tests.payloads.test_protobuf import KIND, SCHEMA, payments
@@ -192,3 +193,25 @@ def test_a_required_field_can_not_be_dropped() -> None:
     rows = [frame(b"\0\x0a\x01a\x12\x01b")]
     assert "can't take id out" in refused("value: {id: drop, name: keep}", schema, rows)
     assert clean("value: {id: keep, name: drop}", schema, rows) == [frame(b"\0\x0a\x01a")]
+
+
+EXTENDED = """syntax = "proto2";
+message Outer { optional string id = 1; optional Inner inner = 2; extensions 100 to 199; }
+message Inner { optional int64 n = 1; extensions 100 to 199; }
+extend Outer { optional string note = 100; }
+extend Inner { optional string within = 101; }
+"""
+
+
+@pytest.mark.parametrize("place", ["outer", "inner"])
+def test_extensions_pass_by_no_wildcard_and_go_where_the_unknown_goes(place: str) -> None:
+    schema = with_descriptor(Schema("protobuf", EXTENDED, id=5), {})
+    extension = b"\xa2\x06\x04Anna" if place == "outer" else b"\xaa\x06\x04Anna"
+    plain = b"\x0a\x01a\x12\x02\x08\x07"
+    body = plain + extension if place == "outer" else b"\x0a\x01a\x12\x09\x08\x07" + extension
+    row = frame(b"\0" + body, 5)
+    said = refused("value: {'**': keep}", schema, [row])
+    assert "unknown field or extension" in said
+    assert "Anna" not in said
+    for setting in ("drop", "mask"):
+        assert clean("value: {'**': keep}", schema, [row], f"unknown_field: {setting}") == [frame(b"\0" + plain, 5)]
