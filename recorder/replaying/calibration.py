@@ -2,7 +2,8 @@
 
 Beside it a certificate's figures show what was ours and what was theirs. Nothing is written into the topics that a
 replay writes to: confirmations are only timed in a topic that was named for it; else a request that asks for metadata
-stands for them (it makes the same way, but writes nothing).
+stands for them (it makes the same way, but writes nothing). Only there a bare loop can send at the replay's own rate,
+which is the floor of its lateness: a timer alone, while client and broker rest, meets fewer stalls.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ _TICK_NS = 1_000_000
 _MOST_ANSWERS = 200
 _HAND_OVERS = 1_000
 _HAND_OVER_BYTES = 8 << 20
+_LOOP_BYTES = 32 << 20
+_MOST_AT_ONCE = 100
 _LARGEST_VALUE = 64 << 10
 _PATIENCE_NS = 5_000_000_000
 
@@ -51,7 +54,10 @@ class Floor(msgspec.Struct, frozen=True, kw_only=True):
     """What could not have been better, in nanoseconds."""
 
     timer: Distribution | None
-    """Lateness of waking up at deadlines 1 ms apart, by the replay's own clock."""
+    """Lateness of waking up at deadlines 1 ms apart, by the replay's own clock, while nothing is sent."""
+    bare_loop: Distribution | None = None
+    """Lateness of a loop that does nothing but wait and send, evenly and at the replay's mean rate, records of its mean
+    size to `ack_topic`; None: nothing was to be written, or nothing has a deadline."""
     hand_over: Distribution | None
     """Giving one record of this capture's mean size to a client."""
     ack: Distribution | None
@@ -98,6 +104,7 @@ def calibrate_for(plan: Plan, producer: RecordProducer, clock: PlayerClock, stop
             produce=wanted is not None,
             value_bytes=survey.bytes // survey.records,
             budget=budget_ns(plan.pass_ms if plan.options.pace else None),
+            per_second=survey.records / max(plan.pass_ms or 0.0, 1.0) * 1e3 if plan.options.pace else None,
             stopped=stopped,
         )
 
@@ -111,6 +118,7 @@ def calibrate(
     produce: bool,
     value_bytes: int,
     budget: int,
+    per_second: float | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Floor:
     """Measure for about `budget` nanoseconds. `idle` takes records without sending them anywhere.
@@ -119,12 +127,18 @@ def calibrate(
     """
     began = clock.now()
     size = min(max(value_bytes, 1), _LARGEST_VALUE)
-    timer = _timer(target, clock, budget // 2, stopped)
+    loops = produce and per_second is not None
+    share = budget // 4 if loops else budget // 2
+    timer = _timer(target, clock, share, stopped)
     hand_over = _hand_over(idle, clock, size, stopped)
-    until = clock.now() + budget // 2
+    until = clock.now() + share
     ack = (_produces if produce else _requests)(target, clock, topic, until, stopped)
+    bare_loop = Histogram()
+    if loops and per_second is not None:
+        bare_loop = _bare_loop(target, clock, _columns(topic, size, _MOST_AT_ONCE), per_second, budget // 2, stopped)
     return Floor(
         timer=timer.distribution(),
+        bare_loop=bare_loop.distribution(),
         hand_over=hand_over.distribution(),
         ack=ack.distribution(),
         ack_by="produces" if produce else "metadata requests",
@@ -188,6 +202,33 @@ def _produces(target: Target, clock: PlayerClock, topic: str, until: int, stoppe
             )
         took.append(heard[0][0] - before)
     return _counted(took)
+
+
+def _bare_loop(
+    target: Target, clock: PlayerClock, columns: Columns, per_second: float, budget: int, stopped: Callable[[], bool]
+) -> Histogram:
+    """At most `_LOOP_BYTES` of records, those of one millisecond at once."""
+    heard: list[None] = []
+
+    def report(error: KafkaError | None, message: Message) -> None:
+        heard.append(None)
+
+    at_once = max(1, min(_MOST_AT_ONCE, round(per_second * _TICK_NS / 1e9)))
+    tick = max(_TICK_NS, round(at_once * 1e9 / per_second))
+    reports: list[Report] = [report] * at_once
+    left = max(1, _LOOP_BYTES // len(columns.values[0] or b"0"))
+    lateness, sent = array("q"), 0
+    started = clock.now() + _TICK_NS
+    for deadline in range(started, started + budget, tick):
+        if left < at_once or not clock.sleep_until(deadline, target.serve, stopped):
+            break
+        taken, _ = target.send(columns, reports, 0, at_once)
+        lateness.append(clock.now() - deadline)
+        sent, left = sent + taken, left - taken
+    given_up = clock.now() + _PATIENCE_NS
+    while len(heard) < sent and clock.now() < given_up and not stopped():
+        target.serve(_TICK_NS)
+    return _counted(lateness)
 
 
 def _why(refusal: Refusal | None, error: KafkaError | None) -> str | None:

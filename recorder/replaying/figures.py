@@ -34,6 +34,7 @@ def measures(certificate: Certificate) -> list[Measure]:
     found: list[tuple[str, Distribution | None, bool]] = [
         ("dispatch lateness", certificate.dispatch_lateness, False),
         ("· floor: timer", floor.timer if floor else None, True),
+        ("· floor: bare loop", floor.bare_loop if floor else None, True),
         ("· floor: hand-over", floor.hand_over if floor else None, True),
         ("ack lateness", certificate.ack_lateness, False),
         ("round trip", certificate.round_trip, False),

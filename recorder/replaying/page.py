@@ -78,7 +78,7 @@ def _shares(both: Sequence[Certificate]) -> str:
             ("ack lateness", one.ack_lateness, "cd"[number]),
             ("round trip", None if one.ack_lateness else one.round_trip, "cd"[number]),
             ("arrival lateness", one.probed.arrival_lateness if one.probed else None, f"{'db'[number]} thin"),
-            ("floor: timer", one.floor.timer if one.floor else None, f"{'ab'[number]} dashed"),
+            (*_floor_line(one), f"{'ab'[number]} dashed"),
         ]
         for name, distribution, style in kept:
             if distribution is not None:
@@ -90,6 +90,13 @@ def _shares(both: Sequence[Certificate]) -> str:
     x = Axis("ms", _SMALLEST_MS, _decade(most), logarithmic=True)
     y = Axis("% of records later than that", 10 ** _power_below(smallest), 100, logarithmic=True)
     return "<h2>Histogram</h2>" + plot("Share of records later than a duration", lines, x, y)
+
+
+def _floor_line(one: Certificate) -> tuple[str, Distribution | None]:
+    """What dispatch is held against: a bare loop under the same load where one was measured, else a timer."""
+    if one.floor is not None and one.floor.bare_loop is not None:
+        return "floor: bare loop", one.floor.bare_loop
+    return "floor: timer", None if one.floor is None else one.floor.timer
 
 
 def _rates(both: Sequence[Certificate]) -> str:

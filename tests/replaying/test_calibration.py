@@ -38,11 +38,20 @@ class Idle:
         self.time.ns += wait_ns
 
 
-def measure(*, produce: bool = False, **target: object) -> tuple[Floor, Target, Idle]:
+def measure(*, produce: bool = False, per_second: float | None = None, **target: object) -> tuple[Floor, Target, Idle]:
     time = FakeTime(overshoot_ns=40_000)
     memory, idle = Target(time, **target), Idle(time)  # type: ignore[arg-type]
     clock = PlayerClock(1.0, now=time.now, pause=time.pause, wall=time.now)
-    floor = calibrate(memory, idle, clock, topic="cal", produce=produce, value_bytes=100, budget=QUARTER_SECOND)
+    floor = calibrate(
+        memory,
+        idle,
+        clock,
+        topic="cal",
+        produce=produce,
+        value_bytes=100,
+        budget=QUARTER_SECOND,
+        per_second=per_second,
+    )
     return floor, memory, idle
 
 
@@ -68,6 +77,31 @@ def test_with_a_topic_of_its_own_small_records_are_confirmed_there_one_by_one() 
     assert floor.ack.count == len(target.sent)
     assert {topic for _, topic, _, _ in target.sent} == {"cal"}
     assert floor.ack.p50_ns == 2 * MS
+
+
+def test_there_a_bare_loop_sends_at_the_replays_rate_too_and_waits_for_all() -> None:
+    floor, target, _ = measure(produce=True, per_second=5_000.0, ack_ns=2 * MS)
+    assert floor.bare_loop is not None
+    assert floor.bare_loop.count == 125  # milliseconds, half of the time
+    assert floor.bare_loop.max_ns <= 240_000
+    assert floor.ack is not None
+    assert len(target.sent) == 125 * 5 + floor.ack.count
+    assert target.holds == 0
+    assert {topic for _, topic, _, _ in target.sent} == {"cal"}
+    assert floor.took_ns < QUARTER_SECOND + 20 * MS
+
+
+@pytest.mark.parametrize(("per_second", "loops"), [(10.0, 2), (0.1, 1)])
+def test_a_slow_rhythm_is_waited_for_no_longer_than_it_may_take(per_second: float, loops: int) -> None:
+    floor, _, _ = measure(produce=True, per_second=per_second)
+    assert floor.bare_loop is not None
+    assert floor.bare_loop.count == loops
+
+
+def test_without_a_topic_no_loop_sends_anything() -> None:
+    floor, target, _ = measure(per_second=5_000.0)
+    assert floor.bare_loop is None
+    assert target.sent == []
 
 
 def test_a_topic_that_refuses_them_is_named() -> None:
