@@ -1,4 +1,4 @@
-"""From what rules removed to what must be searched: distinct originals, needles, and the originals that texts quote.
+"""From what rules removed to what must be searched: distinct originals, words for texts, and needles.
 
 All of it streams through encrypted spills, bucket by bucket, so that millions of originals need little memory; the
 buckets are independent and may be worked on by different processes.
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from desensitizers.learned import Learned, normal, searchable
+from desensitizers.learned import normal, searchable
 from desensitizers.proof.needles import Thresholds, needles
-from desensitizers.proof.search import BLOCK_BYTES, Haystack, Needles
+from desensitizers.proof.search import BLOCK_BYTES, Needles
 from desensitizers.proof.spill import Spill, SpillWriter
 from desensitizers.rules.base import KEEPS_FORM
 from desensitizers.sink import PROOF_ONLY
@@ -21,11 +21,9 @@ from desensitizers.sink import PROOF_ONLY
 ORIGINALS, DISTINCT, WORDS, NEEDLES = "originals", "distinct", "words", "needles"
 _MARK = b"\x00"
 _PROOF_ONLY = b"?"
-_PASS_BYTES = {WORDS: 16 << 20, NEEDLES: 64 << 20}
+_PASS_BYTES = 64 << 20
 """Bytes of needles that are looked for at a time; packed they take about five times as much."""
-_LITTLE_BYTES = 16 << 20
-"""Bytes of needles that stay packed beside what rewriting needs."""
-_KEEP_BYTES = {WORDS: 48 << 20, NEEDLES: 96 << 20}
+_KEEP_BYTES = 96 << 20
 """Bytes of needles that stay packed in memory."""
 _MOST_HAYSTACK = 64 << 20
 
@@ -89,16 +87,16 @@ def packed(spill: Spill, bag: str) -> Iterator[Needles]:
     weight = 0
     for made in _packed(spill, bag):
         weight += made.weight
-        if weight <= _KEEP_BYTES[bag]:
+        if weight <= _KEEP_BYTES:
             blocks.append(made)
         yield made
-    if weight <= _KEEP_BYTES[bag]:
+    if weight <= _KEEP_BYTES:
         _kept.extend(((spill.directory, bag), blocks))
 
 
 def haystack_bytes(spill: Spill) -> int:
     """How much to search at a time: more where needles can't stay packed in memory."""
-    return BLOCK_BYTES if spill.sealed_bytes(NEEDLES) <= _KEEP_BYTES[NEEDLES] else _MOST_HAYSTACK
+    return BLOCK_BYTES if spill.sealed_bytes(NEEDLES) <= _KEEP_BYTES else _MOST_HAYSTACK
 
 
 _kept: list[Any] = []
@@ -117,7 +115,7 @@ def _packed(spill: Spill, bag: str) -> Iterator[Needles]:
     for data, sizes in spill.packs(bag):
         gathered.append((data, sizes))
         size += len(data)
-        if size >= _PASS_BYTES[bag]:
+        if size >= _PASS_BYTES:
             yield _made(gathered)
             gathered, size = [], 0
     if gathered:
@@ -134,34 +132,3 @@ def _made(blocks: list[tuple[bytes, Any]]) -> Needles:
         ends = np.minimum(np.append(marks, len(data))[first], starts + sizes)
         sizes = ends - starts
     return Needles.packed(data, starts, sizes)
-
-
-def learned_in(spill: Spill, texts: str) -> Learned:
-    """The learned originals that the texts of one bag quote."""
-    present: set[bytes] = set()
-    for pieces in _gather(spill.blocks(texts)):
-        present |= Haystack(pieces).find(packed(spill, WORDS))
-    found = []
-    if present:
-        for block in spill.blocks(WORDS):
-            for item in block:
-                needle, _, domain = item.partition(_MARK)
-                if needle in present:
-                    found.append((domain.decode(), needle.decode("utf-8", "surrogatepass")))
-    if sum(made.weight for made in _kept[1:] and _kept[1]) > _LITTLE_BYTES:
-        forget()  # rewriting needs the memory
-    return Learned(found)
-
-
-def _gather(blocks: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
-    """Texts in lists of about a haystack's size."""
-    pieces: list[bytes] = []
-    size = 0
-    for block in blocks:
-        pieces += block
-        size += sum(map(len, block))
-        if size >= BLOCK_BYTES:
-            yield pieces
-            pieces, size = [], 0
-    if pieces:
-        yield pieces

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from desensitizers.plan import Plan, TopicPlan
 from desensitizers.policy import Policy
-from desensitizers.proof import originals, uniqueness
+from desensitizers.proof import originals, quoted, uniqueness
 from desensitizers.proof.spill import Spill, SpillWriter
 from desensitizers.sink import Problem
 from recorder.capture.locations import Location, parquet_source
@@ -71,6 +71,11 @@ class Place:
         return f"texts-{self.number:06d}"
 
     @property
+    def quoted(self) -> str:
+        """The spill bag of learned originals that those texts quote."""
+        return f"quoted-{self.number:06d}"
+
+    @property
     def aside(self) -> str:
         """The spill bag of records of this segment that go to quarantine."""
         return f"aside-{self.number:06d}"
@@ -116,6 +121,7 @@ def learn(run: Run, place: Place) -> tuple[Problem, ...]:
             refuse_unless(run.quarantined, batch.slice(first[0].row, 1), first)
         originals.note(found, plan.findings.originals)
         plan.findings.originals.clear()
+        plan.findings.pairs.clear()
         texts.extend(text.encode("utf-8", "surrogatepass") for text in plan.findings.texts)
         plan.findings.texts.clear()
     _close(found, texts)
@@ -127,7 +133,7 @@ def learn(run: Run, place: Place) -> tuple[Problem, ...]:
 def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
     """Write the clean counterpart of a segment below `target`."""
     plan = _plan(run)
-    plan.learned = originals.learned_in(run.spill, place.texts) if run.learns else None
+    plan.learned = quoted.learned(run.spill, place.quoted) if run.learns else None
     topic = plan.for_topic(place.topic)
     found = run.spill.writer(originals.ORIGINALS)
     pairs = run.spill.writer(uniqueness.PAIRS, buckets=1)

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from desensitizers.errors import PolicyError, Refusal
 from desensitizers.policy import Policy
-from desensitizers.proof import originals, uniqueness
+from desensitizers.proof import originals, quoted, uniqueness
 from desensitizers.proof.needles import Thresholds
 from desensitizers.proof.spill import BUCKETS, Spill
 from desensitizers.sink import Problem
@@ -303,13 +303,17 @@ def check_schemas(policy: Policy, manifest: Manifest, schemas: Sequence[Schema])
 
 
 def learn_all(run: Run, places: Sequence[Place], run_all: Any, progress: Progress) -> None:
-    """Collects the originals of all segments into the run's spill. Raises ScrubError."""
+    """Collects the originals of all segments, and which of them their texts quote, in the run's spill.
+
+    Raises ScrubError.
+    """
     problems: list[Problem] = []
     for place, found in zip(places, run_all(learn, [(run, place) for place in places], lazy=True), strict=True):
         problems += found
         progress("learn", place.segment.bytes)
     refuse(problems)
     run_all(originals.distil, [(run.spill, bucket) for bucket in range(BUCKETS)])
+    run_all(quoted.find, quoted.jobs(run.spill, [(place.texts, place.quoted) for place in places]))
 
 
 def sharpen_all(run: Run, capture: Capture, run_all: Any) -> tuple[int, int, Thresholds]:

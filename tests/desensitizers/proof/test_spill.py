@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from desensitizers.domains import default_domain
 from desensitizers.keys import Keyring
-from desensitizers.proof import originals, uniqueness
+from desensitizers.proof import originals, quoted, uniqueness
 from desensitizers.proof.needles import Thresholds
 from desensitizers.proof.originals import DISTINCT, NEEDLES, ORIGINALS, WORDS
 from desensitizers.proof.spill import BUCKETS, Spill
@@ -58,7 +58,10 @@ def test_originals_become_distinct_needles_and_words(tmp_path: Path) -> None:
     texts = spill.writer("texts", buckets=1)
     texts.extend([b"nothing", b"call ANNA Schmidt now"])
     texts.close()
-    assert originals.learned_in(spill, "texts").find("x anna schmidt") == [(2, 14, "name")]
+    for job in quoted.jobs(spill, [("texts", "quoted"), ("none", "nothing")]):
+        quoted.find(*job)
+    assert quoted.learned(spill, "quoted").find("x anna schmidt") == [(2, 14, "name")]
+    assert not quoted.learned(spill, "nothing").find("x anna schmidt")
 
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=1))
