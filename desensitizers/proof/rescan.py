@@ -67,9 +67,10 @@ def _suspects(one: Detector, column: Any, lines: Lines | None) -> list[int]:
 
     rows = None
     if lines is not None and one.name in SIEVES:
-        rows = lines.rows_at(SIEVES[one.name](lines))
-        if not len(rows):
+        places = SIEVES[one.name](lines)
+        if not len(places):
             return []
+        rows = lines.rows_at(places)
         column = column.take(pa.array(rows))
     suspects = pc.indices_nonzero(pc.fill_null(pc.match_substring_regex(column, one.prefilter), False)).to_numpy()
     found: list[int] = (suspects if rows is None else rows[suspects]).tolist()

@@ -76,27 +76,21 @@ class KeyOrder:
     """A digest of which records of a partition share a key, in order: equal for keys and for one-to-one surrogates."""
 
     def __init__(self) -> None:
-        self._numbers: dict[bytes, int] = {}
-        self._digest = hashlib.sha256()
-        self._any = False
+        self._seen: list[Any] = []
 
     def add(self, keys: Any) -> None:
         """The next keys, a binary Arrow array; null is no key."""
-        encoded = keys.dictionary_encode()
-        known = self._numbers
-        numbers = [known.setdefault(key, len(known)) for key in encoded.dictionary.to_pylist()]
-        rows = pc.fill_null(encoded.indices, len(numbers)).to_numpy(zero_copy_only=False)
-        self._digest.update(np.array([*numbers, -1], np.int64)[rows].tobytes())
-        self._any = self._any or bool(numbers)
+        self._seen.append(keys)
 
     def digest(self) -> str:
         """Empty when there is no key at all: then there is no order of keys to keep."""
-        return self._digest.hexdigest() if self._any else ""
-
-    @property
-    def keys(self) -> int:
-        """How many different ones there are."""
-        return len(self._numbers)
+        numbers = pa.chunked_array(self._seen, pa.binary()).dictionary_encode()  # in the order they appear in
+        if not any(len(chunk.dictionary) for chunk in numbers.chunks):
+            return ""
+        digest = hashlib.sha256()
+        for chunk in numbers.chunks:
+            digest.update(pc.fill_null(chunk.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64).tobytes())
+        return digest.hexdigest()
 
 
 def _payloads(before: Any, after: Any) -> Account:

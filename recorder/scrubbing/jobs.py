@@ -32,7 +32,7 @@ from recorder.scrubbing.quarantine.setting_aside import Aside, refuse_unless
 from recorder.scrubbing.schemas import CaptureSchemas
 
 _MOST_ROWS = 8_192
-_COLUMN_BYTES = 1 << 21
+COLUMN_BYTES = 1 << 21
 """For what works column by column: the more records, the more often a rule meets the same column's answers in a row."""
 _READ_BYTES = 1 << 18
 _UNTOUCHED = ("topic", "partition", "offset", "timestamp_ms", "timestamp_type", "leader_epoch")
@@ -113,7 +113,7 @@ def learn(run: Run, place: Place) -> tuple[Problem, ...]:
     found = run.spill.writer(originals.ORIGINALS)
     texts = run.spill.writer(place.texts, buckets=1)
     problems: list[Problem] = []
-    for batch in batches(place.root, place.segment, _COLUMN_BYTES):
+    for batch in batches(place.root, place.segment, COLUMN_BYTES):
         looked = topic.apply(batch)
         problems += looked.problems
         if looked.withheld and not problems:
@@ -143,7 +143,7 @@ def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
     aside = Aside(run.spill, place.aside, allowed=run.quarantined, in_prologue=place.in_prologue)
     problems: list[Problem] = []
     try:
-        for batch in batches(place.root, place.segment, _COLUMN_BYTES):
+        for batch in batches(place.root, place.segment, COLUMN_BYTES):
             clean = topic.apply(batch)
             problems += clean.problems
             _drain(plan, None if run.learns else found, pairs)

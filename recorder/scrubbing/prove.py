@@ -26,7 +26,7 @@ from recorder.payloads.schemas import Schema
 from recorder.scrubbing.accounts import KINDS, KeyOrder, held
 from recorder.scrubbing.decoded import DecodedLeaves, lines
 from recorder.scrubbing.hidden import footer, unseen
-from recorder.scrubbing.jobs import Frame, batches, forget_plans
+from recorder.scrubbing.jobs import COLUMN_BYTES, Frame, batches, forget_plans
 
 _SHOWN = 10
 HIDDEN = "hidden"
@@ -93,7 +93,7 @@ def prove(
             hits[HIDDEN] += 1
             leaks.append(Leak(HIDDEN, segment.path, -1, -1, place))
         haystack = Haystack([names])
-        for batch in batches(root, segment):
+        for batch in batches(root, segment, COLUMN_BYTES):
             frame.add(batch)
             order.add(batch.column("key"))
             payloads += held(batch)
