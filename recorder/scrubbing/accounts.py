@@ -7,6 +7,7 @@ finished bytes.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -101,13 +102,17 @@ def _payloads(before: Any, after: Any) -> Account:
 
 
 def _headers(before: Any, after: Any) -> Account:
-    """A name goes with all its headers, or none; what stays keeps its order."""
+    """What stays keeps its order, and a name goes with all its headers, or none; but names may become others."""
     was, now = before.flatten(), after.flatten()
     dropped = len(was) - len(now)
     if dropped and len(now):
         was = was.filter(pc.is_in(was.field("key"), value_set=now.field("key").unique()))
-    if len(was) != len(now) or not len(now):
-        return Account(len(before.flatten()), 0, len(now), dropped)
+    if len(was) != len(now):
+        mine, theirs = (
+            Counter((one["key"], one["value"]) for one in side.to_pylist()) for side in (before.flatten(), now)
+        )
+        kept = (mine & theirs).total()
+        return Account(len(before.flatten()), kept, len(now) - kept, dropped)
     values = pc.or_kleene(pc.equal(was.field("value"), now.field("value")), _both_null(was, now))
     kept = _sum(pc.and_(pc.equal(was.field("key"), now.field("key")), pc.fill_null(values, False)))
     return Account(len(before.flatten()), kept, len(now) - kept, dropped)

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from desensitizers.explaining import seen
+from desensitizers.explaining import seen, seen_name
 from desensitizers.paths import EACH, Steps
 from recorder.capture.reader import Capture
 from recorder.errors import UsageError
@@ -54,7 +54,7 @@ def shape_of(capture: Capture, progress: Callable[[int], None] | None = None) ->
                 _add(found, place.topic, "key", key, one_key, pairs)
                 _add(found, place.topic, "value", value, one_value, pairs)
                 for name, _value in pairs:
-                    found.setdefault((place.topic, f"header {seen((name,))}", ""), set()).add("bytes")
+                    found.setdefault((place.topic, f"header {seen_name(name)}", ""), set()).add("bytes")
         if progress:
             progress(place.segment.bytes)
     return found

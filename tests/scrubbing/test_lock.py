@@ -30,6 +30,12 @@ def test_the_same_shape_gives_the_same_lock(tmp_path: Path) -> None:
     assert drift(first, first) == {}
 
 
+def test_headers_are_named_with_their_dots_unless_they_look_like_data(tmp_path: Path) -> None:
+    headers = [("error.message", "x"), ("kafka_dlt-topic", "x"), ("anna@firma.de", "x"), ("4930901820", "x")]
+    shape = shape_of(make_capture(tmp_path / "raw", [record("t", 0, T0, None, None, headers)]))
+    assert {place for _topic, place, _path in shape} == {"header error.message", "header kafka_dlt-topic", "header *"}
+
+
 def test_keys_that_are_data_are_not_named(tmp_path: Path) -> None:
     rows = [record("t", 0, T0, None, {"by": {"anna@firma.de": {"n": 1}, "4930901820": {"n": 2}}})]
     assert set(shape_of(make_capture(tmp_path / "raw", rows))) == {("t", "value", "by.*.n")}
