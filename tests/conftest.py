@@ -13,11 +13,24 @@ from typing import Any
 
 import pytest
 import typer.main
+from hypothesis import HealthCheck, settings
 
 from recorder.kafka.local import LocalKafka, local_kafka
 from recorder.kafka.local_registry import LocalRegistry, local_registry
 
 MakeTopic = Callable[..., str]
+
+
+def examples(number: int) -> int:
+    """How many examples a property test tries: so many, times BLACKBOX_TEST_EXAMPLES."""
+    return round(number * float(os.environ.get("BLACKBOX_TEST_EXAMPLES", "1")))
+
+
+# They are judged by what they find, not by how long a machine takes that runs clusters too.
+settings.register_profile(
+    "blackbox", deadline=None, max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("blackbox")
 
 LONGEST = ("test_record_trouble.py", "test_demo.py", "test_replay_trouble.py", "test_crash.py", "test_record_live.py")
 
@@ -128,7 +141,7 @@ def create_topic(
     wait_until(answers, what=f"the leaders of {name} know of it")
 
 
-def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = 60.0) -> None:
     """Ask again and again until `condition` holds; an assertion error that names `what` when it never does."""
     import time
 

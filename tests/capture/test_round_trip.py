@@ -16,9 +16,10 @@ from recorder.capture.verify import failed, verify
 from recorder.window import Window
 from tests.builders import T0, make_capture, record
 from tests.capture.arbitrary import TIMES, partitions
+from tests.conftest import examples
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(rows=partitions(), segment_records=st.none() | st.integers(1, 7))
 def test_any_record_comes_back_as_it_was(rows: list[Record], segment_records: int | None) -> None:
     with TemporaryDirectory() as directory:
@@ -42,7 +43,7 @@ def test_null_and_empty_and_absent_are_three_things(tmp_path: Path) -> None:
     assert (third.key, third.value, third.headers) == (b"\0", b"\xff\xfe", (("", None),))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(rows=partitions(max_size=15), bounds=st.tuples(st.none() | TIMES, st.none() | TIMES), keyed=st.booleans())
 def test_a_selection_gives_exactly_what_a_filter_over_all_records_gives(
     rows: list[Record], bounds: tuple[int | None, int | None], keyed: bool

@@ -20,6 +20,7 @@ from recorder.capture.reader import Capture, open_capture
 from recorder.capture.verify import Check, failed, verify
 from recorder.errors import CaptureError, UsageError
 from tests.builders import T0, make_capture, record
+from tests.conftest import examples
 
 Tree = dict[str, Any]
 
@@ -75,7 +76,7 @@ def test_a_missing_segment_is_named(capture: Capture) -> None:
         list(capture.records())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_any_flipped_bit_is_found(capture: Capture, place: float, bit: int) -> None:
     victim = segments(capture)[0]
@@ -91,7 +92,7 @@ def test_any_flipped_bit_is_found(capture: Capture, place: float, bit: int) -> N
         victim.write_bytes(sound)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_reading_a_torn_segment_gives_the_true_payloads_or_a_sentence(capture: Capture, place: float, bit: int) -> None:
     victim = segments(capture)[0]

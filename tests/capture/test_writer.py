@@ -19,6 +19,7 @@ from recorder.capture.schema import RECORD_SCHEMA, record_sizes, row_group_bytes
 from recorder.capture.writer import PartitionWriter, create_directory, finish
 from recorder.errors import CaptureError, UsageError
 from tests.builders import T0, make_capture, record, to_batch
+from tests.conftest import examples
 
 ROWS = [
     record("t", 0, T0 + i, f"k{i % 17}", bytes([i % 251]) * (i % 3_000), [(f"h{i % 3}", b"v" * (i % 9))] * (i % 3))
@@ -43,7 +44,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "ROW_GROUP_RECORDS", 700)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(cuts=st.lists(st.integers(0, len(ROWS)), max_size=30).map(sorted))
 def test_the_files_are_the_same_bytes_however_records_are_handed_over(cuts: list[int]) -> None:
     with TemporaryDirectory() as one, TemporaryDirectory() as other, pytest.MonkeyPatch.context() as patch:

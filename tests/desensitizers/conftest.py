@@ -1,4 +1,4 @@
-"""Property tests are judged by what they find, not by how long the machine takes; and packages for one test."""
+"""Packages that are installed for one test."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tests.desensitizers.installing import forget
-
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 
 @pytest.fixture

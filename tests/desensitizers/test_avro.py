@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from recorder.payloads.avro import AvroCodec
 from recorder.payloads.schemas import Schema
+from tests.conftest import examples
 from tests.desensitizers.schemas import ID, MARKS, avro, clean, frame, refused
 from tests.payloads.avro_schemas import schemas, write
 
@@ -66,7 +67,7 @@ def test_one_customer_is_one_surrogate_as_json_number_and_as_avro_long() -> None
 
 
 @given(schemas().flatmap(lambda pair: st.tuples(st.just(pair[0]), st.lists(pair[1], min_size=1, max_size=4))))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_a_record_of_which_all_is_kept_keeps_its_bytes(given: tuple[Any, list[Any]]) -> None:
     schema, rows = avro(given[0], *given[1])
     assume(not MARKS & set(b"".join(rows)))  # no path can name a key with these
@@ -74,7 +75,7 @@ def test_a_record_of_which_all_is_kept_keeps_its_bytes(given: tuple[Any, list[An
 
 
 @given(schemas().flatmap(lambda pair: st.tuples(st.just(pair[0]), st.lists(pair[1], min_size=1, max_size=4))))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_masked_texts_change_and_nothing_else_does(given: tuple[Any, list[Any]]) -> None:
     plain = _without_uuid(given[0])
     schema, rows = avro(plain, *given[1])

@@ -16,6 +16,7 @@ from desensitizers.plan import TopicPlan
 from desensitizers.types import Schemas
 from recorder.payloads.schemas import Schema
 from recorder.scrubbing.schemas import CaptureSchemas
+from tests.conftest import examples
 from tests.desensitizers.helpers import policy
 from tests.desensitizers.schemas import frame
 from tests.desensitizers.test_json import DOCUMENTS
@@ -111,7 +112,7 @@ def broken(draw: st.DrawFn, rows: list[bytes | None]) -> list[bytes | None]:
 
 
 @given(alike())
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 def test_json_by_columns_is_json_by_the_walk(rows: list[bytes | None]) -> None:
     both(RULES, rows)
 
@@ -178,7 +179,7 @@ def test_documents_of_a_few_shapes_all_go_by_columns() -> None:
 
 
 @given(st.lists(payments(), min_size=18, max_size=24), st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
 def test_protobuf_by_columns_is_protobuf_by_the_walk(messages: list[Any], data: st.DataObject) -> None:
     for message in messages[2:]:  # what repeats is for the walk
         for name in data.draw(

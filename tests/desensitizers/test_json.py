@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desensitizers.plan import TopicPlan
+from tests.conftest import examples
 from tests.desensitizers.helpers import batch, policy, problems, scrub
 
 KEYS = st.sampled_from(["a", "b", "c", "d", 'q"', "ü", "s p", "e\\", "%"])
@@ -29,7 +30,7 @@ def rewrite(topic: str, *documents: bytes) -> list[bytes]:
 
 
 @given(st.lists(DOCUMENTS, min_size=1, max_size=5), st.sampled_from([None, 1]), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_document_in_which_nothing_changes_keeps_its_exact_bytes(
     documents: list[Any], spaces: int | None, ascii_only: bool
 ) -> None:
@@ -39,7 +40,7 @@ def test_a_document_in_which_nothing_changes_keeps_its_exact_bytes(
 
 
 @given(st.lists(DOCUMENTS, min_size=1, max_size=5), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_only_what_a_rule_covers_changes(documents: list[Any], ascii_only: bool) -> None:
     def masked(value: Any, steps: tuple[str, ...] = ()) -> Any:
         if isinstance(value, dict):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from recorder.payloads.protobuf_schema import with_descriptor
 from recorder.payloads.schemas import Schema
+from tests.conftest import examples
 from tests.desensitizers.schemas import ID, MARKS, clean, frame, refused
 from tests.payloads.test_protobuf import KIND, SCHEMA, payments
 
@@ -30,7 +31,7 @@ def payment(**members: Any) -> Any:
 
 
 @given(st.lists(payments(), min_size=1, max_size=3))
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_message_of_which_all_is_kept_keeps_its_bytes(messages: list[Message]) -> None:
     rows = framed(*messages)
     assume(not MARKS & set(b"".join(rows)))  # no path can name a key with these
@@ -38,7 +39,7 @@ def test_a_message_of_which_all_is_kept_keeps_its_bytes(messages: list[Message])
 
 
 @given(payments())
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_masked_fields_change_and_nothing_else_does(message: Any) -> None:
     (row,) = framed(message)
     assume(not MARKS & set(row))

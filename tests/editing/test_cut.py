@@ -19,6 +19,7 @@ from recorder.editing.cut_partition import Wanted
 from recorder.errors import CaptureError, UsageError
 from recorder.window import Window
 from tests.builders import T0, make_capture, record
+from tests.conftest import examples
 from tests.editing.splitting import KEYS, Log, content, ledger_sums, logs, write_log
 
 SELECTIONS = st.builds(
@@ -35,7 +36,7 @@ def part(capture: Capture, out: Path, selection: Selection | None = None, where:
     return open_capture(out)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(log=logs(), selection=SELECTIONS)
 def test_a_cut_holds_the_selected_records_and_the_rest_is_filtered(log: Log, selection: Selection) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -60,7 +61,7 @@ def test_a_cut_holds_the_selected_records_and_the_rest_is_filtered(log: Log, sel
             assert filtered == already + len(rows) - len(kept)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 @given(log=logs(), one=SELECTIONS, other=SELECTIONS)
 def test_a_cut_of_a_cut_is_the_cut_of_both(log: Log, one: Selection, other: Selection) -> None:
     both = Selection(

@@ -21,6 +21,7 @@ from recorder.replaying.options import Options
 from recorder.replaying.preflight import check_clusters
 from recorder.window import Window
 from tests.builders import T0, make_capture, record
+from tests.conftest import examples
 from tests.editing.splitting import Log, content, logs, write_log
 
 SPLITS = st.sampled_from(
@@ -43,7 +44,7 @@ def refilled(history: list, lost: int | None) -> list:
     return [(count, "unexplained" if n == lost and why is None else why) for n, (count, why) in enumerate(history)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(log=logs(), split=SPLITS)
 def test_the_parts_of_a_capture_merge_to_the_capture(log: Log, split: list[Wanted]) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -60,7 +61,7 @@ def test_the_parts_of_a_capture_merge_to_the_capture(log: Log, split: list[Wante
         assert whole.manifest.clean is None
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 @given(log=logs(), one=st.integers(0, 8), other=st.integers(0, 8))
 def test_a_merge_fills_gaps_and_is_the_same_in_any_order_and_again(log: Log, one: int, other: int) -> None:
     with tempfile.TemporaryDirectory() as directory:

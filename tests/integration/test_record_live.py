@@ -151,7 +151,7 @@ def test_ctrl_c_and_sigterm_seal_and_exit_130(
     process.send_signal(number)
     began = time.monotonic()
     out, err = process.communicate(timeout=30)
-    assert time.monotonic() - began < 10  # about a second on a quiet machine
+    assert time.monotonic() - began < 25  # about a second on a quiet machine
     assert process.returncode == ExitCode.INTERRUPTED
     assert "Interrupted" in err
     assert "Traceback" not in err

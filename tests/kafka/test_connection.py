@@ -66,7 +66,7 @@ def unreachable(bootstrap: str, *properties: str) -> str:
     began = time.monotonic()
     with pytest.raises(KafkaUnavailableError) as refused:
         Cluster(connect(bootstrap, properties)).names()
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 45
     message = str(refused.value)
     assert message.startswith(f"Can't reach a broker at {bootstrap}: ")
     assert "\n" not in message

@@ -17,6 +17,7 @@ from recorder.payloads.columns import decode_json
 from recorder.payloads.decoder import Codecs, Decoder
 from recorder.payloads.reasons import PayloadError
 from recorder.payloads.schemas import SchemaBook
+from tests.conftest import examples
 from tests.payloads.avro_schemas import schema_of, schemas, write
 
 
@@ -40,14 +41,14 @@ def same_as_rows(schema: Any, bodies: list[bytes | None]) -> None:
             assert json.loads(text) == json.loads(decoded.json)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(40))
 @given(data=st.data(), pair=schemas())
 def test_columns_equal_rows(few: int, data: st.DataObject, pair: Any) -> None:
     schema, values = pair
     same_as_rows(schema, [write(schema, value) for value in data.draw(st.lists(values, min_size=1, max_size=5))])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(40))
 @given(data=st.data(), pair=schemas())
 def test_what_is_broken_in_a_row_is_broken_in_a_column(few: int, data: st.DataObject, pair: Any) -> None:
     schema, values = pair

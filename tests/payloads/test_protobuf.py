@@ -21,6 +21,7 @@ from recorder.payloads.protobuf import ProtobufCodec
 from recorder.payloads.protobuf_schema import message_class, with_descriptor
 from recorder.payloads.reasons import PayloadError, Reason
 from recorder.payloads.schemas import Reference, Schema, SchemaBook, SubjectVersion
+from tests.conftest import examples
 
 TEXT = """
 syntax = "proto3";
@@ -96,7 +97,7 @@ def payments(draw: st.DrawFn, depth: int = 1) -> Message:
     return message
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(25))
 @given(payments())
 def test_bytes_come_back_exactly(message: Message) -> None:
     body = message.SerializeToString(deterministic=True)
@@ -165,13 +166,13 @@ def same_as_rows(bodies: list[bytes | None]) -> None:
             assert json.loads(text) == json.loads(decoded.json)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(25))
 @given(st.lists(payments(), min_size=1, max_size=5))
 def test_columns_hold_what_trees_hold(few: int, messages: list[Any]) -> None:
     same_as_rows([message.SerializeToString() for message in messages])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(25))
 @given(payments(), payments(), st.lists(st.none() | st.binary(max_size=30), max_size=4), st.integers(0, 100))
 def test_bodies_in_any_order_and_broken_ones_read_as_the_library_reads(
     few: int, one: Any, two: Any, noise: list[bytes | None], cut: int

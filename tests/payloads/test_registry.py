@@ -110,7 +110,7 @@ def test_one_that_hangs_costs_a_bounded_time(odd: OddRegistry, how: str, monkeyp
     odd.answers["/schemas/ids/2"] = answer
     begun = time.monotonic()
     fetched = fetch(odd, 1, 2, 3)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert [one.id for one in fetched.schemas] == [1]
     assert fetched.unresolved == dict.fromkeys((2, 3), f"The schema registry {odd.url} gave no answer in time.")
 

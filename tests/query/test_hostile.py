@@ -19,6 +19,7 @@ from recorder.payloads.schemas import Schema, SubjectVersion
 from recorder.query import Session, query
 from recorder.query.cache import clear
 from tests.builders import T0, make_capture, record
+from tests.conftest import examples
 from tests.query.schemas import avro, framed, with_schemas
 
 CANARY = "canary-5f1c"
@@ -120,7 +121,7 @@ def session(outside: Outside) -> Iterator[Session]:
         yield opened
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     core=st.one_of(st.sampled_from(SOURCES).map("SELECT * FROM {}".format), st.sampled_from(STATEMENTS)),
     wrappers=st.lists(st.sampled_from(WRAPPERS), max_size=3),
@@ -145,7 +146,7 @@ def test_no_query_reads_or_writes_outside(
     assert session.query("SELECT current_setting('lock_configuration') AS a").to_pylist() == [{"a": True}]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(topics=st.lists(TOPICS, min_size=1, max_size=3, unique=True), names=st.lists(NAMES, min_size=3, max_size=3))
 def test_no_name_in_a_capture_reaches_outside(
     outside: Outside, monkeypatch: pytest.MonkeyPatch, topics: list[str], names: list[str]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from recorder.query.timeline import Place, read_timeline
 from tests.builders import T0, make_capture
+from tests.conftest import examples
 
 # Few distinct times, some wild: ties and disorder everywhere.
 TIMES = st.one_of(st.integers(0, 5).map(lambda i: T0 + i), st.sampled_from([-1, 0, 2**62, T0 * 1000]))
@@ -17,7 +18,7 @@ RECORDS = st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 1)
 
 
 @given(RECORDS, st.integers(-2, 45), st.integers(0, 45))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_slice_is_that_of_the_merged_timeline(
     tmp_path_factory: pytest.TempPathFactory, given_records: list[tuple[str, int, int]], start: int, count: int
 ) -> None:

@@ -68,7 +68,7 @@ def test_one_that_hangs_does_not_hold_up_the_end(
     begun = time.monotonic()
     with keeper(odd, 1, 2) as keeping:
         entry, (note,) = keeping.finish(tmp_path, within_seconds=0.3 if interrupted else None)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 40
     assert isinstance(entry, SchemaFile)
     assert 2 in entry.unresolved
     assert ("before the registry had answered" if interrupted else "no answer in time") in note.text

@@ -15,6 +15,7 @@ from recorder.replaying import checkpoints
 from recorder.replaying.options import IntraMs, Options, Point
 from recorder.window import Window
 from tests.builders import T0, make_capture, record
+from tests.conftest import examples
 from tests.replaying.reading import opened, places, take_all
 
 WILD = [-1, 0, T0 * 1_000_000]
@@ -33,7 +34,7 @@ def captures(draw: st.DrawFn) -> list[Record]:
     return rows
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(captures(), st.lists(st.integers(-10, 1_200), max_size=4), st.sampled_from([None, 20]), st.booleans())
 def test_from_any_moment_the_rest_is_what_it_was(
     rows: list[Record], moments: list[int], max_gap_ms: int | None, spread: bool

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -59,6 +58,21 @@ def blackbox(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]
     return (code if isinstance(code, int) else 0), said.out + said.err
 
 
+def apply(patch: str, work: Path) -> None:
+    """What `patch -p0` does with one file, for a patch that fits as it is."""
+    _, name = re.findall(r"^(?:---|\+\+\+) (\S+)", patch, re.MULTILINE)
+    lines = (work / name).read_text().splitlines()
+    grown = 0
+    for start, body in re.findall(r"^@@ -(\d+)\S* \S+ @@.*\n((?:[ +-].*\n?)*)", patch, re.MULTILINE):
+        at = int(start) - 1 + grown
+        old = [line[1:] for line in body.splitlines() if line[0] in " -"]
+        new = [line[1:] for line in body.splitlines() if line[0] in " +"]
+        assert lines[at : at + len(old)] == old
+        lines[at : at + len(old)] = new
+        grown += len(new) - len(old)
+    (work / name).write_text("".join(f"{line}\n" for line in lines))
+
+
 def test_what_is_new_fails_with_the_lines_to_add(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     new = {"order": "text", "customer": {"fax": "+49 30 901820"}}
     make_capture(work / "after", [*orders(40), record("orders", 0, T0, "cust-1", new, [("more", "x")])])
@@ -86,7 +100,7 @@ def test_with_the_lines_added_the_check_passes(work: Path, capsys: pytest.Captur
     lock = work / "policy.lock"
     added = re.findall(r"^([+-])(?![+-])(.*)", said, re.MULTILINE)
     assert added == [("+", '      "customer.fax": [string]'), ("+", '      "tip": [number]')]
-    subprocess.run(["patch", "-p0"], input=said, text=True, check=True, capture_output=True, cwd=work)
+    apply(said, work)
     assert '"tip": [number]' in lock.read_text()
     assert blackbox(capsys, *check)[0] == ExitCode.OK
 

@@ -26,6 +26,7 @@ from recorder.scrubbing.scrub import scrub
 from recorder.scrubbing.suggest import Suggested, suggest
 from recorder.scrubbing.verify_clean import verify_clean
 from tests.builders import T0, make_capture, record
+from tests.conftest import examples
 from tests.desensitizers.schemas import frame
 from tests.desensitizers.test_protobuf import INDEXES, payment
 from tests.payloads.avro_schemas import write
@@ -328,7 +329,7 @@ LEAF = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(
         st.fixed_dictionaries(dict.fromkeys(("a", "status", "customer_id", "note"), LEAF)), min_size=1, max_size=12

@@ -44,7 +44,7 @@ class Terminal:
         await self.until(lambda: text not in self.text, f"no {text!r} on the screen")
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = monotonic() + 20
+        deadline = monotonic() + 60
         await self.pilot.pause()
         while not condition():
             assert monotonic() < deadline, f"no {what}:\n{self.text}"

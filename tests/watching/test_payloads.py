@@ -161,7 +161,7 @@ def test_a_registry_that_hangs_is_waited_for_once_and_shortly(
     eyes, began = Eyes(odd.url), time.monotonic()
     for of in (PAID, NEWER):  # it hangs, so it isn't asked for another one either
         assert eyes.holds(LARGE, paid(2_000, of)) == [False]
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30
     assert asked(odd) == [asked(odd)[0]]
     assert eyes.undecoded == 2
     odd.over.set()

@@ -15,6 +15,7 @@ from recorder.errors import BlackboxError, CaptureError, UsageError
 from recorder.scrubbing.quarantine.keys import load_opener, load_recipient, new_quarantine_pair
 from recorder.scrubbing.quarantine.sealed import CHUNK_BYTES, END, MAGIC, Sealed, SealedWriter
 from recorder.scrubbing.signing import new_pair
+from tests.conftest import examples
 
 SUMMARY = b'{"records":1,"lines":[]}'
 _SEALED_CHUNK = CHUNK_BYTES + 16
@@ -56,7 +57,7 @@ def chunks_of(path: Path) -> tuple[bytes, list[bytes], bytes]:
     size=st.sampled_from([1, 2, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES, 3 * CHUNK_BYTES + 7]),
     cuts=st.lists(st.integers(0, 3 * CHUNK_BYTES + 7), max_size=5),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_was_written_comes_back_however_it_was_handed_over(
     size: int, cuts: list[int], tmp_path: Path, keys: Path
 ) -> None:
@@ -82,7 +83,7 @@ def test_two_files_of_the_same_content_have_nothing_in_common(tmp_path: Path, ke
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_byte_that_is_another_is_found(data: st.DataObject, tmp_path: Path, keys: Path) -> None:
     path = write(tmp_path / "q", keys, bytes(CHUNK_BYTES + 100))
     content = bytearray(path.read_bytes())
@@ -97,7 +98,7 @@ def test_any_byte_that_is_another_is_found(data: st.DataObject, tmp_path: Path, 
 
 
 @given(data=st.data())
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_chunks_that_were_moved_left_out_or_doubled_do_not_open(
     data: st.DataObject, tmp_path: Path, keys: Path
 ) -> None:
@@ -112,7 +113,7 @@ def test_chunks_that_were_moved_left_out_or_doubled_do_not_open(
 
 
 @given(length=st.floats(0, 1, exclude_max=True))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_file_that_is_cut_off_anywhere_is_torn_even_without_a_key(length: float, tmp_path: Path, keys: Path) -> None:
     path = write(tmp_path / "q", keys, b"x" * (CHUNK_BYTES + 10))
     content = path.read_bytes()
