@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from desensitizers import detectors, rules
+from desensitizers.detectors import ner
 from desensitizers.errors import DesensitizerError
 from desensitizers.plugins import DETECTORS, RULES, installed
 from desensitizers.rules.base import Options
@@ -30,12 +31,12 @@ class Foreign:
     what: str
     """``rule NAME``, ``detector NAME`` or ``function MODULE:NAME``."""
     origin: str
-    """Distribution and version of a plug-in; empty for a function."""
+    """Distribution and version of a plug-in or model; empty for a function."""
     sha256: str
-    """Of the file of its module, whatever that is: source, bytecode or a compiled extension."""
+    """Of the file of its module, whatever that is: source, bytecode or a compiled extension; empty for a model."""
 
     def __str__(self) -> str:
-        return f"{self.origin}, SHA-256 {self.sha256}" if self.origin else f"SHA-256 {self.sha256}"
+        return ", ".join(part for part in (self.origin, self.sha256 and f"SHA-256 {self.sha256}") if part)
 
 
 def of_rule(name: str, options: Options) -> list[Foreign]:
@@ -53,9 +54,12 @@ def of_rule(name: str, options: Options) -> list[Foreign]:
 
 def of_detectors(names: Iterable[str]) -> list[Foreign]:
     """The same for detectors. Raises NoFileError."""
-    plugins = installed(DETECTORS)
-    foreign = sorted(set(names) & plugins.keys() - {*detectors.NAMES, detectors.LEARNED})
-    return [Foreign(f"detector {name}", plugins[name].package, _digest(plugins[name].entry.module)) for name in foreign]
+    plugins, named = installed(DETECTORS), set(names)
+    foreign = sorted(named & plugins.keys() - {*detectors.NAMES, detectors.LEARNED})
+    found = [
+        Foreign(f"detector {name}", plugins[name].package, _digest(plugins[name].entry.module)) for name in foreign
+    ]
+    return [*found, Foreign("detector ner", ner.using(), "")] if "ner" in named else found
 
 
 def _digest(module: str, home: str = "") -> str:

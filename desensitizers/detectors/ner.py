@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from desensitizers.detectors.base import Detector, Span
@@ -39,6 +40,19 @@ def analyzer() -> tuple[Any, str]:
     models = [{"lang_code": language, "model_name": model}]
     engine = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": models}).create_engine()
     return AnalyzerEngine(nlp_engine=engine, supported_languages=[language]), language
+
+
+def using() -> str:
+    """The library and the model that it asks, each with its version: another one finds other names."""
+    model, language = os.environ.get(_MODEL, ""), os.environ.get(_LANGUAGE, "en")
+    return f"{_versioned('presidio-analyzer')}, {_versioned(model)} for '{language}'"
+
+
+def _versioned(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except (PackageNotFoundError, ValueError):
+        return f"{package} of no known version"
 
 
 def _find(text: str, _strict: bool) -> Iterator[Span]:

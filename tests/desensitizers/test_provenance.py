@@ -14,6 +14,7 @@ import pytest
 
 from desensitizers.errors import PolicyError
 from desensitizers.policy import Policy
+from desensitizers.provenance import of_detectors
 from tests.desensitizers.helpers import policy
 from tests.desensitizers.installing import forget, install
 
@@ -77,6 +78,16 @@ def test_detectors_of_plug_ins_count_in_rules_and_in_the_proof(site: Path) -> No
     proof = Policy.parse(text, env={"K": "k" * 32})
     assert proof.spec.foreign == scan.spec.foreign
     assert proof.sha256 != sha256(text.encode()).hexdigest()
+
+
+def test_the_model_that_a_detector_asks_is_named_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for model in ("pytest", "no_such_model"):
+        monkeypatch.setenv("BLACKBOX_NER_MODEL", model)
+        found += of_detectors(["email", "ner", "learned"])
+    assert [one.what for one in found] == ["detector ner"] * 2
+    assert f", pytest {pytest.__version__} for 'en'" in str(found[0])
+    assert str(found[1]).endswith("no_such_model of no known version for 'en'")
 
 
 def test_code_without_source_is_covered_by_what_there_is(site: Path) -> None:

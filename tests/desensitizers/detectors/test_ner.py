@@ -8,7 +8,7 @@ import pytest
 
 from desensitizers.detectors import ner
 from desensitizers.plugins import PluginError
-from tests.desensitizers.helpers import scrub
+from tests.desensitizers.helpers import policy, scrub
 
 pytest.importorskip("presidio_analyzer")
 MODELS = pytest.importorskip("spacy.util").get_installed_models()
@@ -37,6 +37,16 @@ def test_the_same_name_becomes_the_same() -> None:
     rows = [{"note": "Anna Schmidt was here."}, {"note": "Yesterday I met Anna Schmidt."}]
     first, second = scrub("value: {note: {rule: scan, detectors: [ner]}}", *rows)
     assert first["note"].split()[0] in second["note"]
+
+
+def test_the_model_is_part_of_what_the_policy_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = "value: {note: {rule: scan, detectors: [ner]}}"
+    first = policy(rules)
+    (used,) = first.spec.foreign
+    assert used.origin.startswith("presidio-analyzer ")
+    assert MODELS[0] in used.origin
+    monkeypatch.setattr(ner, "using", lambda: "another")
+    assert policy(rules).sha256 != first.sha256
 
 
 def test_a_model_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
