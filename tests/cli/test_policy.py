@@ -71,6 +71,17 @@ def test_keys_that_are_data_are_not_shown(work: Path, capsys: pytest.CaptureFixt
     assert "4711000" not in done.out
 
 
+def test_explain_tells_of_names_of_headers_that_no_rule_is_for(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wild = POLICY.replace('trace: keep, "*": drop', '"*": keep')
+    expected = {"header trace": "FAILS", "header secret": "FAILS"}
+    for more, rules in (("", expected), (', "@key": hash', dict.fromkeys(expected, "hash"))):
+        (work / "wild.yaml").write_text(wild.replace('"*": keep', f'"*": keep{more}'))
+        done = run(capsys, "policy", "explain", "wild.yaml", "raw", "--format", "json")
+        names = [row for row in json.loads(done.out) if row["path"] == "@key"]
+        assert {row["place"]: row["rule"] for row in names} == rules
+        assert {row["type"] for row in names} == {"name"}
+
+
 def test_explain_speaks_of_avro_as_of_json(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capture(work / "avro", order(1))
     (work / "avro.yaml").write_text(FRAMED.replace(", name: {domain: name}}\n", "}\n"))
