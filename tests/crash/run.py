@@ -62,7 +62,7 @@ class Tally:
 
 
 def run(bootstrap: str, topics: Sequence[str], work: Path, *, kills: int, seconds: float, seed: int) -> Tally:
-    """Kill recordings of `topics` until there were so many kills, or the time is over."""
+    """Kill recordings of `topics` until there were so many kills, or the time is over and there was one."""
     chance = random.Random(seed)
     tally = Tally()
     asked = ["-b", bootstrap, *(word for topic in topics for word in ("-t", topic))]
@@ -70,7 +70,7 @@ def run(bootstrap: str, topics: Sequence[str], work: Path, *, kills: int, second
     undisturbed = work / "undisturbed"
     took, code = to_the_end("record", [*asked, "-o", undisturbed], work / "told", _PATIENCE_SECONDS)
     began = time.monotonic()
-    while tally.kills.total() < kills and time.monotonic() - began < seconds:
+    while tally.kills.total() < kills and (time.monotonic() - began < seconds or not tally.kills):
         root = work / f"{tally.captures}"
         cap = chance.choice(_FASTEST_MBPS)
         capped = ["--max-mbps", str(cap)] if cap else []

@@ -47,7 +47,7 @@ def kill_scrubs(site: Path, work: Path, *, kills: int, seconds: float, seed: int
     chance, tally = random.Random(seed), Tally()
     deadline = time.monotonic() + seconds
     whole = _time_of_one(site, work)
-    while tally.killed < kills and time.monotonic() < deadline:
+    while tally.killed < kills and (time.monotonic() < deadline or not tally.killed):
         out = work / "clean"
         child = os.fork()
         if child == 0:

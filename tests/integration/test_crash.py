@@ -18,7 +18,7 @@ from tests.crash.run import run
 
 pytestmark = pytest.mark.integration
 
-_KILLS, _SECONDS = 30, 25
+_KILLS, _SECONDS = 15, 10
 
 
 def test_kill_9_at_many_points_loses_and_doubles_nothing(kafka: LocalKafka) -> None:

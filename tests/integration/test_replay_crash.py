@@ -17,7 +17,7 @@ from tests.replay_crash.run import run
 
 pytestmark = pytest.mark.integration
 
-_KILLS, _SECONDS = 30, 20
+_KILLS, _SECONDS = 15, 10
 
 
 def test_trap_20_kill_9_at_many_points_loses_and_doubles_nothing(target_kafka: LocalKafka) -> None:

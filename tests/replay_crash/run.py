@@ -65,14 +65,14 @@ class Tally:
 
 
 def run(bootstrap: str, work: Path, *, kills: int, seconds: float, seed: int) -> Tally:
-    """Kill replays until there were so many kills, or the time is over."""
+    """Kill replays until there were so many kills, or the time is over and there was one."""
     chance, tally = random.Random(seed), Tally()
     capture = build(work / "capture", seed)
     undisturbed: dict[str, dict[Lane, list[Content]]] = {}
     began = time.monotonic()
     order = list(VARIANTS)
     chance.shuffle(order)
-    while tally.kills.total() < kills and time.monotonic() - began < seconds:
+    while tally.kills.total() < kills and (time.monotonic() - began < seconds or not tally.kills):
         variant = order[len(tally.found) % len(order)]
         if variant.name not in undisturbed:
             undisturbed[variant.name] = _undisturbed(bootstrap, capture, variant, work)

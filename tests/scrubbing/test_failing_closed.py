@@ -62,7 +62,7 @@ def test_a_full_disk_leaves_nothing(site: Path, tmp_path: Path, most_bytes: int)
 
 def test_a_kill_at_any_moment_leaves_no_part_of_a_clean_copy() -> None:
     # A process of its own: it forks, which this one can't any more once Arrow's threads run in it.
-    command = [sys.executable, "-m", "tests.crash.scrubs", "--kills", "200", "--seconds", "12"]
+    command = [sys.executable, "-m", "tests.crash.scrubs", "--kills", "200", "--seconds", "6"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert re.search(r"killed [1-9]\d*, .*wrong 0\b", done.stdout), done.stdout + done.stderr
 
