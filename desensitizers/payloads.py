@@ -18,7 +18,7 @@ from desensitizers.documents import Documents, rewriting
 from desensitizers.errors import PolicyError, Refusal, UnfitError
 from desensitizers.explaining import Explanation
 from desensitizers.leaves import LeafRule, LeafRules
-from desensitizers.memos import Budget
+from desensitizers.memos import Budget, ManyBytes, Memo
 from desensitizers.pathrules import PathRules
 from desensitizers.paths import Steps, speaks_of_names
 from desensitizers.sink import Sink
@@ -44,6 +44,8 @@ class PayloadRule:
         """For formats with fields."""
         self.leaves: list[tuple[str, LeafRule]] = []
         self._what = "text"
+        self._many: ManyBytes | None = None
+        """For texts, all payloads at once."""
         self._form = spec.format
         self._file = topic.file or rules.file
         self._explanation = rules.explanation
@@ -78,6 +80,14 @@ class PayloadRule:
             self.leaves = [("$", leaf)]
             self._rewrite = _scalar(spec.format, leaf)
             self._what = leaf.name
+            whole = leaf.bytes_text
+            if (
+                spec.format == "string"
+                and leaf.effect == "rewrite"
+                and isinstance(whole, Memo)
+                and not self._explanation
+            ):
+                self._many = whole.many
         self.drops = self.leaves[0][1].effect == "drop" if self.documents is None else False
         self.empties = self.leaves[0][1].effect == "null" if self.documents is None else False
 
@@ -111,6 +121,11 @@ class PayloadRule:
 
         `named` are the headers that say with which schema each payload was written, where they do.
         """
+        if self._many is not None and isinstance(payloads, list):
+            try:
+                return self._all(payloads, self._many)
+            except (Refusal, UnfitError, UnicodeDecodeError, PolicyError):
+                pass  # one by one the record is found, and the reason
         rewrite = self._rewrite
         out: list[bytes | None] = []
         done = 0
@@ -140,6 +155,15 @@ class PayloadRule:
             if done and self._explanation is not None:
                 self._explanation.tell(self.place, (), self._form, "$", self.leaves[0][1], self._file)
         return out
+
+    def _all(self, payloads: list[bytes | None], many: ManyBytes) -> list[bytes | None]:
+        filled = [payload for payload in payloads if payload]
+        clean = many(filled)
+        self._sink.counts[self.place, "$", self._what] += len(filled)
+        if len(filled) == len(payloads):
+            return list(clean)
+        left = iter(clean)
+        return [next(left) if payload else payload for payload in payloads]
 
     def passes(self, values: Any) -> bool:
         """Whether all payloads of a binary Arrow array stay as they are; then they are counted, else nothing is."""

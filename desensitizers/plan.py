@@ -164,28 +164,38 @@ class TopicPlan:
         return PayloadRule(place, spec, self.spec, self._rules, self.sink) if spec else None
 
     def _keys_column(self, column: Any, named: list[bytes | None] | None, pa: Any) -> Any:
-        keys = column.to_pylist()
         if named is not None and self.key is not None:
-            return self._named_keys(column, keys, named, pa)
+            return self._named_keys(column, column.to_pylist(), named, pa)
+        encoded = column.dictionary_encode()
+        keys = encoded.dictionary.to_pylist()
+        if self.key is None:
+            self._unnamed("key", _first_rows(encoded.indices).tolist())
+            return column
         known = self._keys
-        new = {key: row for row, key in reversed(list(enumerate(keys))) if key not in known}
+        new = [code for code, key in enumerate(keys) if key not in known]
         if new:
-            if self.key is None:
-                self._unnamed("key", [row for key, row in new.items() if key is not None])
-                return column
             if len(known) >= _REMEMBERED_KEYS:
                 known = self._keys = {}
                 self._withheld_keys.clear()
-                new = {key: row for row, key in reversed(list(enumerate(keys)))}
-            for (key, row), clean in zip(new.items(), self.key.column(new, list(new.values())), strict=True):
-                known[key] = clean
-                if row in self.sink.withheld:
-                    self._withheld_keys[key] = self.sink.withheld[row]
-                if key and clean is not None:
-                    self._rules.findings.pair(f"key of {self.topic}", key, clean)
+                new = list(range(len(keys)))
+            self._learn_keys([keys[code] for code in new], _first_rows(encoded.indices)[new].tolist())
         if self._withheld_keys:
-            self._withhold_keys(keys)
-        return pa.array([known[key] for key in keys], column.type)
+            self._withhold_keys(column.to_pylist())
+        clean = [known[key] for key in keys]
+        return column if clean == keys else pa.array(clean, column.type).take(encoded.indices)
+
+    def _learn_keys(self, keys: list[bytes], rows: list[int]) -> None:
+        """Cleans keys that were not met before, and remembers them; each is the key of that row of the batch."""
+        assert self.key is not None
+        clean = self.key.column(keys, rows)
+        self._keys.update(zip(keys, clean, strict=True))
+        if self.sink.withheld:
+            held = ((key, self.sink.withheld.get(row)) for key, row in zip(keys, rows, strict=True))
+            self._withheld_keys.update((key, why) for key, why in held if why is not None)
+        if not self._rules.learning:
+            pairs = [(key, after) for key, after in zip(keys, clean, strict=True) if key and after is not None]
+            before, after = ([pair[side] for pair in pairs] for side in (0, 1))
+            self._rules.findings.pairs_of(f"key of {self.topic}", before, after)
 
     def _withhold_keys(self, keys: list[bytes | None]) -> None:
         """Every record of a key that can't be cleaned, not only the first."""
@@ -243,6 +253,14 @@ def _naming(headers: Any, side: str, pc: Any) -> list[bytes | None] | None:
         values = [one["value"] for one in row or () if one["key"] == _SCHEMA_HEADERS[side] and one["value"] is not None]
         found.append(values[-1] if values else None)
     return found
+
+
+def _first_rows(codes: Any) -> Any:
+    """The row of each code's first appearance; codes are numbered in that order, and null where there is no key."""
+    import numpy as np
+
+    highest = np.maximum.accumulate(np.asarray(codes.fill_null(-1)))
+    return np.flatnonzero(np.diff(highest, prepend=-1))
 
 
 def check_plan(plan: Plan, spec: PolicySpec) -> None:

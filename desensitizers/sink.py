@@ -70,7 +70,10 @@ class Findings:
 
     def pairs_of(self, space: str, before: Sequence[str | bytes], after: Sequence[str | bytes]) -> None:
         """`pair` of each."""
-        self.pairs.setdefault(space, []).extend(map(add, map(hash64, before), map(hash64, after)))
+        if before and after:
+            hashes = list(map(hash64, before))
+            others = hashes if before == after else map(hash64, after)
+            self.pairs.setdefault(space, []).extend(map(add, hashes, others))
 
 
 @dataclass(slots=True)

@@ -195,3 +195,32 @@ def test_what_is_not_of_its_format_passes_nothing(form: str, rule: str, payload:
     text = problems(f"headers: {{h: {{format: {form}, {rule[1:-1]}}}}}", batch(headers=[[("h", payload)]]))
     assert says in text
     assert "Anna" not in text
+
+
+def test_keys_cleaned_together_are_cleaned_as_each_alone() -> None:
+    rule = r"key: {extract: 'c-(?P<id>\d+)|x.*', id: {domain: id}}"
+    keys = [
+        b"c-1234567",
+        None,
+        b"x1",
+        b"",
+        b"c-7654321",
+        b"c-1234567",
+        *(b"c-%d" % n for n in range(10**6, 10**6 + 30)),
+    ]
+    rows = [b"{}"] * len(keys)
+    together = policy(rule + "\nvalue: {a: keep}").plan()
+    clean = together.for_topic("t").apply(batch(rows, keys=keys)).batch["key"].to_pylist()
+    alone = policy(rule + "\nvalue: {a: keep}").plan().for_topic("t")
+    assert clean == [alone.apply(batch([b"{}"], keys=[key])).batch["key"].to_pylist()[0] for key in keys]
+    assert clean[1] is None
+    assert clean[2:4] == [b"x1", b""]
+    assert len(together.findings.pairs["key of t"]) == len(set(keys)) - 2
+
+
+def test_one_key_that_does_not_fit_is_named_among_many_that_do() -> None:
+    keys = [b"c-%d" % n for n in range(10**6, 10**6 + 40)]
+    keys[7] = b"d-1"
+    plan = policy("key: {extract: 'c-(?P<id>\\d+)', id: {domain: id}}\nvalue: {a: keep}").plan()
+    (problem,) = plan.for_topic("t").apply(batch([b"{}"] * 40, keys=keys)).problems
+    assert (problem.offset, problem.count) == (7, 1)
