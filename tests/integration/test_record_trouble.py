@@ -44,7 +44,7 @@ def everything(site: Site) -> int:
 def test_nothing_is_lost_doubled_or_disordered_whatever_happens_to_brokers(site: Site, tmp_path: Path) -> None:
     prepare(site)
     with writing(site.bootstrap, trouble.LIVE, trouble.IN_TRANSACTIONS, partitions=6) as writers:
-        live, past = run(site, writers, trouble.Trouble("everything", everything, 14), tmp_path / "captures")
+        live, past = run(site, writers, trouble.Trouble("everything", everything, 8), tmp_path / "captures")
     assert not writers.failed
     assert live.tally.exact, live
     assert past.tally.exact, past

@@ -27,7 +27,7 @@ from tests.replay_crash.variants import Variant
 pytestmark = pytest.mark.integration
 
 MS = 1_000_000
-_RECORDS = 6_000
+_RECORDS = 3_000
 _SAFE = {"min.insync.replicas": "2"}
 
 
@@ -39,7 +39,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def capture(site: Site, tmp_path: Path) -> Capture:
-    """Twelve seconds of records for a topic with a replica on every broker."""
+    """Six seconds of records for a topic with a replica on every broker."""
     name, now = f"orders-{uuid.uuid4().hex[:8]}", time.time_ns() // 1_000_000
     create_topic(site.cluster.bootstrap, name, partitions=6, replicas=3, config=_SAFE)
     rows = [record(name, index % 6, now + 2 * index, f"k{index % 50}", f"v{index}") for index in range(_RECORDS)]
