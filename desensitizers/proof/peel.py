@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 DEPTH = 4
 MAX_INFLATED = 16 << 20
 """Bytes taken from one compressed piece; a bomb is not unpacked whole."""
+_AT_ONCE = 1 << 17
 _SHORTEST_RUN, _SHORTEST_HEX = 8, 12
 _DOUBLINGS = (1, 2, 4)
 """Which make runs of one byte runs of `_SHORTEST_RUN`."""
@@ -78,10 +79,24 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 
 def _decoded_runs(block: bytes) -> list[bytes]:
     """Base64 (plain and URL-safe, at every alignment) and hex, where it is not plainly something else."""
-    mixed, hexadecimal = _runs(block)
+    mixed: set[bytes] = set()
+    hexadecimal: set[bytes] = set()
+    for lines in _by_lines(block):
+        found = _runs(lines)
+        mixed |= found[0]
+        hexadecimal |= found[1]
     out = [piece for run in mixed for piece in _base64(run)]
     even = [run for run in hexadecimal if len(run) % 2 == 0]
     return out + _texts_in_hex(even) if even else out
+
+
+def _by_lines(block: bytes) -> Iterator[bytes]:
+    """The block in pieces that end with lines: what is made of one stays in the processor's cache."""
+    begin = 0
+    while begin < len(block):
+        end = block.find(b"\n", begin + _AT_ONCE) + 1 or len(block)
+        yield block[begin:end]
+        begin = end
 
 
 def _runs(block: bytes) -> tuple[set[bytes], set[bytes]]:

@@ -13,14 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from desensitizers.detectors.iban import BBAN
-from desensitizers.proof.lines import Bytes, Lines, Places
+from desensitizers.proof.lines import PAD, Bytes, Lines, Places
 from desensitizers.surrogates.kinds import EMAIL_HOST, TEST_CARD_PREFIXES
 
 _ZERO = ord("0")
 _WORD = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_AT_ONCE = 1 << 17
 _CARD_DIGITS = 16
-_WIDEST = 2 * 15 - 2
-"""From the first to the last of 15 digits with a separator before each of them."""
+_WIDEST = 2 * _CARD_DIGITS - 1
+"""Bytes of so many digits with a separator between each two."""
 
 Marks = npt.NDArray[np.bool_]
 
@@ -61,10 +62,15 @@ def _phone(lines: Lines) -> Places:
 
 def _iban(lines: Lines) -> Places:
     data = lines.array
+    found = _gathered(data, _national)
+    return found[_COUNTRIES[data[found], data[found + 1]]]
+
+
+def _national(data: Bytes) -> Places:
+    """Two capitals and two digits."""
     capital = (data - np.uint8(ord("A"))) < 26
     digit = (data - np.uint8(_ZERO)) < 10
-    found = np.flatnonzero((capital[:-3] & capital[1:-2]) & (digit[2:-1] & digit[3:]))
-    return found[_COUNTRIES[data[found], data[found + 1]]]
+    return np.flatnonzero((capital[:-3] & capital[1:-2]) & (digit[2:-1] & digit[3:]))
 
 
 def _card(lines: Lines) -> Places:
@@ -72,32 +78,57 @@ def _card(lines: Lines) -> Places:
     data = lines.array
     other = np.flatnonzero(data >= min(np.flatnonzero(_OTHER_DIGITS)))
     other = other[_OTHER_DIGITS[data[other]]]
-    at = np.flatnonzero((data - np.uint8(_ZERO)) < 10)
-    if len(at) < _CARD_DIGITS - 1:
+    starts = _gathered(data, _grouped)
+    first = data[starts]
+    starts = starts[(first >= ord("2")) & (first <= ord("6")) & ~_BEFORE_NO_CARD[data[starts - 1]]]
+    if not len(starts):
         return other
-    at = np.append(at, at[-1] + 3 * np.arange(1, _CARD_DIGITS + 1))  # digits of which none is joined to the last
-    starts = np.flatnonzero(at[14:-2] - at[:-16] <= _WIDEST)
-    first = data[at[starts]]
-    starts = starts[(first >= ord("2")) & (first <= ord("6")) & ~_BEFORE_NO_CARD[data[at[starts] - 1]]]
-    places = at[starts[:, None] + np.arange(_CARD_DIGITS)]
-    return np.append(other, places[_is_card(data, places), 0])
+    window = starts[:, None] + np.arange(_WIDEST)
+    digit = (data[window] - np.uint8(_ZERO)) < 10
+    if digit[:, :_CARD_DIGITS].all():
+        places, real = window[:, :_CARD_DIGITS], digit[:, :_CARD_DIGITS]
+    else:
+        order = np.argsort(~digit, axis=1, kind="stable")[:, :_CARD_DIGITS]
+        places, real = np.take_along_axis(window, order, 1), np.take_along_axis(digit, order, 1)
+    return np.append(other, starts[_is_card(data, places, real)])
 
 
-def _is_card(data: Bytes, places: npt.NDArray[np.intp]) -> Marks:
+def _grouped(data: Bytes) -> Places:
+    """Where four digits begin, as the first of fifteen bytes at least that are digits and separators."""
+    digit = (data - np.uint8(_ZERO)) < 10
+    joined = digit | (data == ord(" ")) | (data == ord("-"))
+    four = digit
+    for step in (1, 2):
+        four = four[:-step] & four[step:]
+    for step in (1, 2, 4, 7):
+        joined = joined[:-step] & joined[step:]
+    return np.flatnonzero(joined[1:] & four[1 : len(joined)] & ~digit[: len(joined) - 1]) + 1
+
+
+def _gathered(data: Bytes, places: Callable[[Bytes], Places]) -> Places:
+    """The places in all the data, looked at so many bytes at a time that what is made of them stays in the cache."""
+    found = [
+        places(data[max(0, start - 1) : start + _AT_ONCE + len(PAD)]) + max(0, start - 1)
+        for start in range(0, len(data) - len(PAD), _AT_ONCE)
+    ]
+    return np.unique(np.concatenate(found))
+
+
+def _is_card(data: Bytes, places: npt.NDArray[np.intp], real: Marks) -> Marks:
+    """For the places of sixteen digits each, as far as they are real ones."""
     gaps = np.diff(places, axis=1)
-    last = len(data) - 1
-    joined = (gaps == 1) | ((gaps == 2) & _SEPARATOR[data[np.minimum(places[:, :-1] + 1, last)]])
-    digits = data[np.minimum(places, last)].astype(np.intp) % _ZERO % 10
+    joined = real[:, 1:] & ((gaps == 1) | ((gaps == 2) & _SEPARATOR[data[places[:, 1:] - 1]]))
+    digits = data[places] % np.uint8(_ZERO) % np.uint8(10)
     fifteen: Marks = joined[:, :14].all(axis=1)
     sixteen: Marks = joined.all(axis=1)
-    fifteen &= ~_IN_WORD[data[np.minimum(places[:, 14] + 1, last)]]
-    sixteen &= ~_IN_WORD[data[np.minimum(places[:, 15] + 1, last)]]
+    fifteen &= ~_IN_WORD[data[places[:, 14] + 1]]
+    sixteen &= ~_IN_WORD[data[places[:, 15] + 1]]
     fifteen &= (digits[:, :15:2].sum(axis=1) + _TWICE[digits[:, 1:15:2]].sum(axis=1)) % 10 == 0
     sixteen &= (digits[:, 1::2].sum(axis=1) + _TWICE[digits[:, ::2]].sum(axis=1)) % 10 == 0
     return (fifteen | sixteen) & ~_test_card(digits)
 
 
-def _test_card(digits: npt.NDArray[np.intp]) -> Marks:
+def _test_card(digits: Bytes) -> Marks:
     return np.isin(digits[:, :6] @ 10 ** np.arange(5, -1, -1), _TEST_CARDS)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from desensitizers.detectors import PROOF_DEFAULT, detector
 from desensitizers.detectors.card import luhn_digit
+from desensitizers.proof import sieves
 from desensitizers.proof.rescan import Rescan
 
 RESCAN = Rescan(PROOF_DEFAULT)
@@ -80,9 +82,12 @@ ROW = st.lists(st.one_of(st.sampled_from(LIKE_REAL), BETWEEN, CARDS, st.text(max
 
 
 @pytest.mark.parametrize("name", PROOF_DEFAULT)
-@given(st.lists(st.one_of(st.none(), ROW.map(str.encode), st.binary(max_size=8)), max_size=5))
-@example([None, b"4539 5787 6362 1486 12", b"", b"a@example.test", b"a@example.test", b"a@b.de"])
-def test_what_a_sieve_drops_a_detector_would_not_find(name: str, payloads: list[bytes | None]) -> None:
+@given(
+    st.lists(st.one_of(st.none(), ROW.map(str.encode), st.binary(max_size=8)), max_size=5),
+    st.sampled_from([8, 1 << 17]),
+)
+@example([None, b"4539 5787 6362 1486 12", b"", b"a@example.test", b"a@example.test", b"a@b.de"], 8)
+def test_what_a_sieve_drops_a_detector_would_not_find(name: str, payloads: list[bytes | None], at_once: int) -> None:
     one = detector(name)
     expected = [
         (row, name)
@@ -91,4 +96,5 @@ def test_what_a_sieve_drops_a_detector_would_not_find(name: str, payloads: list[
         if any(one.leaks(payload.decode("utf-8", "replace")))
     ]
     column = pa.array(payloads, pa.binary())
-    assert Rescan([name]).rows(column, [str(row) for row in range(len(payloads))]) == expected
+    with patch.object(sieves, "_AT_ONCE", at_once):
+        assert Rescan([name]).rows(column, [str(row) for row in range(len(payloads))]) == expected
