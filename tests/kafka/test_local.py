@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -54,23 +55,29 @@ def test_a_new_topic_is_ready_to_use(kafka: LocalKafka, topic: str) -> None:
     assert topic in AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=10).topics
 
 
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a cluster `one` that ended in peace, with a topic `kept`."""
+    home = tmp_path_factory.mktemp("ended")
+    with local_kafka(directory=home, cluster_id="one") as cluster:
+        create_topic(cluster.bootstrap, "kept")
+    return home
+
+
 @integration
-def test_a_given_directory_and_cluster_id_last_over_a_restart(tmp_path: Path) -> None:
-    with local_kafka(directory=tmp_path, cluster_id="production-cluster-id") as first:
-        create_topic(first.bootstrap, "kept")
-    with local_kafka(directory=tmp_path, cluster_id="production-cluster-id") as second:
-        metadata = AdminClient({"bootstrap.servers": second.bootstrap}).list_topics(timeout=10)
-    assert metadata.cluster_id == "production-cluster-id"
+def test_a_given_directory_and_cluster_id_last_over_a_restart(ended: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(ended, tmp_path / "again"))
+    with local_kafka(directory=home, cluster_id="one") as cluster:
+        metadata = AdminClient({"bootstrap.servers": cluster.bootstrap}).list_topics(timeout=10)
+    assert metadata.cluster_id == "one"
     assert "kept" in metadata.topics
 
 
 @integration
-def test_a_directory_of_another_cluster_is_refused(tmp_path: Path) -> None:
-    with local_kafka(directory=tmp_path, cluster_id="one"):
-        pass
+def test_a_directory_of_another_cluster_is_refused(ended: Path) -> None:
     with (
         pytest.raises(LocalKafkaError, match="holds a cluster with the id one, not two"),
-        local_kafka(directory=tmp_path, cluster_id="two"),
+        local_kafka(directory=ended, cluster_id="two"),
     ):
         pass
 
@@ -125,15 +132,14 @@ def test_says_which_port_is_taken_when_all_are(monkeypatch: pytest.MonkeyPatch) 
 
 
 @integration
-def test_shows_the_end_of_the_log_of_a_broker_that_dies(tmp_path: Path) -> None:
-    with local_kafka(directory=tmp_path, cluster_id="one") as cluster:
-        data = cluster.brokers[0].data_dir
-    (data / "__cluster_metadata-0" / "quorum-state").write_text("not a quorum state")
+def test_shows_the_end_of_the_log_of_a_broker_that_dies(ended: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(ended, tmp_path / "again"))
+    (home / "broker-1" / "data" / "__cluster_metadata-0" / "quorum-state").write_text("not a quorum state")
     with (
         pytest.raises(
             LocalKafkaError, match=r"(?s)died at start; its log .*broker\.log ends with:.*JsonParseException"
         ),
-        local_kafka(directory=tmp_path, cluster_id="one"),
+        local_kafka(directory=home, cluster_id="one"),
     ):
         pass
 
