@@ -34,7 +34,7 @@ PERSONAL = ("name", "email", "phone", "iban", "card", "customer_id", "account_id
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     directory = tmp_path_factory.mktemp("demo") / "out"
     command = [sys.executable, "-c", PROGRAM, "demo", "-o", str(directory)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return directory, done.stdout
 
