@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import threading
@@ -67,6 +68,7 @@ def dying(seals: int) -> Iterator[None]:
         patch.setattr("recorder.recording.record.SEGMENT_BYTES", 0)
         with pytest.raises(Killed):
             yield
+        gc.collect()  # what was being written is closed now, not while the next recording runs
 
 
 def killed(kafka: LocalKafka, root: Path, *names: str, seals: int) -> None:
@@ -104,7 +106,9 @@ def test_what_was_killed_goes_on_and_ends_as_if_undisturbed(
     fill(kafka, topic)
     undisturbed = recorded(kafka, tmp_path / "undisturbed", topic).manifest
     killed(kafka, tmp_path / "c", topic, seals=seals)
-    (tmp_path / "c" / "records" / topic / "0" / "00000000000000099999.parquet").write_bytes(b"torn")
+    torn = tmp_path / "c" / "records" / topic / "0" / "00000000000000099999.parquet"
+    torn.parent.mkdir(parents=True, exist_ok=True)
+    torn.write_bytes(b"torn")
     manifest = resumed(kafka, tmp_path / "c")
     assert partitions(manifest) == partitions(undisturbed)
     assert manifest.finished_by == "end"
