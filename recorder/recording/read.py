@@ -215,7 +215,7 @@ class Reading:
         tape = self.tapes[place]
         if offset > self._position[place]:
             self._move(place, offset)
-            self.pipeline.add(partial(tape.advance, offset))
+            self.pipeline.add(partial(tape.advance, offset), key=place)
         if self._is_over(place):
             self._finish(place, fetcher)
         elif tape.end is not None and tape.hint is not None and offset >= tape.hint:
@@ -263,7 +263,7 @@ class Reading:
     def _expired(self, place: Place, begins: int, fetcher: Fetcher) -> None:
         """Retention deleted what was to be read next: go on where the log begins now; the ledger names the gap."""
         self._move(place, begins)
-        self.pipeline.add(partial(self.tapes[place].advance, begins, "expired"))
+        self.pipeline.add(partial(self.tapes[place].advance, begins, "expired"), key=place)
         if self._is_over(place):
             self._finish(place, fetcher)
         else:
@@ -350,7 +350,7 @@ class Reading:
         return False
 
     def _write(self, place: Place, records: pa.Table, headers_lost: list[int], size: int) -> None:
-        self.pipeline.add(partial(self._append, self.tapes[place], records, headers_lost), size)
+        self.pipeline.add(partial(self._append, self.tapes[place], records, headers_lost), size, place)
 
     def _append(self, tape: Tape, records: pa.Table, headers_lost: list[int]) -> None:
         if lines := tape.append(records, headers_lost):
@@ -358,7 +358,7 @@ class Reading:
 
     def _finish(self, place: Place, fetcher: Fetcher | Bulk) -> None:
         self._pending.flush(place)
-        self.pipeline.add(partial(self._seal, self.tapes[place]))
+        self.pipeline.add(partial(self._seal, self.tapes[place]), key=place)
         self._drop(place, fetcher)
 
     def _seal(self, tape: Tape) -> None:

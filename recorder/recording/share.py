@@ -103,7 +103,7 @@ def shares(tapes: Mapping[Place, Tape]) -> list[list[Place]]:
     if any(tape.until_ms is not None for tape in tapes.values()):
         return [list(tapes)]
     reading = sum(size > 0 for size in left.values())
-    count = max(1, min(processors(), reading, sum(left.values()) // WORTH_OFFSETS))
+    count = max(1, min(processes(), reading, sum(left.values()) // WORTH_OFFSETS))
     found: list[list[Place]] = [[] for _ in range(count)]
     loads = [0] * count
     for place in sorted(left, key=lambda place: -left[place]):
@@ -115,9 +115,10 @@ def shares(tapes: Mapping[Place, Tape]) -> list[list[Place]]:
     return found
 
 
-def processors() -> int:
-    """How many this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def processes() -> int:
+    """How many may read at once: one for every two processors, which it keeps busy with fetching and writing."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, processors // 2)
 
 
 def _left(tape: Tape) -> int:

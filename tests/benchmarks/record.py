@@ -2,7 +2,7 @@
 
 A process of its own fills topics on a local Kafka on the same machine (JSON, two headers, lz4 batches); then each line
 is a command as a person runs it, `kcat | zstd -1` (where kcat is on the path) in turn with `blackbox record` on the
-same topic, in one process and in as many as there are processors, and the median of several. The last lines watch
+same topic, in one process and in one for every two processors, and the median of several. The last lines watch
 1,000 partitions where little happens for ten seconds.
 """
 
@@ -31,7 +31,7 @@ from tests.benchmarks.cost import Cost, cost, middle
 from tests.conftest import create_topic
 
 BLACKBOX = [sys.executable, "-c", "from recorder.cli.main import main; main()"]
-ALONE = [sys.executable, "-c", f"from recorder.recording import share; share.processors = lambda: 1; {BLACKBOX[-1]}"]
+ALONE = [sys.executable, "-c", f"from recorder.recording import share; share.processes = lambda: 1; {BLACKBOX[-1]}"]
 """As on a machine with one processor: no other process reads a share of the partitions."""
 SIZES = ((1_000_000, 1_000), (3_000_000, 300))
 IDLE_PARTITIONS, IDLE_SECONDS = 1_000, 10

@@ -37,7 +37,7 @@ def _run(arguments: list[str], told: Path) -> None:
     pending.HANDED_BYTES = ROW_GROUP_BYTES
     tape.SURE_RECORDS = SURE_RECORDS
     share.WORTH_OFFSETS = 1
-    share.processors = lambda: PROCESSES
+    share.processes = lambda: PROCESSES
     assert resume.tapes_of is recording.tapes_of
     sys.argv[1:] = arguments
     main(arguments)

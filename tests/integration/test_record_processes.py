@@ -64,7 +64,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @contextmanager
 def processes(count: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(share, "processors", lambda: count)
+        patch.setattr(share, "processes", lambda: count)
         yield
 
 

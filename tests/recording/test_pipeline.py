@@ -21,6 +21,19 @@ def test_jobs_run_in_the_order_they_were_added() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "writer"]
 
 
+def test_jobs_of_one_key_keep_their_order_and_those_of_another_need_not_wait() -> None:
+    done: list[tuple[str, int]] = []
+    go = threading.Event()
+    with Pipeline() as pipeline:
+        pipeline.add(go.wait, key="slow")  # type: ignore[arg-type]
+        for number in range(100):
+            pipeline.add(lambda number=number: done.append(("slow", number)), key="slow")  # type: ignore[misc]
+            pipeline.add(lambda number=number: done.append(("fast", number)), key="fast")  # type: ignore[misc]
+        wait_until(lambda: len(done) == 100, what="those of the other key have run")
+        go.set()
+    assert done == [(key, number) for key in ("fast", "slow") for number in range(100)]
+
+
 def test_who_leaves_waits_for_what_was_added() -> None:
     done: list[int] = []
     go = threading.Event()
