@@ -110,7 +110,8 @@ def test_trap_9_a_recording_is_one_connection_to_each_broker(site: Site) -> None
             seen += sum(len(event.messages) for event in fetcher.poll() if isinstance(event, Arrived))
         # The one more is that by which the client learns of a coordinator; it never asks it anything.
         assert sum(door.connections for door in site.doors) <= 3 + 1
-        assert fetcher.pulse.load.connections <= 3 + 1
+        # Over time one more: a broker of the bootstrap list may be asked before it is known which one it is.
+        assert fetcher.pulse.load.connections <= 3 + 2
 
 
 def test_the_end_of_a_log_whose_leader_is_silent_is_unknown(site: Site) -> None:
