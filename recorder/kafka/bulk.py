@@ -53,7 +53,7 @@ class Bulk:
     """Reads `spans` (from an offset, up to another one if the end is known); threads and connections end with it."""
 
     def __init__(self, cluster: Cluster, spans: Mapping[Place, tuple[int, int | None]], isolation: Isolation) -> None:
-        self._committed = isolation == "read_committed"
+        self.committed = isolation == "read_committed"
         self._sent: Queue[tuple[list[_Sent], int]] = Queue(1)
         self._closed = threading.Event()
         self._dropped: set[Place] = set()
@@ -78,10 +78,6 @@ class Bulk:
         self._closed.set()
         for leader in self._leaders:
             leader.close()
-
-    @property
-    def committed(self) -> bool:
-        return self._committed
 
     @property
     def load(self) -> Load:
@@ -120,7 +116,7 @@ class Bulk:
     def _pieces_of(self, sent: _Sent) -> Iterator[Piece]:
         place, data = sent.answer.place, sent.answer.records
         try:
-            aborted = sent.answer.aborted if self._committed else ()
+            aborted = sent.answer.aborted if self.committed else ()
             kept = list(committed(sent.batches, data, aborted)) if aborted else sent.batches
             for some in _portions(kept):
                 if place in self._dropped:

@@ -10,6 +10,7 @@ from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from recorder.capture.schema import HEADERS_TYPE, RECORD_SCHEMA, TIMESTAMP_TYPES
@@ -23,12 +24,9 @@ _PAIR = list(HEADERS_TYPE.value_type)
 def to_batch(topic: str, partition: int, messages: list[Message]) -> tuple[pa.RecordBatch, list[int]]:
     """Messages of one partition as a batch of RECORD_SCHEMA, and the offsets whose headers could not be read."""
     # Arrow takes lists and numpy's arrays many times faster than iterators.
-    count = len(messages)
     types, timestamps = zip(*map(Message.timestamp, messages), strict=True)
     headers, lost = _headers(messages)
     columns = [
-        pa.repeat(topic, count),
-        pa.repeat(pa.scalar(partition, pa.int32()), count),
         pa.array(np.array(list(map(Message.offset, messages)), np.int64)),
         pa.array(_timestamps(types, timestamps)),
         _TYPE_NAMES.take(pa.array(np.array(types, np.int8))),
@@ -37,37 +35,52 @@ def to_batch(topic: str, partition: int, messages: list[Message]) -> tuple[pa.Re
         headers,
         pa.array(list(map(Message.leader_epoch, messages)), pa.int32()),
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=RECORD_SCHEMA), lost
+    return _batch(topic, partition, columns), lost
 
 
 def records_to_batch(topic: str, partition: int, records: Records) -> tuple[pa.RecordBatch, list[int]]:
     """The same of records that came in bulk."""
-    count = len(records.offsets)
+    headers, lost = _headers_of(records)
+    columns = [
+        pa.array(records.offsets),
+        pa.array(records.timestamps),
+        _TYPE_NAMES.take(pa.array(records.timestamp_types)),
+        records.keys,
+        records.values,
+        headers,
+        pa.array(records.leader_epochs),
+    ]
+    return _batch(topic, partition, columns), lost
+
+
+def _batch(topic: str, partition: int, columns: list[pa.Array]) -> pa.RecordBatch:
+    """With `columns` of RECORD_SCHEMA from the offset on."""
+    count = len(columns[0])
+    places = [pa.repeat(topic, count), pa.repeat(pa.scalar(partition, pa.int32()), count)]
+    return pa.RecordBatch.from_arrays([*places, *columns], schema=RECORD_SCHEMA)
+
+
+def _headers_of(records: Records) -> tuple[pa.Array, list[int]]:
     names, values, ends = records.header_names, records.header_values, records.header_ends
     lost: list[int] = []
     try:
         names = names.cast(pa.string())
     except pa.ArrowInvalid:
-        # As above: a record one of whose headers has no name in UTF-8 is kept without its headers.
+        # As with a client: a record one of whose headers has no name in UTF-8 is kept without its headers.
+        count = len(records.offsets)
         owners = np.repeat(np.arange(count), np.diff(ends))
         bad = np.unique(owners[[not _is_utf8(name) for name in names.to_pylist()]])
         kept = ~np.isin(owners, bad)
         names, values = names.filter(pa.array(kept)).cast(pa.string()), values.filter(pa.array(kept))
         ends = np.concatenate(([0], np.cumsum(np.bincount(owners[kept], minlength=count)))).astype(np.int32)
         lost = records.offsets[bad].tolist()
-    headers = pa.StructArray.from_arrays([names, values], fields=_PAIR)
-    columns = [
-        pa.repeat(topic, count),
-        pa.repeat(pa.scalar(partition, pa.int32()), count),
-        pa.array(records.offsets),
-        pa.array(records.timestamps),
-        _TYPE_NAMES.take(pa.array(records.timestamp_types)),
-        records.keys,
-        records.values,
-        pa.ListArray.from_arrays(ends, headers, type=HEADERS_TYPE),
-        pa.array(records.leader_epochs),
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=RECORD_SCHEMA), lost
+    return _lists(ends, names, values), lost
+
+
+def _lists(ends: npt.NDArray[np.int32], names: pa.Array, values: pa.Array) -> pa.Array:
+    """Headers by record; `ends` are the borders between the records'."""
+    pairs = pa.StructArray.from_arrays([names, values], fields=_PAIR)
+    return pa.ListArray.from_arrays(ends, pairs, type=HEADERS_TYPE)
 
 
 def _is_utf8(name: bytes) -> bool:
@@ -78,7 +91,7 @@ def _is_utf8(name: bytes) -> bool:
     return True
 
 
-def _timestamps(types: tuple[int, ...], timestamps: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _timestamps(types: tuple[int, ...], timestamps: tuple[int, ...]) -> npt.NDArray[np.int64]:
     if 0 in types:  # a record without a timestamp is -1 to Kafka, and 0 to this client
         timestamps = tuple(-1 if kind == 0 else ms for kind, ms in zip(types, timestamps, strict=True))
     return np.array(timestamps, np.int64)
@@ -101,5 +114,4 @@ def _headers(messages: list[Message]) -> tuple[pa.Array, list[int]]:
     ends = np.array(list(accumulate([len(row) if row else 0 for row in rows], initial=0)), np.int32)
     # Name, value, name, value, …: slices take them apart.
     flat = list(chain.from_iterable(chain.from_iterable(filter(None, rows))))
-    pairs = [pa.array(flat[::2], pa.string()), pa.array(flat[1::2], pa.binary())]
-    return pa.ListArray.from_arrays(ends, pa.StructArray.from_arrays(pairs, fields=_PAIR), type=HEADERS_TYPE), lost
+    return _lists(ends, pa.array(flat[::2], pa.string()), pa.array(flat[1::2], pa.binary())), lost

@@ -49,21 +49,13 @@ class Pending:
 
     def add(self, place: Place, messages: list[Message]) -> None:
         """Take what arrived of one partition, in offset order."""
-        one = self._places.get(place)
-        if one is None:
-            one = self._places[place] = _OfOne()
+        one = self._places.setdefault(place, _OfOne())
         added = sum(map(len, messages))
         one.messages += messages
         one.message_bytes += added
-        one.records += len(messages)
-        one.bytes += added
-        self._bytes += added
         if len(one.messages) >= COLUMN_MESSAGES or one.message_bytes >= COLUMN_BYTES:
             _to_columns(place, one)
-            if one.bytes >= HANDED_BYTES or one.records >= HANDED_MESSAGES:
-                self.flush(place)
-        if self._bytes >= PENDING_BYTES:
-            self.flush_all()
+        self._grew(place, one, len(messages), added)
 
     def add_records(self, place: Place, records: Records) -> None:
         """Take what came in bulk of one partition, in offset order."""
@@ -72,10 +64,14 @@ class Pending:
         added = records.keys.nbytes + records.values.nbytes + records.header_values.nbytes
         one.batches.append(batch)
         one.headers_lost += lost
-        one.records += batch.num_rows
-        one.bytes += added
-        self._bytes += added
-        if one.bytes >= HANDED_BYTES or one.records >= HANDED_MESSAGES:
+        self._grew(place, one, batch.num_rows, added)
+
+    def _grew(self, place: Place, one: _OfOne, records: int, size: int) -> None:
+        """Hand over what is enough; messages that are not yet columns wait for more of them."""
+        one.records += records
+        one.bytes += size
+        self._bytes += size
+        if not one.messages and (one.bytes >= HANDED_BYTES or one.records >= HANDED_MESSAGES):
             self.flush(place)
         if self._bytes >= PENDING_BYTES:
             self.flush_all()

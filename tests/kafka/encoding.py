@@ -92,10 +92,6 @@ def _bytes(content: bytes | None) -> bytes:
     return varint(-1) if content is None else varint(len(content)) + content
 
 
-def _packed(codec: str) -> Callable[[bytes], bytes]:
-    return lambda body: bytes(pa.compress(body, codec=codec, asbytes=True))
-
-
 def _streamed(codec: str) -> Callable[[bytes], bytes]:
     def pack(body: bytes) -> bytes:
         sink = pa.BufferOutputStream()
