@@ -144,10 +144,6 @@ def replay(
     from recorder.replaying.summary import reading_advice
     from recorder.window import parse_duration
 
-    if resume and transactional:
-        raise UsageError(
-            "--resume can't tell what of a transaction will stay: go on with --start-offset, behind what is committed."
-        )
     rule, partition_map = parse_partitions(partitions)
     opened = [open_capture(path) for path in captures]
     chosen = Options(
@@ -242,7 +238,7 @@ def replay(
     if advice := reading_advice(result):
         say(f"warning: {advice}")
     say(f"The certificate is kept in {path}  ·  blackbox timing {path}")
-    if result.resumable and not transactional:
+    if result.resumable:
         say(f"To go on from where it ended, give the same command with --resume --state {kept}")
     _end(result)
 

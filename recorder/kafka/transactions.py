@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from recorder.errors import BlackboxError
 from recorder.kafka.connection import Connection
@@ -25,28 +26,18 @@ class TransactionalProducer(RecordProducer):
     def __init__(
         self, connection: Connection, *, limits: Limits, paced: bool, name: str, records: int, milliseconds: int
     ) -> None:
-        settings = {"transactional.id": name, "transaction.timeout.ms": TIMEOUT_MS}
         self._name, self._records, self._milliseconds = name, records, milliseconds
         self._open = 0
         self._opened_at = 0.0
         self._failure: str | None = None
-        self.committed = self.aborted = self.committed_records = 0
-        super().__init__(connection, limits=limits, paced=paced, more=settings)
+        self.committed = self.aborted = 0
+        self.committed_records = 0
+        """The first so many that were taken over; those after them are open, or will never be seen."""
+        super().__init__(connection, limits=limits, paced=paced, more=_settings(name))
 
     def warm_up(self, topics: Sequence[str]) -> None:
         """As for any producer, and the transactional id is ours. Raises also BlackboxError when we may not have it."""
-        try:
-            self._producer.init_transactions(_ANSWER_SECONDS)
-        except KafkaException as error:
-            why: KafkaError = error.args[0]
-            advice = {
-                KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "Ask for the rights WRITE and DESCRIBE on it.",
-                KafkaError.INVALID_TRANSACTION_TIMEOUT: "Its brokers allow no transactions of "
-                f"{TIMEOUT_MS / 1000:.0f} s: raise transaction.max.timeout.ms, or leave --transactional out.",
-            }.get(why.code(), "Are enough brokers up for its transaction log (__transaction_state)?")
-            raise BlackboxError(
-                f"Nothing was sent. The target gives us no transactions for the id {self._name}: {why.str()}. {advice}"
-            ) from None
+        _take_over(self._producer, self._name)
         super().warm_up(topics)
 
     def send(self, columns: Columns, reports: Sequence[Report], start: int, stop: int) -> tuple[int, Refusal | None]:
@@ -97,3 +88,32 @@ class TransactionalProducer(RecordProducer):
                 self._producer.abort_transaction(_ANSWER_SECONDS)
         except KafkaException as error:
             self._failure += f"; the abort was not confirmed ({describe(error.args[0])}), brokers will do it in time"
+
+
+def end_what_is_open(connection: Connection, name: str) -> None:
+    """End what an earlier producer of that id left behind, wherever it is: it is heard no more, a commit that it had
+    begun is completed, and any other transaction aborted. On return the markers of that lie in the logs.
+
+    Raises BlackboxError.
+    """
+    settings = {key.replace(".", "_"): value for key, value in _settings(name).items()}
+    _take_over(connection.producer(**settings), name)
+
+
+def _settings(name: str) -> dict[str, Any]:
+    return {"transactional.id": name, "transaction.timeout.ms": TIMEOUT_MS}
+
+
+def _take_over(producer: Producer, name: str) -> None:
+    try:
+        producer.init_transactions(_ANSWER_SECONDS)
+    except KafkaException as error:
+        why: KafkaError = error.args[0]
+        advice = {
+            KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "Ask for the rights WRITE and DESCRIBE on it.",
+            KafkaError.INVALID_TRANSACTION_TIMEOUT: "Its brokers allow no transactions of "
+            f"{TIMEOUT_MS / 1000:.0f} s: raise transaction.max.timeout.ms, or leave --transactional out.",
+        }.get(why.code(), "Are enough brokers up for its transaction log (__transaction_state)?")
+        raise BlackboxError(
+            f"Nothing was sent. The target gives us no transactions for the id {name}: {why.str()}. {advice}"
+        ) from None

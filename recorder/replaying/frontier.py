@@ -19,6 +19,9 @@ class Frontier:
 
     What is noted of it stays where it is once a record failed that may be in the target all the same (`freeze`), and at
     first until it is beyond `held`: until then part of what comes next is in the log already.
+
+    Inside transactions a record that was confirmed may vanish again. `committed` tells how many can't, the first so
+    many of those that were confirmed; what is noted is never beyond these.
     """
 
     def __init__(
@@ -29,6 +32,7 @@ class Frontier:
         acked: Ints | None = None,
         lost: int | None = None,
         held: tuple[int, int] | None = None,
+        committed: Callable[[], int] | None = None,
     ) -> None:
         self.base = self.point = base
         """What was noted lastly, and before that."""
@@ -37,6 +41,8 @@ class Frontier:
         self._lost = base.lost if lost is None else lost
         self._place = (base.lap, base.number)
         self._held, self._frozen, self._between = held, False, False
+        self._committed, self._confirmed = committed, 0
+        self._behind_commit: Point | None = None
         self.moved = 0
         """Records settled since the point that was noted lastly."""
 
@@ -58,7 +64,29 @@ class Frontier:
         """
         if not len(numbers):
             return
+        if self._committed is not None and (left := self._committed() - self._confirmed) >= 0:
+            open_from = int(np.searchsorted(np.cumsum(offsets >= 0), left, "right"))
+            if open_from < len(numbers):
+                columns = (laps, numbers, topics, lanes, offsets)
+                if open_from:
+                    first_open = (int(laps[open_from]), int(numbers[open_from]))
+                    self._pass(*(column[:open_from] for column in columns), following=first_open)
+                self._behind_commit = None if self._between else self._present()
+                laps, numbers, topics, lanes, offsets = (column[open_from:] for column in columns)
+        self._pass(laps, numbers, topics, lanes, offsets, following=following)
+
+    def _pass(
+        self,
+        laps: Ints,
+        numbers: Ints,
+        topics: Ints,
+        lanes: Ints,
+        offsets: Ints,
+        *,
+        following: tuple[int, int] | None,
+    ) -> None:
         there = offsets >= 0
+        self._confirmed += int(np.count_nonzero(there))
         np.maximum.at(self._offsets, lanes[there], offsets[there] + 1)
         self._acked += np.bincount(topics[there], minlength=len(self._acked))
         self._lost += int(np.count_nonzero(~there))
@@ -90,17 +118,28 @@ class Frontier:
     def move(self, lap: int, number: int) -> None:
         """All that was sent is settled, and the plan goes on elsewhere: nothing before that is of interest any more."""
         self._place, self._held, self._between, self._frozen = (lap, number), None, False, False
+        self._behind_commit = None
         self.note()
         self.base = self.point
 
     def note(self) -> bool:
         """Make the present point `point`, and that one `base`; False when there is nothing new."""
-        stays = self._held is not None and self._place <= self._held
-        if self._frozen or self._between or stays or (self.point.lap, self.point.number) == self._place:
+        point = self._sure()
+        if self._frozen or point is None or (point.lap, point.number) == (self.point.lap, self.point.number):
             return False
-        self._held, self.moved = None, 0
-        offsets, acked = tuple(self._offsets.tolist()), tuple(self._acked.tolist())
-        lap, number = self._place
-        self.base = self.point
-        self.point = Point(lap=lap, number=number, offsets=offsets, acked=acked, lost=self._lost)
+        if self._held is not None and (point.lap, point.number) <= self._held:
+            return False
+        self._held, self._behind_commit, self.moved = None, None, 0
+        self.base, self.point = self.point, point
         return True
+
+    def _sure(self) -> Point | None:
+        """The point to note, if there is one."""
+        if self._committed is not None and self._confirmed > self._committed():
+            return self._behind_commit
+        return None if self._between else self._present()
+
+    def _present(self) -> Point:
+        lap, number = self._place
+        offsets, acked = tuple(self._offsets.tolist()), tuple(self._acked.tolist())
+        return Point(lap=lap, number=number, offsets=offsets, acked=acked, lost=self._lost)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from recorder.errors import CaptureError
 from recorder.kafka.producer import RecordProducer
-from recorder.kafka.transactions import TransactionalProducer
+from recorder.kafka.transactions import TransactionalProducer, end_what_is_open
 from recorder.replaying.caps import Caps
 from recorder.replaying.chain import chain
 from recorder.replaying.changes import ChangeError
@@ -44,10 +44,21 @@ def new_producer(plan: Plan, replay_id: str, *, paced: bool, only_failures: bool
         connection,
         limits=plan.limits,
         paced=paced,
-        name=f"blackbox-replay-{replay_id}",
+        name=_transactional_id(replay_id),
         records=steps.records,
         milliseconds=steps.milliseconds,
     )
+
+
+def end_earlier_part(plan: Plan, replay_id: str) -> None:
+    """Where the replay goes on that was sending in transactions: what it left open is aborted, and if it still runs
+    somewhere, it can send no more. Raises BlackboxError."""
+    if plan.options.transactional is not None:
+        end_what_is_open(plan.cluster.connection, _transactional_id(replay_id))
+
+
+def _transactional_id(replay_id: str) -> str:
+    return f"blackbox-replay-{replay_id}"
 
 
 def opened(plan: Plan, replay_id: str, stopped: Callable[[], bool], *, resumed: bool) -> Opened | None:

@@ -38,6 +38,11 @@ class Steps:
     records: int = 1_000
     milliseconds: int = 1_000
 
+    @property
+    def binding(self) -> str:
+        """What a replay that goes on has to share with the part before."""
+        return "in transactions"
+
 
 @dataclass(frozen=True, slots=True)
 class Chaos:

@@ -18,6 +18,7 @@ from recorder.kafka.offsets import Place, log_ends, log_starts
 from recorder.kafka.tails import Digest, read_tails, settled_ends
 from recorder.replaying.coverage import Coverage, gone_on
 from recorder.replaying.frontier import Frontier
+from recorder.replaying.opening import end_earlier_part
 from recorder.replaying.plan import Plan
 from recorder.replaying.preflight import Finding
 from recorder.replaying.present import Present, find_present
@@ -68,7 +69,7 @@ class Resumption:
         """The pass and the number to read on from; what is there already is passed over."""
         return self.state.base.lap, self.state.base.number
 
-    def frontier(self) -> Frontier:
+    def frontier(self, committed: Callable[[], int] | None = None) -> Frontier:
         base, present = self.state.base, self.present
         return Frontier(
             base,
@@ -76,6 +77,7 @@ class Resumption:
             acked=present.by_topic + base.acked,
             lost=base.lost + present.missing,
             held=present.until,
+            committed=committed,
         )
 
 
@@ -144,6 +146,7 @@ def find_place(plan: Plan, state: State, tell: Callable[[str], object] = lambda 
     """
     _require_same_replay(plan, state)
     _require_same_topics(plan, state)
+    end_earlier_part(plan, state.replay_id)
     places = plan.routes.places()
     ends = dict.fromkeys(places, 0) | settled_ends(plan.cluster, existing_places(plan), tell)
     _require_whole_logs(plan, state, ends)
@@ -260,7 +263,9 @@ def _read(plan: Plan, state: State, ends: dict[Place, int]) -> tuple[dict[int, a
             timeless.add(lanes[place])
 
     spans = {place: (start, ends[place]) for place, start in zip(places, state.base.offsets, strict=True)}
-    read_tails(plan.cluster, spans, note, timeless=plan.options.timestamps == "now", committed=False)
+    options = plan.options
+    in_transactions = options.transactional is not None
+    read_tails(plan.cluster, spans, note, timeless=options.timestamps == "now", committed=in_transactions)
     return log, timeless
 
 

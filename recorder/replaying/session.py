@@ -15,6 +15,7 @@ import numpy as np
 from recorder.capture.reader import Capture
 from recorder.errors import CaptureError
 from recorder.kafka.connection import Connection
+from recorder.kafka.producer import RecordProducer
 from recorder.kafka.target import create_topics
 from recorder.kafka.transactions import TransactionalProducer
 from recorder.replaying.calibration import Floor, calibrate_for
@@ -100,9 +101,11 @@ def run(
         before = opened(plan, known, stop.is_set, resumed=resumption is not None)
         keeper = None
         whole = before is None or before.ending == "end"
-        if state is not None and plan.options.transactional is None and whole:
-            keeper = _keeper(plan, state, known, resumption)
-        playing = _Run(plan, progress, stop, control, known, keeper, resumption, tell, before)
+        paced, silent = plan.options.pace is not None, may_be_silent(plan.options)
+        producer = new_producer(plan, known, paced=paced, only_failures=silent)
+        if state is not None and whole:
+            keeper = _keeper(plan, state, known, resumption, producer)
+        playing = _Run(plan, progress, stop, control, known, producer, keeper, resumption, tell, before)
         certificate = playing.run()
         if starts is None:
             return certificate
@@ -115,13 +118,16 @@ def new_replay_id() -> str:
     return uuid.uuid4().hex
 
 
-def _keeper(plan: Plan, file: StateFile, replay_id: str, resumption: Resumption | None) -> Keeper:
+def _keeper(
+    plan: Plan, file: StateFile, replay_id: str, resumption: Resumption | None, producer: RecordProducer
+) -> Keeper:
     chaos = plan.options.chaos
+    committed = (lambda: producer.committed_records) if isinstance(producer, TransactionalProducer) else None
     moves = chaos is not None and bool(chaos.delay or chaos.reorder)  # records, over any point that could be noted
     if resumption is not None:
-        return Keeper(file, resumption.state, resumption.frontier(), from_beginning=moves)
+        return Keeper(file, resumption.state, resumption.frontier(committed), from_beginning=moves)
     first = first_state(plan, replay_id)
-    return Keeper(file, first, Frontier(first.base), from_beginning=moves)
+    return Keeper(file, first, Frontier(first.base, committed=committed), from_beginning=moves)
 
 
 class _Run:
@@ -134,6 +140,7 @@ class _Run:
         stop: threading.Event,
         control: Control,
         replay_id: str,
+        producer: RecordProducer,
         keeper: Keeper | None,
         resumption: Resumption | None,
         tell: Callable[[str], object],
@@ -148,7 +155,7 @@ class _Run:
         self._probe = Probe(paced=paced) if options.probe else None
         self._floor: Floor | None = None
         silent = may_be_silent(options)
-        self._producer = producer = new_producer(plan, replay_id, paced=paced, only_failures=silent)
+        self._producer = producer
         self._tally = Tally(
             plan.routes.topics,
             plan.routes.lanes,
@@ -289,6 +296,8 @@ class _Run:
         return self._patience.over or self._stop.is_set()
 
     def _moved(self, lap: int, number: int) -> None:
+        if isinstance(self._producer, TransactionalProducer) and self._producer.commit() is not None:
+            return  # what was sent before is not there, and nothing will be sent after it
         if self._keeper is not None:
             self._keeper.moved(lap, number, self._player.coverage.known)
 

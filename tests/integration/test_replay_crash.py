@@ -17,12 +17,22 @@ from tests.replay_crash.run import run
 
 pytestmark = pytest.mark.integration
 
-_KILLS, _SECONDS = 15, 10
+_KILLS, _SECONDS = 10, 6
 
 
-def test_trap_20_kill_9_at_many_points_loses_and_doubles_nothing(target_kafka: LocalKafka) -> None:
+@pytest.mark.parametrize("in_transactions", [False, True], ids=["plain", "transactional"])
+def test_trap_20_kill_9_at_many_points_loses_and_doubles_nothing(
+    target_kafka: LocalKafka, in_transactions: bool
+) -> None:
     seed = uuid.uuid4().int % 1_000_000
     with tempfile.TemporaryDirectory(prefix="blackbox-crash-", dir=IN_MEMORY) as work:
-        tally = run(target_kafka.bootstrap, Path(work), kills=_KILLS, seconds=_SECONDS, seed=seed)
+        tally = run(
+            target_kafka.bootstrap,
+            Path(work),
+            kills=_KILLS,
+            seconds=_SECONDS,
+            seed=seed,
+            in_transactions=in_transactions,
+        )
     assert tally.exact, "\n".join([f"seed {seed}", *tally.lines()])
     assert tally.kills

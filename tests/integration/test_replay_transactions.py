@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -16,11 +17,15 @@ from recorder.kafka.connection import connect
 from recorder.kafka.local import LocalKafka
 from recorder.kafka.offsets import log_ends
 from recorder.kafka.target import longest_transaction_ms
-from recorder.replaying import Options, Status, prepare, run
+from recorder.replaying import Control, Options, Status, prepare, run
+from recorder.replaying.certificate import read_certificate
+from recorder.replaying.control import Seek
 from recorder.replaying.options import Steps, parse_steps
+from recorder.replaying.resumption import find_place
+from recorder.replaying.state import StateFile
 from tests.builders import make_capture, record
-from tests.cli import running as cli
 from tests.conftest import create_topic
+from tests.crash.child import start, to_the_end
 from tests.integration.test_replay import NOW, read_all
 
 pytestmark = pytest.mark.integration
@@ -93,11 +98,62 @@ def test_steps_that_are_none_are_refused(text: str) -> None:
     assert parse_steps("10, 500ms") == Steps(10, 500)
 
 
-def test_a_transaction_can_not_be_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = capture(tmp_path, "orders").root
-    ran = cli.run(capsys, "replay", root, "-b", "localhost:1", "--transactional", "100", "--resume")
-    assert ran.code == 2
-    assert ran.sentence().startswith("--resume can't tell what of a transaction will stay: go on with --start-offset")
+def test_trap_20_killed_in_a_transaction_it_goes_on_behind_what_was_committed(
+    target_kafka: LocalKafka, name: str, tmp_path: Path
+) -> None:
+    create_topic(target_kafka.bootstrap, name, partitions=2)
+    target = connect(target_kafka.bootstrap)
+    recorded = capture(tmp_path, name, every_ms=1)
+    state, told = tmp_path / "the.state", tmp_path / "told"
+    asked = [recorded.root, "-b", target_kafka.bootstrap, "--no-calibration"]
+    asked += ["--state", state, "--certificate", tmp_path / "certificate.json", "--transactional"]
+
+    def seen() -> list[list[int]]:
+        return [[int(value or b"") for _, value, *_ in read_all(target, name, number)] for number in (0, 1)]
+
+    ends, places = Cluster(target), [(name, 0), (name, 1)]
+    process = start("replay", [*asked, "300"], told)
+    while sum(log_ends(ends, places).values()) < 450:  # 300, their markers, and half of the second transaction
+        assert process.is_alive(), told.read_text()
+    process.kill()
+    process.join()
+    before = sum(log_ends(ends, places).values())
+    committed = sum(map(len, seen()))
+    assert committed in (300, 600, 900)
+    _, code = to_the_end("replay", [*asked, "200", "--topspeed", "--resume"], told, 60)
+    assert code == 0, told.read_text()
+    assert seen() == [list(range(0, 1_000, 2)), list(range(1, 1_000, 2))]
+    certificate = read_certificate(tmp_path / "certificate.json")
+    assert certificate.earlier is not None
+    assert (certificate.earlier.found, certificate.acked, certificate.losses) == (committed, 1_000 - committed, 0)
+    assert sum(log_ends(ends, places).values()) > before + 1_000 - committed  # what was aborted lies there still
+    assert not state.exists()
+
+
+def test_a_seek_leaves_no_transaction_open_behind_it(target_kafka: LocalKafka, name: str, tmp_path: Path) -> None:
+    create_topic(target_kafka.bootstrap, name, partitions=2)
+    target = connect(target_kafka.bootstrap)
+    recorded, control, stop = capture(tmp_path, name, every_ms=2), Control(), threading.Event()
+    asked: list[int] = []
+
+    def lead(now: Status) -> None:
+        if now.acked > 100 and not asked:
+            asked.append(now.acked)
+            threading.Thread(target=control.ask, args=(Seek(1_000, relative=True),), daemon=True).start()
+        if asked and now.played_ms > 1_100:
+            stop.set()
+
+    options = Options(transactional=Steps(records=100_000, milliseconds=30_000), calibrate=False)
+    with StateFile(tmp_path / "s") as file:
+        first = run(prepare(recorded, target, options), state=file, progress=lead, stop=stop, control=control)
+    assert first.transactions is not None
+    assert first.transactions.committed == 2  # before the seek, and in the end
+    with StateFile(tmp_path / "s") as file:
+        plan = prepare(recorded, target, options)
+        second = run(plan, state=file, resumption=find_place(plan, file.read()))
+    assert second.course.skipped == 1_000 - first.acked - second.acked > 0
+    assert second.losses == 0
+    assert sum(len(read_all(target, name, number)) for number in (0, 1)) == first.acked + second.acked
 
 
 def test_the_brokers_tell_how_long_a_transaction_may_last(target_kafka: LocalKafka) -> None:

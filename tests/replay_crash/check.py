@@ -59,8 +59,8 @@ def recorded(capture: Capture) -> dict[Lane, list[Content]]:
 
 
 def read_target(bootstrap: str, suffix: str, variant: Variant, named: str = "") -> dict[Lane, list[Content]]:
-    """The records of all topics that end in `suffix`, by recorded topic (or as `named`) and partition, as far as they
-    can be compared between two replays.
+    """The committed records of all topics that end in `suffix`, by recorded topic (or as `named`) and partition, as far
+    as they can be compared between two replays.
     """
     topics = AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=10).topics
     lanes = {
@@ -80,16 +80,26 @@ def read_target(bootstrap: str, suffix: str, variant: Variant, named: str = "") 
     return found
 
 
+def aborted_in(bootstrap: str, topics: Sequence[str]) -> int:
+    """Records in their logs that nobody is shown who reads committed ones."""
+    known = AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=10).topics
+    places = [(name, number) for name in topics if name in known for number in known[name].partitions]
+    seen = (sum(1 for _ in _read(bootstrap, places, isolation)) for isolation in ("read_uncommitted", "read_committed"))
+    return next(seen) - next(seen)
+
+
 def _relative(records: list[Content]) -> list[Content]:
     """Timestamps from the first on."""
     first = next((one[-1] for one in records if one[-1] > 1), 0)
     return [(*one[:-1], one[-1] - first if one[-1] > 1 else one[-1]) for one in records]
 
 
-def _read(bootstrap: str, places: Sequence[Lane]) -> Iterator[tuple[Lane, Any, Any, Any, int]]:
+def _read(
+    bootstrap: str, places: Sequence[Lane], isolation: str = "read_committed"
+) -> Iterator[tuple[Lane, Any, Any, Any, int]]:
     consumer = Consumer(
         {"bootstrap.servers": bootstrap, "group.id": "check", "enable.auto.commit": False,
-         "enable.partition.eof": True, "isolation.level": "read_uncommitted"}
+         "enable.partition.eof": True, "isolation.level": isolation}
     )  # fmt: skip
     consumer.assign([TopicPartition(*place, 0) for place in places])
     waiting = set(places)

@@ -22,8 +22,8 @@ from recorder.kafka.offsets import log_ends
 from recorder.replaying.certificate import read_certificate
 from tests.crash.child import start, to_the_end
 from tests.crash.moments import Event, Seen, choose, kill_at, number_of
-from tests.replay_crash.check import OTHERS, Content, Found, Lane, compare, read_target, recorded
-from tests.replay_crash.variants import NAMES, VARIANTS, Variant, build, paces
+from tests.replay_crash.check import OTHERS, Content, Found, Lane, aborted_in, compare, read_target, recorded
+from tests.replay_crash.variants import NAMES, STEPS, VARIANTS, Variant, build, paces
 
 _PATIENCE_SECONDS = 120.0
 _MOST_KILLS = 12
@@ -41,6 +41,8 @@ class Tally:
     most_kills: int = 0
     unconfirmed: int = 0
     """Records that were in the log although no part had noted a confirmation."""
+    aborted: int = 0
+    """Records of transactions that were open at a kill."""
     seconds: float = 0.0
 
     @property
@@ -56,6 +58,7 @@ class Tally:
             yield f"{number:>6,}  replays {name}"
         yield f"{self.before_anything:>6,}  kills left no state yet: begun anew"
         yield f"{self.unconfirmed:>6,}  records found in the log that nobody had noted as confirmed"
+        yield f"{self.aborted:>6,}  records in the logs of transactions that a kill left open"
         yield f"{sum(one.lost for _, one in self.found):>6,}  records lost"
         yield f"{sum(one.doubled for _, one in self.found):>6,}  records doubled"
         yield f"{sum(one.disordered for _, one in self.found):>6,}  partitions in another order"
@@ -64,8 +67,9 @@ class Tally:
         yield from others[:10]
 
 
-def run(bootstrap: str, work: Path, *, kills: int, seconds: float, seed: int) -> Tally:
-    """Kill replays until there were so many kills, or the time is over and there was one."""
+def run(bootstrap: str, work: Path, *, kills: int, seconds: float, seed: int, in_transactions: bool = False) -> Tally:
+    """Kill replays until there were so many kills, or the time is over and there was one. `in_transactions`: those that
+    are killed, not the undisturbed ones that they are compared with."""
     chance, tally = random.Random(seed), Tally()
     capture = build(work / "capture", seed)
     undisturbed: dict[str, dict[Lane, list[Content]]] = {}
@@ -79,11 +83,13 @@ def run(bootstrap: str, work: Path, *, kills: int, seconds: float, seed: int) ->
         wanted = undisturbed[variant.name]
         one = _Replay(bootstrap, capture, variant, work / f"{len(tally.found)}", f"-{seed}-{len(tally.found)}")
         one.records = sum(map(len, wanted.values()))
+        one.steps = STEPS if in_transactions else ()
         with ExitStack() as stack:
             if variant.others:
                 stack.enter_context(_others_writing(bootstrap, one.topics))
             one.play(chance, tally, most=min(_MOST_KILLS, kills - tally.kills.total()))
         found = compare(wanted, read_target(bootstrap, one.suffix, variant))
+        tally.aborted += aborted_in(bootstrap, one.topics) if in_transactions else 0
         tally.found.append((variant.name, Found(found.lost, found.doubled, found.disordered, tuple(one.problems))))
         _delete(bootstrap, one.topics)
     tally.seconds = time.monotonic() - began
@@ -99,6 +105,8 @@ class _Replay:
         self.problems: list[str] = []
         self.records: int | None = None
         """How many an undisturbed replay sends; None: as many as were planned and added to them."""
+        self.steps: Sequence[str] = ()
+        """Of its transactions, to choose from; none: it sends outside transactions."""
         self._variant, self._work, self._told = variant, work, work / "told"
         self._state, self._certificate = work / "the.state", work / "certificate.json"
         remap = [word for name in NAMES for word in ("-m", f"{name}:={_target(name, variant)}{suffix}")]
@@ -136,7 +144,8 @@ class _Replay:
 
     def _arguments(self, chance: random.Random) -> Sequence[str | Path]:
         resume = ["--resume"] if self._state.exists() else []
-        return [*self._asked, *chance.choice(paces(self._variant)), *resume]
+        steps = ["--transactional", chance.choice(self.steps)] if self.steps else []
+        return [*self._asked, *chance.choice(paces(self._variant)), *steps, *resume]
 
     def _look_at_the_certificate(self, tally: Tally) -> None:
         try:
@@ -145,7 +154,8 @@ class _Replay:
             self.problems.append(str(error))
             return
         earlier = certificate.earlier
-        there = certificate.acked + (earlier.found if earlier else 0)
+        withdrawn = certificate.transactions.withdrawn if certificate.transactions else 0
+        there = certificate.acked - withdrawn + (earlier.found if earlier else 0)
         tally.unconfirmed += earlier.unconfirmed if earlier else 0
         wanted = certificate.planned + certificate.changes.added if self.records is None else self.records
         if there != wanted or certificate.losses or certificate.inversions.partition:

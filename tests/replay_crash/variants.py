@@ -51,6 +51,10 @@ def paces(variant: Variant) -> tuple[tuple[str, ...], ...]:
     return (("--rate", "2"), ("--rate", "4"), ("--topspeed",), ("--topspeed", "--pps", "8000"), ("--rate", "1.5"))
 
 
+STEPS = ("700", "150ms", "3000,400ms", "40ms")
+"""Of transactions; each part may choose others."""
+
+
 def build(root: Path, seed: int) -> Capture:
     """A capture of three topics: equal records in a row, tombstones, no keys, odd times, large values."""
     return make_capture(root, list(_records(random.Random(seed))), clean=True, created_at_ms=_now() + SPAN_MS)

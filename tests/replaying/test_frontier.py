@@ -63,3 +63,60 @@ def test_a_seek_leaves_nothing_before_it() -> None:
     settle(frontier, [0], [100])
     frontier.move(0, 50)
     assert frontier.base == frontier.point == Point(lap=0, number=50, offsets=(101, 200), acked=(1,))
+
+
+class Transactions:
+    """How many of the confirmed records are committed."""
+
+    committed = 0
+
+    def __call__(self) -> int:
+        return self.committed
+
+
+def test_inside_transactions_it_comes_no_further_than_what_is_committed() -> None:
+    transactions = Transactions()
+    frontier = Frontier(START, committed=transactions)
+    settle(frontier, [0, 1], [100, 101])
+    assert not frontier.note()
+    transactions.committed = 3
+    settle(frontier, [2, 3, 4], [102, 104, 105], following=(0, 5))  # a marker lies before the first of the next
+    assert frontier.note()
+    assert frontier.point == Point(lap=0, number=3, offsets=(103, 200), acked=(3,))
+    assert not frontier.note()
+    transactions.committed = 5
+    assert frontier.note()
+    assert frontier.point == Point(lap=0, number=5, offsets=(106, 200), acked=(5,))
+
+
+def test_a_commit_between_two_looks_is_not_overlooked() -> None:
+    transactions = Transactions()
+    frontier = Frontier(START, committed=transactions)
+    settle(frontier, [0, 1], [100, 101])
+    transactions.committed = 2
+    settle(frontier, [2, 3], [-1, 103])
+    assert frontier.note()
+    assert frontier.point == Point(lap=0, number=3, offsets=(102, 200), acked=(2,), lost=1)
+
+
+def test_what_was_noted_inside_transactions_never_goes_back() -> None:
+    transactions = Transactions()
+    frontier = Frontier(START, committed=transactions)
+    transactions.committed = 1
+    settle(frontier, [0, 1], [100, 102], following=(0, 2))
+    transactions.committed = 2
+    assert frontier.note()
+    assert frontier.point.number == 2
+    settle(frontier, [2], [104], following=(0, 3))
+    assert not frontier.note()
+
+
+def test_a_commit_before_a_record_that_was_added_is_no_point() -> None:
+    transactions = Transactions()
+    frontier = Frontier(START, committed=transactions)
+    transactions.committed = 2
+    settle(frontier, [0, 1, 1], [100, 101, 103], following=(0, 2))
+    assert not frontier.note()
+    transactions.committed = 3
+    assert frontier.note()
+    assert frontier.point.number == 2
