@@ -83,8 +83,9 @@ def join(columns: Sequence[pa.Array | bytes]) -> pa.Array:
 
 def answers(memo: Memo | Beside | Any, tokens: pa.Array) -> pa.Array:
     """What a rule makes of each. Raises UnfitError and UnicodeDecodeError."""
-    found = tokens.to_pylist()
-    return pa.array(memo.many(found) if hasattr(memo, "many") else list(map(memo.__getitem__, found)), pa.binary())
+    if isinstance(memo, Memo | Beside):
+        return memo.column(tokens)
+    return pa.array(map(memo.__getitem__, tokens.to_pylist()), pa.binary())
 
 
 def together(values: pa.Array, done: Sequence[tuple[Ints, pa.Array]]) -> pa.Array:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from desensitizers.types import Schemas
 
 REMEMBERED = 1_000_000
-"""Answers that all rules of a plan keep together, at least; at most twice as many, which is about 350 MB."""
+"""Answers that all rules of a plan keep together, at least; at most twice as many, which is about 350 MB. What columns
+asked for is kept beside it, in at most 256 MB: about three million answers."""
 _REMEMBERED_TEXTS = 1_000
 _INTEGER = re.compile(rb"-?\d+")
 

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from desensitizers.columnwise import FEW, Block, Bools, Done, Ints, answers, join, pieces
+from desensitizers.columnwise import FEW, Block, Bools, Done, Ints, join, pieces
 from desensitizers.errors import Refusal, UnfitError
 from desensitizers.json.document import key_places
 from desensitizers.json.shape import NUMBER, Shape
@@ -79,8 +79,8 @@ class Columns:
             fits[fits] = right
         return fits, columns
 
-    def fill(self, columns: list[pa.Array]) -> pa.Array | None:
-        """The documents rewritten; None when nothing in them changes. Raises what a rule raises."""
+    def fill(self, columns: list[pa.Array], *, learning: bool) -> pa.Array | None:
+        """The documents rewritten; None when nothing in them changes, or shall. Raises what a rule raises."""
         shape = self.shape
         values = dict(zip(self.strings, columns[1::2], strict=True))
         wanted = {source for source, _memo, _path in shape.edits} | {one for one in self.out or () if type(one) is int}
@@ -90,7 +90,9 @@ class Columns:
                 if owner == number:
                     values[source] = groups.field(group)
         for source, memo, _path in shape.edits:
-            values[source] = answers(memo, values[source])
+            values[source] = memo.column(values[source], wanted=not learning)
+        if learning:
+            return None
         if self.out is not None:
             return join([one if isinstance(one, bytes) else values[one] for one in self.out])
         if not shape.edits:
@@ -169,11 +171,11 @@ def by_shape(find: Callable[[bytes], Columns | None], block: Block, rows: Ints, 
 
 def _filled(columns: Columns, cut: list[pa.Array], rows: Ints, *, learning: bool) -> Iterator[Done]:
     try:
-        result = columns.fill(cut)
+        result = columns.fill(cut, learning=learning)
     except (Refusal, UnfitError, UnicodeDecodeError):
         return  # the walk finds the one record, and says so
     columns.shape.uses += len(rows)
-    yield rows, None if learning else result
+    yield rows, result
 
 
 class _Places:
