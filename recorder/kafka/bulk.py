@@ -19,10 +19,11 @@ from recorder.errors import KafkaUnavailableError
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import Connection
 from recorder.kafka.fetching import Isolation
+from recorder.kafka.login import UnsuitableError, require_known
 from recorder.kafka.offsets import Place
 from recorder.kafka.record_batches import Batch, BatchError, Records, committed, read_batches, split
 from recorder.kafka.statistics import Load
-from recorder.kafka.wire import Answer, UnsuitableError, Wire, require_known
+from recorder.kafka.wire import Answer, Wire
 
 SILENT_SECONDS = 5.0
 _WAIT_MS = 500

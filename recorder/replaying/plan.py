@@ -13,6 +13,7 @@ from recorder.kafka.connection import Connection
 from recorder.kafka.producer import DEFAULT_BATCH_BYTES, Limits
 from recorder.kafka.target import NewTopicPlan, default_settings, longest_transaction_ms, may_create, target_topics
 from recorder.payloads.naming import Counts
+from recorder.replaying.allowance import check_quota
 from recorder.replaying.calibration import check_topic
 from recorder.replaying.creation import BATCH_OVERHEAD, check_named, plan_topic
 from recorder.replaying.gathering import capture_names
@@ -183,6 +184,7 @@ def prepare(
         *check_creation(to_create, existing, options, brokers, may_create(cluster) if to_create else None),
         *check_space(spaces, counts, settings),
         *check_transactions(longest_transaction_ms(cluster) if options.transactional else None),
+        *check_quota(cluster, routes, seen, options),
         *of_schemas,
         *check_prologue(state if before is None else before.survey.records, options),
     )

@@ -16,8 +16,9 @@ from recorder.kafka.bulk import Bulk, Piece
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import connect
 from recorder.kafka.local import LocalKafka
+from recorder.kafka.login import UnsuitableError
 from recorder.kafka.offsets import log_ends
-from recorder.kafka.wire import Answer, UnsuitableError, Wire
+from recorder.kafka.wire import Answer, Wire
 from tests.builders import T0
 from tests.conftest import create_topic
 from tests.integration.producing import New, delete_records, produce, send, transaction

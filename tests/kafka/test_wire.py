@@ -12,7 +12,8 @@ from contextlib import contextmanager
 import pytest
 
 from recorder.kafka.connection import connect
-from recorder.kafka.wire import Scram, UnsuitableError, Wire, require_known
+from recorder.kafka.login import Scram, UnsuitableError, require_known
+from recorder.kafka.wire import Wire
 
 SECONDS = 10.0
 
