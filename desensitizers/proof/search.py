@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from desensitizers.learned import fold
+from desensitizers.proof.lines import distinct
 from desensitizers.proof.needles import stands
 
 SHORTEST = 6
@@ -185,7 +186,7 @@ class _Group:
         counts = np.searchsorted(self._hashes, hashes[there], "right") - low
         if counts.sum() > _MOST_MEETINGS:
             low, only = np.unique(low, return_index=True)
-            return np.unique(self._owners(_ranges(low, counts[only])))
+            return distinct(self._owners(_ranges(low, counts[only])))
         found = _ranges(low, counts)
         owners = self._owners(found)
         begins = np.repeat(places, counts) - (self._at[found].astype(np.int64) - self._starts[owners])
@@ -196,7 +197,7 @@ class _Group:
         starts = self._starts[owners]
         same = _cut(words[begins] ^ mine[starts], self._width) == 0
         same &= _cut(words[ends] ^ mine[starts + self._sizes[owners] - self._width], self._width) == 0
-        return np.unique(owners[same])
+        return distinct(owners[same])
 
     def _owners(self, windows: Ints) -> Ints:
         found: Ints = np.searchsorted(self._starts, self._at[windows].astype(np.int64), "right") - 1

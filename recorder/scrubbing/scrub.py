@@ -12,7 +12,7 @@ import secrets
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from recorder.capture.writer import finish, reporting_write_errors
 from recorder.errors import UsageError
 from recorder.payloads.schemas import Schema
 from recorder.payloads.snapshot import carry_schemas, read_schemas
+from recorder.scrubbing.anonymity import kept_fields
 from recorder.scrubbing.clean_manifest import clean_manifest
 from recorder.scrubbing.errors import ScrubError
 from recorder.scrubbing.jobs import Place, Rewritten, Run, forget, learn, rewrite
@@ -158,16 +159,20 @@ class _Scrub:
         if not self._run.learns:
             self._map(originals.distil, [(self._run.spill, bucket) for bucket in range(BUCKETS)])
         found = self._sharpen()
-        proofs = self._prove(rewritten, found)
-        spaces = self._prove_unique()
-        check_key_order(self._places, rewritten, proofs)
-        self._checks["ledger"] = check_ledger(self._places, rewritten, proofs)
+        proving = self._start_proof(rewritten)
+        # What needs one process only, while the others prove.
+        spaces = uniqueness.tally(self._run.spill)
         schemas = carry_schemas([self._capture], self._copy)
         manifest = clean_manifest(self._capture.manifest, self._places, rewritten, schemas, self._copy)
+        fields = kept_fields(self._copy, manifest, self._policy)
+        proofs = self._prove(rewritten, proving)
+        self._prove_unique(spaces)
+        check_key_order(self._places, rewritten, proofs)
+        self._checks["ledger"] = check_ledger(self._places, rewritten, proofs)
         self._prove_manifest(manifest)
         kept = self._set_aside(rewritten)
         stamped = sealed(manifest, self._stamp(rewritten, found))
-        report = make_report(self._copy, stamped, self._policy, self._places, rewritten, spaces, kept)
+        report = make_report(stamped, self._policy, self._places, rewritten, spaces, fields, kept)
         refuse_found(prove_texts(texts_of(report), REPORT_NAME, self._detectors, self._run.spill))
         with reporting_write_errors(out):
             write_report(self._copy, stamped, report, signer)
@@ -202,15 +207,18 @@ class _Scrub:
         )
         return found
 
-    def _prove(self, rewritten: Sequence[Rewritten], found: int) -> list[Proven]:
+    def _start_proof(self, rewritten: Sequence[Rewritten]) -> Iterable[Proven]:
         missed = missed_canaries(self._canaries)
         if missed:
             names = ", ".join(f"{canary.encoding} in a {canary.channel}" for canary in missed)
             raise ScrubError(f"The proof is broken: planted canaries were not found ({names}). No copy was made.")
         self._checks["canaries"] = "all found in every channel and encoding"
         jobs = [(self._copy, result.segments, self._detectors, self._run.spill, self._schemas) for result in rewritten]
+        return self._map(prove, jobs, lazy=True)
+
+    def _prove(self, rewritten: Sequence[Rewritten], proving: Iterable[Proven]) -> list[Proven]:
         proofs = []
-        for place, proof in zip(self._places, self._map(prove, jobs, lazy=True), strict=True):
+        for place, proof in zip(self._places, proving, strict=True):
             proofs.append(proof)
             self._progress("prove", place.segment.bytes)
         refuse_leaks(proofs)
@@ -224,8 +232,7 @@ class _Scrub:
         self._checks["detectors"] = f"nothing outside reserved ranges: {names}"
         return proofs
 
-    def _prove_unique(self) -> dict[str, uniqueness.Tally]:
-        spaces = uniqueness.tally(self._run.spill)
+    def _prove_unique(self, spaces: Mapping[str, uniqueness.Tally]) -> None:
         broken = {space: tally for space, tally in spaces.items() if not tally.one_to_one}
         if broken:
             lines = "\n".join(
@@ -242,7 +249,6 @@ class _Scrub:
             f"as many results as originals in every domain ({', '.join(domains) or 'none'}) "
             f"and among the keys of {topics} topics"
         )
-        return spaces
 
     def _prove_manifest(self, manifest: Manifest) -> None:
         refuse_found(prove_manifest(manifest, read_schemas(self._copy, manifest), self._detectors, self._run.spill))
