@@ -6,13 +6,19 @@ numbers of five digits as whole numbers. Taking too much from a free text does n
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
+from desensitizers.spelling import one_spaced
+
 SHORTEST_WORD = 3
 SHORTEST_NUMBER = 5
 WHOLE_WORD_BELOW = 6
+_ODD_SPACES = re.compile(r"\s\s|[^\S ]")
+_NAME = re.compile(r"([^\W\d_][^\d_,;:@/]{0,40}) ([^\W\d_][^\W\d_]*(?:['-][^\W\d_]+)*)")
+"""Words, the last of which may stand first."""
 
 
 class Learned:
@@ -73,6 +79,18 @@ class Learned:
 def normal(text: str) -> bytes:
     """How an original is searched: trimmed, UTF-8, lower case."""
     return fold(text.strip().encode("utf-8", "surrogatepass"))
+
+
+def spelled(text: str) -> set[bytes]:
+    """The same in other spellings, too: plain (see `desensitizers.spelling`), and a name's last word first."""
+    text = text.strip()
+    forms = {text}
+    if not text.isascii() or _ODD_SPACES.search(text):
+        forms.add(one_spaced(text))
+    for form in tuple(forms):
+        if match := _NAME.fullmatch(form):
+            forms |= {f"{match[2]}, {match[1]}", f"{match[2]} {match[1]}"}
+    return {normal(form) for form in forms}
 
 
 def fold(data: bytes) -> bytes:

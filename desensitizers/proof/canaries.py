@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import base64
 import gzip
+import html
 import json
+import quopri
 import secrets
+import unicodedata
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +39,8 @@ def _inner(text: str) -> bytes:
     return json.dumps({"who": text}).encode()
 
 
+_LINE = "x" * 50 + " "
+"""So much of a line that a text of ours is broken."""
 _ENCODINGS: dict[str, Callable[[str], bytes]] = {
     "plain": str.encode,
     "json": lambda text: json.dumps({"a": [{"b": text}]}, ensure_ascii=False).encode(),
@@ -55,6 +60,18 @@ _ENCODINGS: dict[str, Callable[[str], bytes]] = {
     "gzip": lambda text: gzip.compress(_inner(text)),
     "gzip in base64": _wrapped(lambda data: base64.b64encode(gzip.compress(data))),
     "zlib in base64": _wrapped(lambda data: base64.b64encode(zlib.compress(data))),
+    "base64 in lines": lambda text: json.dumps(
+        {"a": base64.encodebytes((_LINE + text).encode() * 2).decode()}
+    ).encode(),
+    "zlib": lambda text: zlib.compress(_inner(text)),
+    "quoted-printable": lambda text: quopri.encodestring((_LINE + text).encode()),
+    "entities": lambda text: html.escape(text).encode("ascii", "xmlcharrefreplace"),
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "Latin-1": lambda text: b"<" + text.encode("latin-1") + b">",
+    "decomposed": lambda text: unicodedata.normalize("NFD", text).encode(),
+    "soft hyphens": lambda text: "\u00ad".join(text).encode(),
+    "wide letters": lambda text: text.translate({char: char + 0xFEE0 for char in range(0x21, 0x7F)}).encode(),
+    "in two lines": lambda text: json.dumps(text.replace(" ", "\n")).encode(),
     "base64 in base64": _wrapped(lambda data: base64.b64encode(base64.b64encode(data))),
 }
 _NAMES = {"plain", "upper case", "url", "base64 of json"}

@@ -7,12 +7,13 @@ that chance would not produce it in that much data. Case doesn't matter.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from desensitizers import canonical
-from desensitizers.learned import normal
+from desensitizers.learned import normal, spelled
 
 ANYWHERE_FROM = 6
 LEAF_FROM = 3
@@ -48,11 +49,11 @@ def needles(text: str, thresholds: Thresholds, *, keeps_form: bool) -> Iterator[
 
     `keeps_form`: its surrogate differs in the digits only, so other people's surrogates look like it.
     """
-    forms = {normal(text)}
+    forms = spelled(text)
     if any(char in text for char in " -"):
         forms.add(normal(canonical.compact(text)))
     if "@" in text:
-        forms.add(normal(canonical.email(text)))
+        forms |= {normal(form) for form in _addresses(canonical.email(text))}
     for form in forms:
         digits = len(form) - len(form.translate(None, b"0123456789"))
         if keeps_form and digits < thresholds.digits:
@@ -65,6 +66,15 @@ def needles(text: str, thresholds: Thresholds, *, keeps_form: bool) -> Iterator[
         elif len(form) >= LEAF_FROM and any(byte > 127 or chr(byte).isalpha() for byte in form):
             yield b'"' + form + b'"'
             yield ROW + form + ROW
+
+
+def _addresses(text: str) -> Iterator[str]:
+    """An e-mail address, and with its host as the DNS spells it."""
+    yield text
+    local, _, host = text.rpartition("@")
+    if not host.isascii():
+        with contextlib.suppress(UnicodeError):  # that is no host then
+            yield f"{local}@{host.encode('idna').decode()}"
 
 
 def stands(haystack: bytes, start: int, end: int) -> bool:

@@ -1,6 +1,7 @@
 """Encodings taken off: what a text holds once JSON escapes, URL encoding, base64, hex and compression are undone.
 
-Works on whole blocks of rows at once. Peels again what it peeled, a few layers deep, within bounds.
+Works on whole blocks of rows at once. Peels again what it peeled, a few layers deep, within bounds. What is written
+more rarely than in these ways stands in modules beside it.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -16,20 +16,25 @@ from urllib.parse import unquote_to_bytes
 import numpy as np
 import numpy.typing as npt
 
+from desensitizers.proof.compressed import HEX_BEGINNINGS, deflated, inflated
+from desensitizers.proof.escapes import unescaped
+from desensitizers.proof.spellings import respelled
+from desensitizers.proof.writings import written
+
 DEPTH = 4
-MAX_INFLATED = 16 << 20
-"""Bytes taken from one compressed piece; a bomb is not unpacked whole."""
 _AT_ONCE = 1 << 17
 _SHORTEST_RUN, _SHORTEST_HEX = 8, 12
 _DOUBLINGS = (1, 2, 4)
 """Which make runs of one byte runs of `_SHORTEST_RUN`."""
-_ESCAPE = re.compile(rb'\\(?:u([0-9a-fA-F]{4})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?|(["\\/bfnrt]))')
-_SIMPLE = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _RUN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _IN_RUN, _CAPITAL, _SMALL, _NO_LETTER, _NO_HEX, _DASH = 1, 2, 4, 8, 16, 32
 _URLSAFE = bytes.maketrans(b"-_", b"+/")
 _ENDS = bytes(8)
-_GZIP, _ZLIB = b"\x1f\x8b", (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+_LONGEST_LINE, _SHORTEST_LINE = 76, 56
+"""Of base64 that is broken into lines (RFC 2045, 7468)."""
+_LINE = re.compile(rb"([A-Za-z0-9+/]{1,76})={0,2}(?:\r?\n|(?![A-Za-z0-9+/=_-]))")
+_SHORTEST_DIGITS = 18
+_DIGITS_IN_HEX = re.compile(rb"(?:[2-7][0-9]){9,}")
 
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.intp]
@@ -38,7 +43,7 @@ Marks = npt.NDArray[np.bool_]
 
 def layers(block: bytes, depth: int = DEPTH) -> list[bytes]:
     """`block` and every layer found below it, each to be searched by itself."""
-    out = [block]
+    out = [block, *respelled(block)]
     if depth:
         for below in _below(block):
             out += layers(below, depth - 1)
@@ -48,12 +53,13 @@ def layers(block: bytes, depth: int = DEPTH) -> list[bytes]:
 def _below(block: bytes) -> list[bytes]:
     found: list[bytes] = []
     if b"\\" in block:
-        found += _changed(block, b"\\", lambda rows: _ESCAPE.sub(_unescape, rows))
+        found += _changed(block, b"\\", unescaped)
     if b"%" in block:
         found += _changed(block, b"%", unquote_to_bytes)
         if b"+" in block:
             found += _changed(block, b"%", lambda rows: unquote_to_bytes(rows.replace(b"+", b" ")))
-    pieces = [*_decoded_runs(block), *_inflated(block)]
+    found += written(block)
+    pieces = [*_decoded_runs(block), *inflated(block)]
     if pieces:
         found.append(b"\n" + b"\n".join(pieces) + b"\n")
     return found
@@ -66,17 +72,6 @@ def _changed(block: bytes, mark: bytes, decode: Callable[[bytes], bytes]) -> lis
     return [plain] if plain != rows else []
 
 
-def _unescape(match: re.Match[bytes]) -> bytes:
-    if match[3]:
-        return _SIMPLE.get(match[3], match[3])
-    first = int(match[1], 16)
-    if match[2] and 0xD800 <= first < 0xDC00:
-        code = 0x10000 + ((first - 0xD800) << 10) + (int(match[2], 16) - 0xDC00)
-        return chr(code).encode()
-    text = chr(first).encode("utf-8", "surrogatepass")
-    return text + (chr(int(match[2], 16)).encode("utf-8", "surrogatepass") if match[2] else b"")
-
-
 def _decoded_runs(block: bytes) -> list[bytes]:
     """Base64 (plain and URL-safe, at every alignment) and hex, where it is not plainly something else."""
     mixed: set[bytes] = set()
@@ -87,6 +82,9 @@ def _decoded_runs(block: bytes) -> list[bytes]:
         hexadecimal |= found[1]
     out = [piece for run in mixed for piece in _base64(run)]
     even = [run for run in hexadecimal if len(run) % 2 == 0]
+    for run in even:
+        if run[:4].lower() in HEX_BEGINNINGS:
+            out += inflated(binascii.unhexlify(run))
     return out + _texts_in_hex(even) if even else out
 
 
@@ -109,7 +107,11 @@ def _runs(block: bytes) -> tuple[set[bytes], set[bytes]]:
     starts, ends = _stretches(classes)
     if not len(starts):
         return set(), set()
+    starts = starts + 2 * _marked(block, starts)
     whole = np.bitwise_or.reduceat(classes, np.column_stack((starts, ends)).ravel())[::2]
+    broken = _broken(block, classes, starts, ends, whole)
+    digits = np.flatnonzero((whole == _IN_RUN | _NO_LETTER) & (ends - starts >= _SHORTEST_DIGITS))
+    in_digits = {run for run in _slices(block, starts[digits], ends[digits]) if _DIGITS_IN_HEX.fullmatch(run)}
     chosen = np.flatnonzero(_WORTH_A_LOOK[whole])  # hardly any: words and ids with dashes are not
     starts, ends, whole = starts[chosen], ends[chosen], whole[chosen]
     all_hex = ~_has(whole, _NO_HEX)
@@ -120,7 +122,40 @@ def _runs(block: bytes) -> tuple[set[bytes], set[bytes]]:
         mixed &= _has(inner, _CAPITAL)
     others = np.flatnonzero(_has(whole, _NO_LETTER) & ~_has(whole, _DASH) & ~all_hex & ~mixed)
     mixed[others] = _grouped(block, starts[others], ends[others])
-    return _slices(block, starts[mixed], ends[mixed]), _slices(block, starts[in_hex], ends[in_hex])
+    return (
+        _slices(block, starts[mixed], ends[mixed]) | broken,
+        _slices(block, starts[in_hex], ends[in_hex]) | in_digits,
+    )
+
+
+def _marked(block: bytes, starts: Places) -> Marks:
+    """Which stretches begin with ``0x``."""
+    data = np.frombuffer(block, np.uint8)
+    marked: Marks = (data[starts] == ord("0")) & (data[starts + 1] | 32 == ord("x"))
+    return marked
+
+
+def _broken(block: bytes, classes: Bytes, starts: Places, ends: Places, whole: Bytes) -> set[bytes]:
+    """Base64 that is broken into lines of one length, each whole again."""
+    sizes = ends - starts
+    line = (sizes >= _SHORTEST_LINE) & (sizes <= _LONGEST_LINE) & (sizes % 4 == 0)
+    line &= _has(whole, _CAPITAL) & _has(whole, _SMALL) & ((classes[ends] == 0) & (ends < len(block)))
+    found: set[bytes] = set()
+    done = 0
+    for number in np.flatnonzero(line).tolist():
+        start, size = int(starts[number]), int(sizes[number])
+        if start < done:
+            continue
+        pieces, end = [], start
+        while match := _LINE.match(block, end):
+            pieces.append(match[1])
+            end = match.end()
+            if len(match[1]) != size:
+                break
+        done = end
+        if len(pieces) > 1:
+            found.add(b"".join(pieces))
+    return found
 
 
 def _classes() -> bytes:
@@ -206,25 +241,5 @@ def _base64(run: bytes) -> list[bytes]:
         plain = base64.b64decode(text + b"=" * (-len(text) % 4))
         out.append(plain)
         if skip == 0:
-            out += _inflated(plain)
+            out += inflated(plain) or deflated(plain)
     return out
-
-
-def _inflated(block: bytes) -> list[bytes]:
-    """What gzip and zlib streams in the block hold; broken ones as far as they go."""
-    out = []
-    position = block.find(_GZIP)
-    while position >= 0:
-        out += _inflate(memoryview(block)[position:], 31)
-        position = block.find(_GZIP, position + 2)
-    if block.startswith(_ZLIB):
-        out += _inflate(block, 15)
-    return out
-
-
-def _inflate(data: bytes | memoryview, window: int) -> list[bytes]:
-    try:
-        plain = zlib.decompressobj(window).decompress(data, MAX_INFLATED)
-    except zlib.error:
-        return []
-    return [plain] if plain else []

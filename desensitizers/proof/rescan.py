@@ -16,6 +16,7 @@ from desensitizers.proof.lines import Lines
 from desensitizers.proof.sieves import SIEVES
 
 _NEIGHBOURS = 64
+_SPACES = str.maketrans("\t\r", "  ")
 _WORD = re.compile(r"[0-9A-Za-z]+")
 
 
@@ -79,7 +80,7 @@ def _suspects(one: Detector, column: Any, lines: Lines | None) -> list[int]:
 
 def _is_text(line: bytes) -> bool:
     try:
-        return line.decode().replace("\t", " ").isprintable()
+        return line.decode().translate(_SPACES).isprintable()
     except UnicodeDecodeError:
         return False
 

@@ -73,7 +73,7 @@ def test_runs_are_those_that_a_look_at_each_gives(block: bytes) -> None:
         in_groups = grouped and lettered and not run.isalpha() and not all_hex
         if in_groups or (re.search(rb".[A-Z]", run) and re.search(rb"[a-z]", run)):
             mixed.add(run)
-        if all_hex and lettered and len(run) >= 12:
+        if all_hex and (len(run) >= 12 if lettered else re.fullmatch(rb"([2-7][0-9]){9,}", run)):
             hexadecimal.add(run)
     assert peel._runs(block) == (mixed, hexadecimal)
 
