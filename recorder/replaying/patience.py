@@ -20,15 +20,19 @@ class Patience:
 
     def look(self) -> None:
         """See whether a record waits too long, as of now."""
-        self._tally.settle(force=self._tally.told)
+        if self._too_long():  # it may have been confirmed since the last sums
+            self._tally.settle(force=self._tally.told)
+            self.over = self._too_long()
+
+    def _too_long(self) -> bool:
         since = self._tally.oldest_ns
-        if since is not None and self._clock.now() - since > self._producer.patience_seconds * 1e9:
-            self.over = True
+        return since is not None and self._clock.now() - since > self._producer.patience_seconds * 1e9
 
     def confirm(self, hurried: Callable[[], bool], tick: Callable[[], None]) -> None:
         """Wait for the reports of what was handed over, as long as the client's user wants to; `tick` must `look`."""
         waited_from = self._clock.now()
         while self._producer.flush(0.1):
+            self._tally.settle(force=self._tally.told)
             tick()
             if self.over or (hurried() and self._clock.now() - waited_from > _GIVE_UP_SECONDS * 1e9):
                 self._producer.give_up()

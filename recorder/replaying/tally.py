@@ -2,14 +2,14 @@
 
 Records in flight live in a ring of preallocated columns. Each slot owns one delivery callback for the whole replay, so
 a report tells exactly which record it is about, in whatever order reports come. Callbacks and the send loop only note
-times; `settle` does the sums for many at once, when there is time.
+times; the sums are done for many at once: part by part between two deadlines, or all of them where none is near.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import repeat
 
@@ -30,7 +30,9 @@ from recorder.replaying.timeline import Piece
 
 NAMED_FAILURES = 1_000
 _ENOUGH = 4_096  # records worth a round of sums
-_ENOUGH_PACED = 256  # which must fit between two deadlines: 0.3 ms
+_ENOUGH_PACED = 256  # each part of which fits between two deadlines: 0.3 ms
+_OUGHT = 4  # times that: they ought to be done although records are due
+_STALE_NS = 500_000_000  # sums are done after this time, however little there is to do
 _UNPLANNED = -(1 << 62)  # instead of a deadline: sent by command
 
 Ints = npt.NDArray[np.int64]
@@ -79,6 +81,9 @@ class Tally:
         self._sends = (array("q"), array("q"))  # how many, and when
         self._acks = (array("q"), array("q"), array("q"))  # slot, target offset, when
         self._errors: list[tuple[int, str]] = []
+        self._sums: Iterator[None] | None = None
+        """Those that were begun, if not all of their parts are done."""
+        self._summed_ns = now()
         self._order = OrderWatch(lanes)
         self.rhythm, self.drift = RhythmWatch(), DriftWatch()
         self.dispatch_lateness, self.ack_lateness, self.round_trip = Histogram(), Histogram(), Histogram()
@@ -168,7 +173,7 @@ class Tally:
 
     def drop(self, records: int, now_ns: int) -> None:
         """The next `records` admitted ones are too late: they are not sent."""
-        self._settle_sends()  # it counts back from the last one
+        self.settle(force=True)  # sums count back from the last one
         slots = np.arange(self._dispatched, self._dispatched + records) % self._size
         self._target_offset[slots], self._done[slots] = -1, True
         for slot in slots[: max(0, NAMED_FAILURES - len(self.drops))].tolist():
@@ -197,21 +202,58 @@ class Tally:
         """Forget what was admitted but will not be sent."""
         self._admitted = self._dispatched
 
-    def settle(self, *, force: bool = False) -> bool:
-        """Do the sums for what happened since the last time; without `force`, only when it is worth it (else False)."""
+    def settle(self, *, force: bool = False) -> None:
+        """Do the sums for all that happened since the last time; without `force`, only when that is a lot."""
         if self._silence is not None:
             self._settle_errors()
             if force or self._silence.due(self._dispatched - self._watched):
                 self._settle_silence(self._silence)
+        elif force or self._waiting >= _OUGHT * self._enough:
+            self._finish()
+            self._sums = self._parts()
+            self._finish()
+
+    def step(self, now_ns: int) -> bool:
+        """Do a part of the sums, about 0.2 ms of work, when it is worth it; False: there is nothing to do."""
+        if self._silence is not None:
+            self.settle()
             return False
-        if not force and len(self._acks[0]) < self._enough and len(self._sends[0]) < self._enough:
-            return False
-        self._settle_sends()
-        self._settle_acks()
-        self._settle_errors()
-        if force or self._dispatched - self._watched >= self._enough:
-            self._watch_order()
+        if self._sums is None:
+            if self._waiting < (self._enough if now_ns - self._summed_ns < _STALE_NS else 1):
+                return False
+            self._summed_ns, self._sums = now_ns, self._parts()
+        if next(self._sums, self) is self:
+            self._sums = None
         return True
+
+    @property
+    def pressing(self) -> bool:
+        """So much has come together that a `step` can't wait for a pause."""
+        return self._sums is not None or self._waiting >= 2 * self._enough
+
+    @property
+    def _waiting(self) -> int:
+        """Records that were handed over, or were confirmed, since the last sums."""
+        return max(len(self._acks[0]), len(self._sends[0]))
+
+    def _finish(self) -> None:
+        """Do the parts that are left of sums that were begun."""
+        if self._sums is not None:
+            deque(self._sums, maxlen=0)
+            self._sums = None
+
+    def _parts(self) -> Iterator[None]:
+        heard = len(self._acks[0])  # of records that were handed over before
+        due, at = self._settle_sends()
+        yield
+        if len(due):
+            self.rhythm.sent(due, at)
+            self.drift.sent(due, at - due)
+        yield
+        self._settle_acks(heard)
+        self._settle_errors()
+        yield
+        self._watch_order()
 
     def _report(self, slot: int, error: KafkaError | None, message: Message) -> None:
         if error is None:
@@ -224,10 +266,11 @@ class Tally:
             if self._frontier is not None and (error.code() < 0 or error.fatal()):
                 self._frontier.freeze()  # the client's own word, not a broker's: it may have arrived all the same
 
-    def _settle_sends(self) -> None:
+    def _settle_sends(self) -> tuple[Ints, Ints]:
+        """Answers the deadlines of those that had one, and when they were handed over."""
         counts, times = (np.array(column, np.int64) for column in self._sends)
         if not len(counts):
-            return
+            return counts, times
         for column in self._sends:
             del column[:]
         at = np.repeat(times, counts)
@@ -236,23 +279,24 @@ class Tally:
         if self.first_sent_ns is None:
             self.first_sent_ns = int(at[0])
         self.last_sent_ns = int(at[-1])
+        due = self._due[slots]
+        planned = due != _UNPLANNED if self._paced else np.zeros(len(due), np.bool_)
+        if not planned.all():
+            due, at = due[planned], at[planned]
         if self._paced:
-            planned = self._planned(slots)
-            self.unplanned += len(slots) - len(at[planned])
-            due = self._due[slots[planned]]
-            lateness = at[planned] - due
-            if len(lateness):
-                self.dispatch_lateness.record(lateness)
-                self.rhythm.sent(due, at[planned])
-                self.drift.sent(due, lateness)
-                self.last_lateness_ns = int(lateness[-1])
+            self.unplanned += len(slots) - len(due)
+            if len(due):
+                self.dispatch_lateness.record(at - due)
+                self.last_lateness_ns = int(at[-1] - due[-1])
+        return due, at
 
-    def _settle_acks(self) -> None:
-        slots, offsets, times = (np.array(column, np.int64) for column in self._acks)
-        if not len(slots):
+    def _settle_acks(self, heard: int) -> None:
+        """Take in so many of the confirmations."""
+        slots, offsets, times = (np.array(column[:heard], np.int64) for column in self._acks)
+        if not heard:
             return
         for column in self._acks:
-            del column[:]
+            del column[:heard]
         self._target_offset[slots], self._done[slots] = offsets, True
         self._acked += len(slots)
         self.acked_by_topic += np.bincount(self._topic[slots], minlength=len(self._topics))
@@ -260,8 +304,9 @@ class Tally:
         if self._matcher is not None:
             self._matcher.confirmed(self._lane[slots], offsets, self._due[slots], self._sent_at[slots])
         if self._paced:
-            planned = self._planned(slots)
-            self.ack_lateness.record(times[planned] - self._due[slots[planned]])
+            due = self._due[slots]
+            planned = due != _UNPLANNED
+            self.ack_lateness.record(times[planned] - due[planned])
 
     def _settle_errors(self) -> None:
         for slot, error in self._errors:
@@ -271,10 +316,6 @@ class Tally:
                 self.failures.append(self._failure(slot, error))
         self.failed += len(self._errors)
         self._errors.clear()
-
-    def _planned(self, slots: Ints) -> npt.NDArray[np.bool_]:
-        planned: npt.NDArray[np.bool_] = self._due[slots] != _UNPLANNED
-        return planned
 
     def _failure(self, slot: int, error: str) -> Failure:
         return Failure(
