@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from recorder.errors import BlackboxError, UsageError
+from recorder.errors import UsageError
 from recorder.kafka.producer import Refusal, Report
 from recorder.replaying.changes import ChangeWatch
 from recorder.replaying.clock import PlayerClock
@@ -33,6 +33,7 @@ from recorder.replaying.control import (
 )
 from recorder.replaying.coverage import Coverage
 from recorder.replaying.schedule import NS_PER_MS
+from recorder.replaying.supply import Supply
 from recorder.replaying.tally import Tally
 from recorder.replaying.timeline import Piece
 
@@ -68,7 +69,7 @@ class Player:
         lap: int = 0,
         moved: Callable[[int, int], None] | None = None,
     ) -> None:
-        self._source, self._clock, self._publisher, self._tally = source, clock, publisher, tally
+        self._supply, self._clock, self._publisher, self._tally = Supply(source), clock, publisher, tally
         self._stopped, self._tick, self._moved = stopped, tick, moved
         self._control = Control() if control is None else control
         self._conduct = conduct or Conduct()
@@ -77,11 +78,9 @@ class Player:
         self._overdue_ns = _ROUND_NS if top_speed else _OVERDUE_NS
         unbounded = top_speed or self._conduct.late == "catchup"
         self._bound_ns = _FOREVER_NS if unbounded else self._conduct.late_bound_ns
-        self._following: Piece | None = None
         self._last_round_ns = self._listened_ns = clock.now()
         self._forced = 0  # records to be sent by command
         self._one_by_one = False
-        self._broken: BlackboxError | None = None
         self._left = False  # what is left of the present piece will not be sent
         self._sought = False  # the next piece is not the one that follows
         self._ending: Ending | None = None
@@ -110,38 +109,20 @@ class Player:
         """
         while self._ending is None and (piece := self._next()) is not None:
             self._play(piece)
-        if self._ending is None and self._stopped() and not self._source.finished:
+        if self._ending is None and self._stopped() and not self._supply.finished:
             self._ending = "interrupt"
         self._finish_lap(whole=self._ending is None)
         return self._ending or "end"
 
     def _next(self) -> Piece | None:
-        piece, self._following = self._ahead(), None
         since = self._clock.now()
-        while piece is None and not self._stopped():
-            if self._broken is not None:
-                raise self._broken
+        while (piece := self._supply.next()) is None and not self._supply.finished and not self._stopped():
             self._breathe()
             self._obey_all()
-            piece, self._following = self._ahead(), None
-            if piece is None and self._source.finished:
-                return None
         if piece is not None and len(piece) and not self._clock.paused:
             now = self._clock.now()
             self.starved_ns += max(0, min(now - since, now - int(self._clock.due(piece.positions_ns[:1])[0])))
         return piece
-
-    def _ahead(self) -> Piece | None:
-        return self._take() if self._following is None else self._following  # one without records counts, too
-
-    def _take(self) -> Piece | None:
-        """What comes next, if it is there; an error waits until all before it was sent."""
-        if self._broken is None:
-            try:
-                return self._source.take()
-            except BlackboxError as error:
-                self._broken = error
-        return None
 
     def _play(self, piece: Piece) -> None:
         self._left = False
@@ -349,12 +330,9 @@ class Player:
         conduct, clock = self._conduct, self._clock
         to_ms = max(conduct.first_ms, command.ms + (conduct.first_ms if command.relative else 0))
         self._left = self._sought = True
-        self._source.seek(to_ms, self.lap)
-        while (piece := self._take()) is None and not self._source.finished and not self._stopped():
-            if self._broken is not None:
-                raise self._broken
+        self._supply.seek(to_ms, self.lap)
+        while (piece := self._supply.look()) is None and not self._supply.finished and not self._stopped():
             self._breathe()
-        self._following = piece
         if piece is None or piece.lap != self.lap or not len(piece):  # nothing is left of this pass
             self.at_position_ns = clock.position()
             return
@@ -380,14 +358,12 @@ class Player:
 
     def _pressing(self, left: int) -> bool:
         """Something has to be done before it holds up many records, also where there is no pause for it."""
-        return self._tally.pressing or (left <= _BURST and self._following is None and not self._source.finished)
+        return self._tally.pressing or (left <= _BURST and self._supply.waiting)
 
     def _use_wait(self, now: int) -> bool:
         """Prepare the next piece, or do some sums; False when there was nothing to do. Each takes about 0.3 ms."""
-        if self._following is None:
-            self._following = self._take()
-            if self._following is not None:
-                return True
+        if self._supply.prepare():
+            return True
         if now - self._last_round_ns > _ROUND_NS:
             self._last_round_ns = now
             self._tick()
