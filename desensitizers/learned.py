@@ -11,12 +11,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
-from desensitizers.spelling import one_spaced
+from desensitizers.spelling import one_spaced, span, tidy_with_places
 
 SHORTEST_WORD = 3
 SHORTEST_NUMBER = 5
 WHOLE_WORD_BELOW = 6
+LONG_NUMBER = 9
 _ODD_SPACES = re.compile(r"\s\s|[^\S ]")
+_ODD_SIGNS = ("  ", "\t", "\r", "\v", "\f")
 _NAME = re.compile(r"([^\W\d_][^\d_,;:@/]{0,40}) ([^\W\d_][^\W\d_]*(?:['-][^\W\d_]+)*)")
 """Words, the last of which may stand first."""
 
@@ -41,9 +43,17 @@ class Learned:
         return len(self._needles)
 
     def find(self, text: str) -> list[tuple[int, int, str]]:
-        """(start, end, domain) of every learned original in `text`; they may overlap."""
+        """(start, end, domain) of every learned original in `text`, however it is spelled there; they may overlap."""
         if self._automaton is None:
             return []
+        found = self._as_it_is(text)
+        if (not text.isascii() or _ODD_SPACES.search(text)) and one_spaced(text) != text:
+            plain, places = tidy_with_places(text, spaces=True)
+            found += [(*span(places, start, end), domain) for start, end, domain in self._as_it_is(plain)]
+        return list(dict.fromkeys(found))
+
+    def _as_it_is(self, text: str) -> list[tuple[int, int, str]]:
+        assert self._automaton is not None
         data = fold(text.encode("utf-8", "surrogatepass"))
         hits = self._automaton.find_overlapping(data)
         if not hits:
@@ -62,7 +72,11 @@ class Learned:
         if self._automaton is None:
             return
         plain = [row for row, text in enumerate(texts) if text.isascii()]
-        data = "\n".join([texts[row] for row in plain]).lower().encode()
+        joined = "\n".join([texts[row] for row in plain])
+        if joined.count("\n") >= len(plain) or any(sign in joined for sign in _ODD_SIGNS):
+            plain = [row for row in plain if not _ODD_SPACES.search(texts[row])]
+            joined = "\n".join([texts[row] for row in plain])
+        data = joined.lower().encode()
         ends = list(accumulate(len(texts[row]) + 1 for row in plain))
         for start, end, number in self._automaton.find_overlapping(data):
             place = bisect_right(ends, start)
@@ -70,8 +84,9 @@ class Learned:
                 begin = ends[place - 1] if place else 0
                 yield plain[place], start - begin, end - begin, self._domains[self._needles[number]]
         if len(plain) < len(texts):
+            others = set(range(len(texts))).difference(plain)
             for row, text in enumerate(texts):
-                if not text.isascii():
+                if row in others:
                     for start, end, domain in self.find(text):
                         yield row, start, end, domain
 
@@ -115,6 +130,8 @@ def whole(data: bytes, start: int, end: int, needle: bytes) -> bool:
     """Short words must stand alone, and numbers must not be part of longer ones."""
     if len(needle) >= WHOLE_WORD_BELOW and not needle.isdigit():
         return True
+    if len(needle) >= LONG_NUMBER:  # the proof finds it between letters, too
+        return not (data[max(0, start - 1) : start].isdigit() or data[end : end + 1].isdigit())
     return not (_in_word(data, start - 1) or _in_word(data, end))
 
 

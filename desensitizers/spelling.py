@@ -58,6 +58,13 @@ def tidy_with_places(text: str, *, spaces: bool = False) -> tuple[str, list[int]
     return "".join(out), [*places, len(text)]
 
 
+def span(places: list[int], start: int, end: int) -> tuple[int, int]:
+    """Where in the text stands what `tidy_with_places` has between these two, letters taken whole."""
+    while end < len(places) - 1 and places[end] == places[end - 1]:
+        end += 1
+    return places[start], places[end]
+
+
 def _sign(match: re.Match[str]) -> str:
     char = match[0]
     if char.isdecimal():

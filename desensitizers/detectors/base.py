@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from desensitizers.errors import ForeignError
+from desensitizers.spelling import span, tidy, tidy_with_places
 
 Span = tuple[int, int]
 _FEW = 16
@@ -59,11 +60,22 @@ class Detector:
 
     def find(self, text: str) -> Iterator[Span]:
         """Spans to replace in free text, reserved ones too (they may be somebody's test data)."""
+        if not text.isascii() and self.trusted and tidy(text) != text:
+            return self._spelled(text)
+        return self._as_it_is(text)
+
+    def _as_it_is(self, text: str) -> Iterator[Span]:
         if self.signs and not any(sign in text for sign in self.signs):
             return iter(())
         if self.eager is None:
             return self._foreign(text, strict=False)
         return _search(self.eager, self.valid, text, self.lead)
+
+    def _spelled(self, text: str) -> Iterator[Span]:
+        """Also what is there in wide letters, with soft hyphens, other spaces, dashes and digits."""
+        plain, places = tidy_with_places(text)
+        found = [span(places, start, end) for start, end in self._as_it_is(plain)]
+        return iter(sorted({*self._as_it_is(text), *found}))
 
     def find_all(self, texts: Sequence[str]) -> Iterator[tuple[int, int, int]]:
         """(which text, start, end) of what `find` finds in each."""

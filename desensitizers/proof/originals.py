@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from desensitizers.learned import normal, searchable
+from desensitizers.learned import searchable, spelled
 from desensitizers.proof.needles import Thresholds, needles
 from desensitizers.proof.search import BLOCK_BYTES, Needles
 from desensitizers.proof.spill import Spill, SpillWriter
@@ -42,9 +42,11 @@ def distil(spill: Spill, bucket: int) -> int:
     for item in sorted(spill.distinct(ORIGINALS, bucket)):
         domain, _, data = item.partition(_MARK)
         domains.setdefault(data, []).append(domain)
-        needle = normal(data.decode("utf-8", "surrogatepass")).partition(_MARK)[0]
-        if domain != _PROOF_ONLY and searchable(needle):
-            words.add(needle + _MARK + domain, by=needle)
+        if domain == _PROOF_ONLY:
+            continue
+        for needle in spelled(data.decode("utf-8", "surrogatepass").partition("\0")[0]):
+            if searchable(needle):
+                words.add(needle + _MARK + domain, by=needle)
     for data, owners in domains.items():
         texts.add(data + _MARK + b",".join(owners), by=data)
     texts.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -48,6 +48,12 @@ def layers(block: bytes, depth: int = DEPTH) -> list[bytes]:
         for below in _below(block):
             out += layers(below, depth - 1)
     return out
+
+
+def below_all(texts: Sequence[bytes]) -> list[bytes]:
+    """The layers below some texts; one of several lines is also read as one of spaces."""
+    folded = [text.replace(b"\n", b"\\n") for text in texts if b"\n" in text]
+    return layers(b"\n".join((b"", *texts, *folded, b"")))[1:]
 
 
 def _below(block: bytes) -> list[bytes]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from desensitizers.learned import Learned
 from desensitizers.proof.originals import WORDS
+from desensitizers.proof.peel import below_all
 from desensitizers.proof.search import BLOCK_BYTES, Haystack, Needles
 from desensitizers.proof.spill import BUCKETS, Spill
 
@@ -44,7 +45,7 @@ def find(spill: Spill, buckets: range, bags: Sequence[Bags]) -> None:
         writer = spill.writer(quoted, buckets=1)
         seen: set[bytes] = set()
         for pieces in _gather(spill.blocks(texts)):
-            found = Haystack(pieces).find(ready) - seen
+            found = Haystack([*pieces, *below_all(pieces)]).find(ready) - seen
             writer.extend(needle + _MARK + owners[needle] for needle in found)
             seen |= found
         writer.close()

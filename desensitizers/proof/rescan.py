@@ -57,7 +57,7 @@ class Rescan:
         """
         import pyarrow as pa
 
-        lines = [line for piece in pieces for line in piece.split(b"\n") if _is_text(line)]
+        lines = [line for piece in pieces for line in piece.split(b"\n") if is_text(line)]
         return sorted({name for _row, name in self.rows(pa.array(lines, pa.binary()))})
 
 
@@ -78,7 +78,8 @@ def _suspects(one: Detector, column: Any, lines: Lines | None) -> list[int]:
     return found
 
 
-def _is_text(line: bytes) -> bool:
+def is_text(line: bytes) -> bool:
+    """Whether these are letters that a person could read."""
     try:
         return line.decode().translate(_SPACES).isprintable()
     except UnicodeDecodeError:

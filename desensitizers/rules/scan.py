@@ -8,11 +8,14 @@ found in all of them becomes surrogates together.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from desensitizers.detectors import LEARNED, detector
 from desensitizers.domains import Domain, default_domain
+from desensitizers.encoded import encoded
 from desensitizers.errors import UnfitError
 from desensitizers.rules.base import TEXT, Action, Context, Option, Options, Rule, Scalar
+from desensitizers.spelling import tidy
 
 Span = tuple[int, int, Domain | None]
 REMOVED = "[removed]"
@@ -37,6 +40,8 @@ def _build(options: Options, _domain: Domain | None, context: Context) -> Action
                 found.setdefault(row, []).append((start, end, domains[one.name]))
         for row, start, end, name in learned(texts) if learned is not None else ():
             found.setdefault(row, []).append((start, end, context.domains.get(name)))
+        for row, start, end in encoded(texts, found, detectors, learned):
+            found.setdefault(row, []).append((start, end, None))
         clean: list[Scalar] = list(texts)
         for row, text in _replaced(texts, found, context):
             clean[row] = text
@@ -88,10 +93,10 @@ def _surrogates(domain: Domain, originals: list[str]) -> list[str]:
 
 
 def _surrogate(domain: Domain, original: str) -> str:
-    try:
-        return str(domain.surrogate(original))
-    except UnfitError:
-        return REMOVED
+    for spelling in dict.fromkeys((original, tidy(original))):
+        with suppress(UnfitError):
+            return str(domain.surrogate(spelling))
+    return REMOVED
 
 
 RULE = Rule(
