@@ -261,7 +261,10 @@ def _run(plan: Plan, tz: str | None, state: StateFile, *, resume: bool) -> Certi
 
     resumption = None
     if resume:
-        resumption = find_place(plan, state.read(), say)
+        with progress("compare", after=1) as looking:
+            resumption = find_place(
+                plan, state.read(), say, lambda done, total: looking.show(completed=done, total=total)
+            )
         for finding in resumption.findings:
             say(f"{finding.severity}: {finding.sentence()}")
         say(f"{resumption.earlier.found:,} records are in the target already")
@@ -275,9 +278,13 @@ def _run(plan: Plan, tz: str | None, state: StateFile, *, resume: bool) -> Certi
         def show(now: Status) -> None:
             bar.show(completed=now.earlier + now.acked + now.dropped, note=keyboard.said or _standing(now))
 
+        def prove(done: int, total: int) -> None:
+            bar.show(description="prove", completed=done, total=total, note="")
+
         return run(
             plan,
             progress=show,
+            proving=prove,
             stop=stop,
             control=control,
             replay_id=replay_id,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recorder.errors import RefusedError
-from recorder.kafka.tails import Digest, content_digest
+from recorder.kafka.contents import Digest, content_digests
 from recorder.replaying.changes import Change, Outgoing
 from recorder.replaying.routes import Routes
 from recorder.replaying.tally import NAMED_FAILURES, Failure
@@ -67,12 +67,14 @@ def find_present(
     *,
     routes: Routes,
     timeless: Callable[[int], bool],
+    progress: Callable[[int], object] = lambda records: None,
 ) -> Present:
     """Compare the plan's pieces, from the point on, with the log; `timeless` lanes without their timestamps.
+    `progress` hears of records of the plan.
 
     Raises RefusedError where records of others can't be told from ours.
     """
-    planned, places = _planned(pieces, log, timeless), routes.places()
+    planned, places = _planned(pieces, log, timeless, progress), routes.places()
     rows, by_topic = np.zeros(routes.lanes, np.int64), np.zeros(len(routes.topics), np.int64)
     foreign, lost, turns = 0, 0, 0
     named: list[Failure] = []
@@ -93,22 +95,26 @@ def find_present(
     return Present(rows, by_topic, foreign, lost, tuple(named), turns, until)
 
 
-def _planned(pieces: Iterable[Piece], log: Log, timeless: Callable[[int], bool]) -> dict[int, _Lane]:
+def _planned(
+    pieces: Iterable[Piece], log: Log, timeless: Callable[[int], bool], progress: Callable[[int], object]
+) -> dict[int, _Lane]:
     """The plan's records, as many as could be in the log."""
     wanted = {lane: len(found) for lane, found in log.items() if found}
-    most = _BEYOND + 2 * sum(wanted.values())
+    most = most_compared(sum(wanted.values()))
     planned = {lane: _Lane() for lane in wanted}
     seen = 0
     for piece in pieces:
         columns, numbers, offsets = piece.columns, piece.numbers.tolist(), piece.offsets.tolist()
         added = [False] * len(piece) if piece.changed is None else piece.changed.added.tolist()
         topics, partitions = piece.topic_numbers.tolist(), piece.source_partitions.tolist()
-        for row, lane in enumerate(piece.lanes.tolist()):
+        lanes = piece.lanes.tolist()
+        stamps = [None if timeless(lane) else at for lane, at in zip(lanes, columns.timestamps, strict=True)]
+        digests = content_digests(columns.keys, columns.values, columns.headers, stamps)
+        for row, lane in enumerate(lanes):
             one = planned.get(lane)
             if one is None:
                 continue
-            stamp = None if timeless(lane) else columns.timestamps[row]
-            one.digests.append(content_digest(columns.keys[row], columns.values[row], columns.headers[row], stamp))
+            one.digests.append(digests[row])
             one.laps.append(piece.lap)
             one.numbers.append(numbers[row])
             one.topics.append(topics[row])
@@ -116,9 +122,15 @@ def _planned(pieces: Iterable[Piece], log: Log, timeless: Callable[[int], bool])
             one.offsets.append(offsets[row])
             one.added.append(added[row])
         seen += len(piece)
+        progress(len(piece))
         if seen > most:
             break
     return planned
+
+
+def most_compared(records: int) -> int:
+    """How many records of the plan are looked for at most in a log of so many."""
+    return _BEYOND + 2 * records
 
 
 def _aligned(ours: Sequence[Digest], log: Sequence[Digest], name: str) -> tuple[int, list[int], int]:

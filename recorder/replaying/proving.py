@@ -10,13 +10,14 @@ from array import array
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import repeat
 from tempfile import gettempdir
 
 from recorder.errors import BlackboxError
-from recorder.kafka.fetching import Message
+from recorder.kafka.contents import Contents, content_digests, read_contents
 from recorder.kafka.offsets import Place, log_ends, log_starts
-from recorder.kafka.tails import Digest, content_digest, read_tails
 from recorder.replaying.certificate import Certificate
+from recorder.replaying.look import Look, Looking
 from recorder.replaying.matching import FOUND, PLANNED, Buckets, Matched, Turns, match
 from recorder.replaying.plan import Plan
 from recorder.replaying.proof import NAMED, Flaw, Proof, What
@@ -42,15 +43,17 @@ def prove(
     resumption: Resumption | None = None,
     *,
     stop: threading.Event | None = None,
+    progress: Looking = lambda done, total: None,
 ) -> Proof:
-    """Read the target's log from `starts` to its present end, and compare. Doesn't raise: what stands in the way of a
-    proof is said in it; so is that `stop` was set meanwhile."""
+    """Read the target's log from `starts` to its present end, and compare; `progress` hears how far that is. Doesn't
+    raise: what stands in the way of a proof is said in it; so is that `stop` was set meanwhile."""
     if (reason := _unprovable(certificate)) is not None:
         return Proof(why_not=reason)
     lost_before = 0 if resumption is None else resumption.state.base.lost
     stop = threading.Event() if stop is None else stop
     try:
-        return _Comparison(plan, certificate, starts, resumption, certificate.losses - lost_before, stop).proof()
+        unconfirmed = certificate.losses - lost_before
+        return _Comparison(plan, certificate, starts, resumption, unconfirmed, stop, progress).proof()
     except BlackboxError as error:
         return Proof(why_not=str(error).rstrip("."))
     except OSError as error:
@@ -88,8 +91,9 @@ class _Comparison:
         resumption: Resumption | None,
         unconfirmed: int,
         stop: threading.Event,
+        progress: Looking,
     ) -> None:
-        self._stop = stop
+        self._stop, self._tell = stop, progress
         self._plan, self._certificate, self._unconfirmed = plan, certificate, unconfirmed
         self._places = plan.routes.places()
         self._begin = (0, plan.survey.first_number) if resumption is None else resumption.begin
@@ -104,6 +108,7 @@ class _Comparison:
     def proof(self) -> Proof:
         records = sum(max(0, end - start) for start, end in self._spans.values())
         due = self._certificate.planned + self._certificate.changes.added
+        self._look = Look(records + due, self._tell)
         with ExitStack() as stack:
             theirs = stack.enter_context(Buckets(FOUND, max(records, due)))
             ours = stack.enter_context(Buckets(PLANNED, max(records, due)))
@@ -149,26 +154,27 @@ class _Comparison:
             buckets.add((rows.keys, rows.keyed, rows.digests, rows.lanes, rows.offsets))
             seen, rows = seen + len(rows.keys), _Columns()
 
-        def note(place: Place, message: Message, digest: Digest, stamped: bool) -> None:
-            key = message.key()
-            rows.keys.append(hash(key))
-            rows.keyed.append(key is not None)
-            rows.digests.append(digest)
-            rows.lanes.append(lanes[place])
-            rows.offsets.append(message.offset() or 0)
-            if stamped:
-                self._timeless.add(lanes[place])
+        def note(found: Contents) -> None:
+            lane = lanes[found.place]
+            rows.keys.extend(map(hash, found.keys))
+            rows.keyed.extend(key is not None for key in found.keys)
+            rows.digests.extend(found.digests)
+            rows.lanes.extend(repeat(lane, len(found.offsets)))
+            rows.offsets.extend(found.offsets)
+            if found.stamped:
+                self._timeless.add(lane)
+            self._heed_stop()
             if len(rows.keys) >= _BATCH:
-                self._heed_stop()
                 put_aside()
 
         options = self._plan.options
-        read_tails(
+        read_contents(
             self._plan.cluster,
             self._spans,
             note,
             timeless=options.timestamps == "now",
             committed=options.transactional is not None,
+            progress=self._look.advance,
         )
         put_aside()
         return seen
@@ -182,11 +188,12 @@ class _Comparison:
             stamps = [
                 None if lane in self._timeless else at for lane, at in zip(lanes, columns.timestamps, strict=True)
             ]
-            digests = list(map(content_digest, columns.keys, columns.values, columns.headers, stamps))
+            digests = content_digests(columns.keys, columns.values, columns.headers, stamps)
             turns = range(turn, turn + len(piece))
             where = (piece.topic_numbers, piece.source_partitions, piece.offsets)
             buckets.add((piece.key_hashes, piece.keyed, digests, lanes, turns, *where))
             turn += len(piece)
+            self._look.advance(len(piece))
         return turn
 
     def _pieces(self, stack: ExitStack) -> Iterator[Piece]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +13,16 @@ import msgspec
 
 from recorder.capture.locations import Location
 from recorder.errors import RefusedError, UsageError
-from recorder.kafka.fetching import Message
+from recorder.kafka.contents import Contents, read_contents
 from recorder.kafka.offsets import Place, log_ends, log_starts
-from recorder.kafka.tails import Digest, read_tails, settled_ends
+from recorder.kafka.tails import settled_ends
 from recorder.replaying.coverage import Coverage, gone_on
 from recorder.replaying.frontier import Frontier
+from recorder.replaying.look import Look, Looking
 from recorder.replaying.opening import end_earlier_part
 from recorder.replaying.plan import Plan
 from recorder.replaying.preflight import Finding
-from recorder.replaying.present import Present, find_present
+from recorder.replaying.present import Present, find_present, most_compared
 from recorder.replaying.retracing import existing_places, retraced
 from recorder.replaying.state import SUFFIX, Point, State, binding_options, differing
 from recorder.replaying.tally import Failure
@@ -138,8 +139,13 @@ def state_to_resume(given: Path | None, certificate: Path | None, capture: Locat
     return found[0]
 
 
-def find_place(plan: Plan, state: State, tell: Callable[[str], object] = lambda words: None) -> Resumption:
-    """Read the target's logs and say where the replay goes on.
+def find_place(
+    plan: Plan,
+    state: State,
+    tell: Callable[[str], object] = lambda words: None,
+    progress: Looking = lambda done, total: None,
+) -> Resumption:
+    """Read the target's logs and say where the replay goes on; `progress` hears how much is read and compared.
 
     Raises UsageError when it is not the same replay, RefusedError when the log can't tell (records of others that are
     like ours, a topic that was created anew, records that retention deleted), and KafkaUnavailableError.
@@ -150,11 +156,15 @@ def find_place(plan: Plan, state: State, tell: Callable[[str], object] = lambda 
     places = plan.routes.places()
     ends = dict.fromkeys(places, 0) | settled_ends(plan.cluster, existing_places(plan), tell)
     _require_whole_logs(plan, state, ends)
-    log, timeless = _read(plan, state, ends)
+    spans = {place: (start, ends[place]) for place, start in zip(places, state.base.offsets, strict=True)}
+    records = sum(end - start for start, end in spans.values())
+    left = most_compared(records) if plan.records is None else min(most_compared(records), plan.records)
+    look = Look(records + left, progress)
+    log, timeless = _read(plan, spans, look.advance)
     begin = state.base.lap, state.base.number
     with ExitStack() as stack:
         pieces = retraced(plan, state.replay_id, stack, begin=begin, shift_ms=state.shifted_by_ms)
-        present = find_present(pieces, log, routes=plan.routes, timeless=timeless.__contains__)
+        present = find_present(pieces, log, routes=plan.routes, timeless=timeless.__contains__, progress=look.advance)
     _require_the_same_changes(plan, present)
     first, records = plan.survey.first_number, plan.survey.records
     coverage = gone_on(state.covered, state.since, begin, first, records)
@@ -250,22 +260,30 @@ def _require_whole_logs(plan: Plan, state: State, ends: dict[Place, int]) -> Non
             )
 
 
-def _read(plan: Plan, state: State, ends: dict[Place, int]) -> tuple[dict[int, array[int]], set[int]]:
+def _read(
+    plan: Plan, spans: Mapping[Place, tuple[int, int]], progress: Callable[[int], object]
+) -> tuple[dict[int, array[int]], set[int]]:
     """The log's records from the base on, by lane, and the lanes whose timestamps are the broker's."""
     places = plan.routes.places()
     lanes = {place: lane for lane, place in enumerate(places)}
     log = {lane: array("q") for lane in range(len(places))}
     timeless = set(range(len(places))) if plan.options.timestamps == "now" else set()
 
-    def note(place: Place, message: Message, digest: Digest, stamped: bool) -> None:
-        log[lanes[place]].append(digest)
-        if stamped:
-            timeless.add(lanes[place])
+    def note(found: Contents) -> None:
+        log[lanes[found.place]].extend(found.digests)
+        if found.stamped:
+            timeless.add(lanes[found.place])
 
-    spans = {place: (start, ends[place]) for place, start in zip(places, state.base.offsets, strict=True)}
     options = plan.options
     in_transactions = options.transactional is not None
-    read_tails(plan.cluster, spans, note, timeless=options.timestamps == "now", committed=in_transactions)
+    read_contents(
+        plan.cluster,
+        spans,
+        note,
+        timeless=options.timestamps == "now",
+        committed=in_transactions,
+        progress=progress,
+    )
     return log, timeless
 
 

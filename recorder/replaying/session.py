@@ -30,6 +30,7 @@ from recorder.replaying.control import Control, Status
 from recorder.replaying.frontier import Frontier
 from recorder.replaying.issuing import Played, issue
 from recorder.replaying.keeping import Keeper
+from recorder.replaying.look import Looking
 from recorder.replaying.middleware import Middleware
 from recorder.replaying.objectives import judge
 from recorder.replaying.opening import Opened, new_producer, opened
@@ -83,8 +84,10 @@ def run(
     state: StateFile | None = None,
     resumption: Resumption | None = None,
     tell: Callable[[str], object] = lambda words: None,
+    proving: Looking = lambda done, total: None,
 ) -> Certificate:
-    """Carry out a prepared replay; see `replay`. `tell` hears at once what a person could do something about.
+    """Carry out a prepared replay; see `replay`. `tell` hears at once what a person could do something about, and
+    `proving` how far a proof has come.
 
     `state` is where it leaves what resuming needs, for the caller to remove when nothing is left to resume;
     `resumption` says where to go on (`find_place`).
@@ -109,7 +112,8 @@ def run(
         certificate = playing.run()
         if starts is None:
             return certificate
-        return msgspec.structs.replace(certificate, proof=prove(plan, certificate, starts, resumption, stop=stop))
+        proof = prove(plan, certificate, starts, resumption, stop=stop, progress=proving)
+        return msgspec.structs.replace(certificate, proof=proof)
     finally:
         control.close()
 

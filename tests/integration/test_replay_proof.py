@@ -73,9 +73,12 @@ def test_trap_18_a_proof_holds_whatever_became_of_the_records(
     capture: Capture, target: Connection, name: str, options: Options
 ) -> None:
     produce(target.bootstrap, name, [New(b"before", b"k1")])  # lies before what is read
-    certificate = run(prepare(capture, target, options))
+    looked: list[tuple[int, int]] = []
+    certificate = run(prepare(capture, target, options), proving=lambda *now: looked.append(now))
     proof = certificate.proof
     assert proof is not None
+    assert looked == sorted(looked)
+    assert {total for _, total in looked} == {looked[-1][0]}
     assert proof.holds, proof.sentence()
     assert proof.records == proof.log_records == 905 * options.loop + certificate.changes.added
     assert (proof.partitions, proof.keys, proof.unconfirmed) == (5, 20, 0)

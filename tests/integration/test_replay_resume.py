@@ -73,7 +73,10 @@ def begin(
 def go_on(capture: Capture, target: Connection, state: Path, options: Options = FAST) -> Certificate:
     plan = prepare(capture, target, options)
     with StateFile(state) as file:
-        return run(plan, state=file, resumption=find_place(plan, file.read()))
+        looked: list[tuple[int, int]] = []
+        resumption = find_place(plan, file.read(), progress=lambda *now: looked.append(now))
+        assert looked == sorted(looked)
+        return run(plan, state=file, resumption=resumption)
 
 
 def forget(state: Path) -> State:

@@ -11,7 +11,7 @@ import pytest
 
 from recorder.capture.manifest import Topic
 from recorder.errors import RefusedError
-from recorder.kafka.tails import content_digest
+from recorder.kafka.contents import content_digest
 from recorder.replaying.present import Present, among_first, find_present
 from recorder.replaying.routes import Routes
 from tests.replaying.stage import Pieces, number
