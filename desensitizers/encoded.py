@@ -7,10 +7,9 @@ plain and half encoded, that goes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from desensitizers.detectors.base import Detector
+from desensitizers.detectors.base import Detector, Span
 from desensitizers.proof.peel import below_all
 from desensitizers.proof.rescan import is_text
 
@@ -28,26 +27,30 @@ Learned = Callable[[Sequence[str]], Iterable[tuple[int, int, int, str]]]
 
 def encoded(
     texts: Sequence[str],
-    known: Mapping[int, Sequence[tuple[int, int, Any]]],
+    known: Iterable[tuple[int, int, int]],
     detectors: Sequence[Detector],
     learned: Learned | None,
 ) -> Iterator[tuple[int, int, int]]:
-    """(which text, start, end) of what says something that a detector or `learned` finds; `known` spans go anyway."""
+    """(which text, start, end) of what says something that a detector or `learned` finds; `known` goes anyway."""
     rows = _hinted(texts)
     if not rows:
         return
-    rest = {row: _without(texts[row], known.get(row, ())) for row in rows}
+    gone: dict[int, list[Span]] = {row: [] for row in rows}
+    for row, start, end in known:
+        if row in gone:
+            gone[row].append((start, end))
+    rest = {row: _without(texts[row], gone[row]) for row in rows}
     if not _says(list(rest.values()), detectors, learned):
         return
     for row, text in rest.items():
         if not _says([text], detectors, learned):
             continue
         words = [match.span() for match in _WORD.finditer(text)]
-        found = [(start, end, None) for start, end in words if _says([text[start:end]], detectors, learned)]
+        found = [(start, end) for start, end in words if _says([text[start:end]], detectors, learned)]
         if not found or _says([_without(text, found)], detectors, learned):
             yield row, 0, len(text)
             continue
-        for start, end, _ in found:
+        for start, end in found:
             yield row, start, end
 
 
@@ -65,9 +68,9 @@ def _hinted(texts: Sequence[str]) -> list[int]:
 _PYTHON_HINT = re.compile(_HINT)
 
 
-def _without(text: str, spans: Iterable[tuple[int, int, Any]]) -> str:
+def _without(text: str, spans: Iterable[Span]) -> str:
     """The text with spaces instead of some stretches."""
-    for start, end, _ in spans:
+    for start, end in spans:
         text = text[:start] + " " * (end - start) + text[end:]
     return text
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from desensitizers.spelling import one_spaced, span, tidy_with_places
@@ -28,15 +28,26 @@ class Learned:
 
     def __init__(self, originals: Iterable[tuple[str, str]]) -> None:
         """`originals`: (domain or "", text)."""
-        from daachorse import DoubleArrayAhoCorasick
-
-        self._domains: dict[bytes, str] = {}
+        words: dict[bytes, str] = {}
         for domain, text in originals:
             needle = normal(text)
             if searchable(needle):
                 # A domain's surrogate says more than a removal; among domains the order must not depend on the run.
-                self._domains[needle] = max(self._domains.get(needle, ""), domain)
-        self._needles = sorted(self._domains)
+                words[needle] = max(words.get(needle, ""), domain)
+        self._take(words)
+
+    @classmethod
+    def of(cls, words: Mapping[bytes, str]) -> Learned:
+        """Of words that are `normal` and `searchable` already, by the domain that replaces them."""
+        made = cls.__new__(cls)
+        made._take(words)
+        return made
+
+    def _take(self, words: Mapping[bytes, str]) -> None:
+        from daachorse import DoubleArrayAhoCorasick
+
+        self._needles = sorted(words)
+        self._domains = [words[needle] for needle in self._needles]
         self._automaton = DoubleArrayAhoCorasick(self._needles) if self._needles else None
 
     def __len__(self) -> int:
@@ -62,7 +73,7 @@ class Learned:
             data = text.encode("utf-8", "surrogatepass").lower()
             hits = self._automaton.find_overlapping(data)
         return [
-            (_characters(data[:start]), _characters(data[:end]), self._domains[self._needles[number]])
+            (_characters(data[:start]), _characters(data[:end]), self._domains[number])
             for start, end, number in hits
             if whole(data, start, end, self._needles[number])
         ]
@@ -72,17 +83,22 @@ class Learned:
         if self._automaton is None:
             return
         plain = [row for row, text in enumerate(texts) if text.isascii()]
-        joined = "\n".join([texts[row] for row in plain])
+        some = texts if len(plain) == len(texts) else [texts[row] for row in plain]
+        joined = "\n".join(some)
         if joined.count("\n") >= len(plain) or any(sign in joined for sign in _ODD_SIGNS):
             plain = [row for row in plain if not _ODD_SPACES.search(texts[row])]
-            joined = "\n".join([texts[row] for row in plain])
+            some = [texts[row] for row in plain]
+            joined = "\n".join(some)
         data = joined.lower().encode()
-        ends = list(accumulate(len(texts[row]) + 1 for row in plain))
+        ends = list(accumulate(len(text) + 1 for text in some))
+        place = begin = 0
+        after = ends[0] if ends else 0
         for start, end, number in self._automaton.find_overlapping(data):
-            place = bisect_right(ends, start)
-            if end < ends[place] and whole(data, start, end, self._needles[number]):
-                begin = ends[place - 1] if place else 0
-                yield plain[place], start - begin, end - begin, self._domains[self._needles[number]]
+            if not begin <= start < after:
+                place = bisect_right(ends, start)
+                begin, after = (ends[place - 1] if place else 0), ends[place]
+            if end < after and whole(data, start, end, self._needles[number]):
+                yield plain[place], start - begin, end - begin, self._domains[number]
         if len(plain) < len(texts):
             others = set(range(len(texts))).difference(plain)
             for row, text in enumerate(texts):

@@ -9,17 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from desensitizers.errors import ForeignError
 from desensitizers.spelling import span, tidy, tidy_with_places
 
 Span = tuple[int, int]
-_FEW = 16
+FEW = 16
 """Texts for which a column is not worth it."""
 
 
 Finder = Callable[[str, bool], Iterable[Span]]
 """(text, strict) -> spans that are not reserved when strict; they may overlap."""
+Found = tuple[int, int, int]
+"""Which text, start, end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Detector:
     """True for what can't be real: our own surrogates and documentation ranges."""
     finder: Finder | None = None
     """Instead of patterns."""
+    finder_of_all: Callable[[Sequence[str], Any], Iterable[Found]] | None = None
+    """The finder for many ASCII texts, which are also an Arrow array; never strict. Only our own have it."""
     ready: Callable[[], object] = lambda: None
     """Called when a policy that names it is loaded; raises PluginError when something that it needs is missing."""
     trusted: bool = True
@@ -77,15 +82,19 @@ class Detector:
         found = [span(places, start, end) for start, end in self._as_it_is(plain)]
         return iter(sorted({*self._as_it_is(text), *found}))
 
-    def find_all(self, texts: Sequence[str]) -> Iterator[tuple[int, int, int]]:
-        """(which text, start, end) of what `find` finds in each."""
-        rows: Iterable[int] = range(len(texts))
-        if self.hint and len(texts) >= _FEW:
-            import pyarrow as pa
+    def find_all(self, texts: Sequence[str], column: Any = None) -> Iterator[Found]:
+        """What `find` finds in each. `column` are the texts as an Arrow array, with null where one isn't ASCII."""
+        rows: Sequence[int] = range(len(texts))
+        if column is not None and self.finder_of_all is not None:
+            plain = [row for row, there in enumerate(column.is_valid().to_pylist()) if there]
+            rows = sorted(set(rows).difference(plain))
+            some = texts if not rows else [texts[row] for row in plain]
+            for place, start, end in self.finder_of_all(some, column.drop_null()):
+                yield plain[place], start, end
+        elif column is not None and self.hint:
             import pyarrow.compute as pc
 
-            hits = pc.match_substring_regex(pa.array(map(_ascii, texts), pa.string()), self.hint)
-            rows = (row for row, hit in enumerate(hits.to_pylist()) if hit is not False)
+            rows = pc.indices_nonzero(pc.fill_null(pc.match_substring_regex(column, self.hint), True)).to_pylist()
         for row in rows:
             for start, end in self.find(texts[row]):
                 yield row, start, end
@@ -112,7 +121,16 @@ class Detector:
         return iter(spans)
 
 
-def _ascii(text: str) -> str | None:
+def ascii_column(texts: Sequence[str]) -> Any:
+    """Texts for `Detector.find_all`; None for a few, for which a column is not worth it."""
+    if len(texts) < FEW:
+        return None
+    import pyarrow as pa
+
+    return pa.array(list(map(ascii_text, texts)), pa.string())
+
+
+def ascii_text(text: str) -> str | None:
     return text if text.isascii() else None
 
 

@@ -56,10 +56,16 @@ _BY_LENGTHS = {
 LENGTHS = {code: lengths for lengths, codes in _BY_LENGTHS.items() for code in codes.split()}
 
 
+_BY_START = {
+    start: (size, *LENGTHS[start[:size]])
+    for start in map("{:03d}".format, range(1000))
+    for size in (3, 2, 1)
+    if start[:size] in LENGTHS
+}
+"""By the first three digits: of the calling code how many, and the lengths; of codes that fit the shortest."""
+
+
 def fits(number: str) -> bool:
-    """Whether the digits are a calling code and as many digits as numbers have there."""
-    for size in (1, 2, 3):
-        lengths = LENGTHS.get(number[:size])
-        if lengths is not None:
-            return lengths[0] <= len(number) - size <= lengths[1]
-    return False
+    """Whether the digits (three at least) are a calling code and as many digits as numbers have there."""
+    size, fewest, most = _BY_START.get(number[:3], (0, 0, -1))
+    return fewest <= len(number) - size <= most

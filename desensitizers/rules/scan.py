@@ -1,88 +1,146 @@
 """scan: free text stays, what detectors find in it goes. ``note: {rule: scan, detectors: [email, learned]}``
 
 A finding is replaced by the surrogate of the domain it was learned in, or of the domain named like its detector,
-so that the address in a note is the address in the customer's field. Texts are searched many at a time, and what is
-found in all of them becomes surrogates together.
+so that the address in a note is the address in the customer's field. Texts are searched many at a time; what is found
+in all of them becomes surrogates together, and these are remembered for the next texts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from desensitizers.detectors import LEARNED, detector
+from desensitizers.detectors.base import FEW, ascii_column
 from desensitizers.domains import Domain, default_domain
 from desensitizers.encoded import encoded
 from desensitizers.errors import UnfitError
+from desensitizers.memos import Budget, ManyBytes, Memo
 from desensitizers.rules.base import TEXT, Action, Context, Option, Options, Rule, Scalar
 from desensitizers.spelling import tidy
 
-Span = tuple[int, int, Domain | None]
+Span = tuple[int, int, int, int, str]
+"""Which text, start, the end below zero (of those with one start the longest comes first), which detector, and for what
+was learned the domain's name."""
+Piece = tuple[int, int, int, Domain | None]
+"""Which text, start, end, and the domain of what replaces it."""
 REMOVED = "[removed]"
 """Stands for a finding that no domain has a surrogate for."""
+_REMEMBERED = 250_000
+"""Surrogates, at least; they take at most 64 MB."""
 
 
 def _build(options: Options, _domain: Domain | None, context: Context) -> Action:
     names = options["detectors"]
     assert isinstance(names, tuple)
     detectors = [detector(str(name)) for name in names if name != LEARNED]
-    domains = {
-        found.name: context.domains.get(found.name) or default_domain(found.kind, context.keyring)
-        for found in detectors
-    }
+    domains = [context.domains.get(found.name) or default_domain(found.kind, context.keyring) for found in detectors]
     learned = context.find_learned if LEARNED in names else None
+    surrogates = _Surrogates()
+    of_learned = len(detectors)
+    of_nobody = of_learned + 1
+
+    def spans(texts: list[str]) -> list[Span]:
+        column = ascii_column(texts)
+        found: list[Span] = []
+        for number, one in enumerate(detectors):
+            found += [(row, start, -end, number, "") for row, start, end in one.find_all(texts, column)]
+        if learned is not None:
+            found += [(row, start, -end, of_learned, name) for row, start, end, name in learned(texts)]
+        known = [(row, start, -end) for row, start, end, _number, _name in found]
+        found += [(row, start, -end, of_nobody, "") for row, start, end in encoded(texts, known, detectors, learned)]
+        found.sort()
+        return found
+
+    def owner(number: int, name: str) -> Domain | None:
+        if number < of_learned:
+            return domains[number]
+        return context.domains.get(name) if number == of_learned else None
 
     def scan(values: Sequence[Scalar]) -> list[Scalar]:
         texts = list(map(str, values))
-        found: dict[int, list[Span]] = {}
-        for one in detectors:
-            for row, start, end in one.find_all(texts):
-                found.setdefault(row, []).append((start, end, domains[one.name]))
-        for row, start, end, name in learned(texts) if learned is not None else ():
-            found.setdefault(row, []).append((start, end, context.domains.get(name)))
-        for row, start, end in encoded(texts, found, detectors, learned):
-            found.setdefault(row, []).append((start, end, None))
+        found = ((row, start, -end, owner(number, name)) for row, start, end, number, name in spans(texts))
         clean: list[Scalar] = list(texts)
-        for row, text in _replaced(texts, found, context):
+        for row, text in _replaced(texts, _merged(found), surrogates, context):
             clean[row] = text
         return clean
 
     return Action(scan, "merges", TEXT)
 
 
-def _replaced(texts: list[str], found: Mapping[int, list[Span]], context: Context) -> Iterator[tuple[int, str]]:
-    """Texts with their spans replaced from the left; of overlapping ones the longest wins, and covers the rest."""
-    merged = {row: _merge(spans) for row, spans in found.items()}
+def _replaced(
+    texts: list[str], pieces: list[Piece], surrogates: _Surrogates, context: Context
+) -> Iterator[tuple[int, str]]:
+    """Texts in which something is replaced."""
     wanted: dict[Domain | None, dict[str, str]] = {}
-    for row, spans in merged.items():
-        for start, end, domain in spans:
-            wanted.setdefault(domain, {})[texts[row][start:end]] = REMOVED
-    for domain, surrogates in wanted.items():
-        for original in surrogates:
+    for row, start, end, domain in pieces:
+        wanted.setdefault(domain, {})[texts[row][start:end]] = REMOVED
+    for domain, found in wanted.items():
+        for original in found:
             context.found(original, domain.name if domain else "")
         if domain is not None:
-            surrogates.update(zip(surrogates, _surrogates(domain, list(surrogates)), strict=True))
-    for row, spans in merged.items():
-        text, out, position = texts[row], [], 0
-        for start, end, domain in spans:
-            out += [text[position:start], wanted[domain][text[start:end]]]
-            position = end
-        yield row, "".join(out) + text[position:]
+            found.update(zip(found, surrogates.of(domain, list(found), remember=len(texts) >= FEW), strict=True))
+    out: list[str] = []
+    last = position = 0
+    for row, start, end, domain in pieces:
+        if row != last:
+            if out:
+                yield last, "".join(out) + texts[last][position:]
+            out, last, position = [], row, 0
+        text = texts[row]
+        out += (text[position:start], wanted[domain][text[start:end]])
+        position = end
+    if out:
+        yield last, "".join(out) + texts[last][position:]
 
 
-def _merge(spans: list[Span]) -> list[Span]:
-    """Overlapping spans become one over all of their ground; it is `REMOVED` unless one of them covers it alone."""
-    merged: list[Span] = []
-    for start, end, domain in sorted(spans, key=lambda span: (span[0], -span[1])):
-        if merged and start < merged[-1][1]:
-            first, last, owner = merged[-1]
-            if end > last:
-                merged[-1] = (first, end, domain if start == first else None)
-            elif owner is None and (start, end) == (first, last):
-                merged[-1] = (first, last, domain)
-        else:
-            merged.append((start, end, domain))
+def _merged(found: Iterable[Piece]) -> list[Piece]:
+    """Overlapping pieces (sorted) become one over all of their ground: of those that cover it alone the first, else
+    what is `REMOVED`.
+    """
+    merged: list[Piece] = []
+    last, until = -1, 0
+    for piece in found:
+        row, start, end, domain = piece
+        if row != last or start >= until:
+            merged.append(piece)
+            last, until = row, end
+            continue
+        _row, first, until, owner = merged[-1]
+        if end > until:
+            merged[-1] = (row, first, end, domain if start == first else None)
+            until = end
+        elif owner is None and (start, end) == (first, until):
+            merged[-1] = piece
     return merged
+
+
+class _Surrogates:
+    """What replaces originals, by domain."""
+
+    def __init__(self) -> None:
+        self._budget = Budget(_REMEMBERED)
+        self._memos: dict[Domain, Memo] = {}
+
+    def of(self, domain: Domain, originals: list[str], *, remember: bool) -> list[str]:
+        """For originals that differ. A text by itself may be a rule's trial, of which nothing is to be remembered."""
+        if not remember:
+            return _surrogates(domain, originals)
+        import pyarrow as pa
+
+        if domain not in self._memos:
+            many = _of_bytes(domain)
+            self._memos[domain] = self._budget.memo(lambda token: many([token])[0], many)
+        tokens = pa.array([original.encode("utf-8", "surrogatepass") for original in originals], pa.binary())
+        return [found.decode("utf-8", "surrogatepass") for found in self._memos[domain].column(tokens).to_pylist()]
+
+
+def _of_bytes(domain: Domain) -> ManyBytes:
+    def many(tokens: list[bytes]) -> list[bytes]:
+        found = _surrogates(domain, [token.decode("utf-8", "surrogatepass") for token in tokens])
+        return [surrogate.encode("utf-8", "surrogatepass") for surrogate in found]
+
+    return many
 
 
 def _surrogates(domain: Domain, originals: list[str]) -> list[str]:
