@@ -9,8 +9,8 @@ import pytest
 from recorder.capture.reader import Capture
 from recorder.errors import UsageError
 from recorder.project import Project, project_of
+from recorder.replaying.clusters import check_captures
 from recorder.replaying.options import Options
-from recorder.replaying.preflight import check_captures
 from tests.builders import T0, make_capture
 
 

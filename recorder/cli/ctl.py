@@ -94,7 +94,7 @@ def seek(
     Example: blackbox ctl seek +30s
     """
     from recorder.replaying.control import seek_to
-    from recorder.replaying.options import parse_point
+    from recorder.replaying.typed import parse_point
 
     _command(context, seek_to(parse_point(time, tz=tz)), form)
 

@@ -115,7 +115,7 @@ class Keys:
 
     def _typing(self, key: str) -> Command | None:
         from recorder.replaying.control import seek_to
-        from recorder.replaying.options import parse_point
+        from recorder.replaying.typed import parse_point
 
         typed = self._typed or ""
         if key == _ESCAPE:

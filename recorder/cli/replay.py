@@ -136,12 +136,12 @@ def replay(
     from recorder.replaying.creation import parse_partitions_of, parse_topic_config
     from recorder.replaying.gathering import together
     from recorder.replaying.objectives import parse_objectives
-    from recorder.replaying.options import parse_point, parse_remap, parse_size, parse_start_offsets, parse_steps
     from recorder.replaying.partition_map import parse_partitions
     from recorder.replaying.resumption import state_path, state_to_resume
     from recorder.replaying.rewriting import load_transform
     from recorder.replaying.state import StateFile
     from recorder.replaying.summary import reading_advice
+    from recorder.replaying.typed import parse_point, parse_remap, parse_size, parse_start_offsets, parse_steps
     from recorder.window import parse_duration
 
     rule, partition_map = parse_partitions(partitions)
@@ -345,18 +345,18 @@ def _end(result: Certificate) -> None:
 
 
 def _show_plan(plan: Plan, form: Format) -> None:
-    from recorder.replaying import summary
+    from recorder.replaying import plan_summary
 
     if form is not Format.TABLE:
-        emit_json(summary.plan_document(plan))
+        emit_json(plan_summary.plan_document(plan))
         return
-    emit_facts(f"Would replay {plan.name}", summary.plan_facts(plan))
-    emit(*summary.plan_rows(plan), form)
-    if (letters := summary.letter_rows(plan)) is not None:
+    emit_facts(f"Would replay {plan.name}", plan_summary.plan_facts(plan))
+    emit(*plan_summary.plan_rows(plan), form)
+    if (letters := plan_summary.letter_rows(plan)) is not None:
         emit(*letters, form)
-    if (schemas := summary.translation_rows(plan)) is not None:
+    if (schemas := plan_summary.translation_rows(plan)) is not None:
         emit(*schemas, form)
     for new in plan.to_create:
         emit_text(f"would create {new.sentence()}")
     if plan.findings:
-        emit(*summary.finding_rows(plan.findings), form)
+        emit(*plan_summary.finding_rows(plan.findings), form)

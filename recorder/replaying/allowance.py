@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.quotas import ProducerQuota, producer_quota
+from recorder.replaying.findings import Finding, warning
 from recorder.replaying.options import Options
-from recorder.replaying.preflight import Finding
 from recorder.replaying.routes import Routes
 from recorder.replaying.survey import Survey
 
@@ -21,7 +21,8 @@ def check_quota(cluster: Cluster, routes: Routes, survey: Survey, options: Optio
 def judge_quota(quota: ProducerQuota | None, brokers: int, survey: Survey, options: Options) -> Iterator[Finding]:
     """`quota`: None where it is unknown; `brokers` is how many the records are spread over."""
     if quota is None:
-        yield _warning(
+        yield warning(
+            None,
             "Whether a quota (producer_byte_rate) would hold the replay back is unknown: the target does not tell us",
             "Ask for the right DESCRIBE_CONFIGS on the cluster, or ask who runs it.",
         )
@@ -32,19 +33,22 @@ def judge_quota(quota: ProducerQuota | None, brokers: int, survey: Survey, optio
     allowed = f"Its quota lets us write {limit:,.0f} bytes a second to each broker ({quota.of}, producer_byte_rate)"
     need = _need(survey, options)
     if need is None:
-        yield _warning(
+        yield warning(
+            None,
             f"{allowed}: top speed will be no more than that",
             f"Raise it, or give --mbps {limit * brokers * 8 / 1e6:.3g}: then it is we who wait.",
         )
     elif need > limit * brokers:
         slower = "" if options.pace is None else f", or give --rate {options.pace * limit * brokers / need:.2g}"
         over = "" if brokers == 1 else f" to {brokers} brokers"
-        yield _warning(
+        yield warning(
+            None,
             f"{allowed}, and the busiest second brings {need:,.0f}{over} before compression: records will be late",
             f"Raise it to {need / brokers:,.0f} or more{slower}.",
         )
     elif need > limit:
-        yield _warning(
+        yield warning(
+            None,
             f"{allowed}, and the busiest second brings {need:,.0f} before compression: enough only while it goes to "
             f"all {brokers} brokers alike",
             f"Raise it to {need:,.0f} to be sure.",
@@ -67,7 +71,3 @@ def _brokers(cluster: Cluster, routes: Routes) -> int:
     if any(name not in counts for name in routes.partitions):
         return len(cluster.brokers)
     return len({leader for (name, _), leader in leaders.items() if name in routes.partitions}) or 1
-
-
-def _warning(what: str, fix: str) -> Finding:
-    return Finding(severity="warning", topic=None, what=what, fix=fix)

@@ -18,12 +18,12 @@ from recorder.replaying.changes import ChangeCounts
 from recorder.replaying.chaos import Perturbation
 from recorder.replaying.conduct import Ending
 from recorder.replaying.course import Course
+from recorder.replaying.findings import Finding
 from recorder.replaying.histogram import RELATIVE_ERROR, Distribution
 from recorder.replaying.homes import SENT, LetterCount
 from recorder.replaying.objectives import Judgement
 from recorder.replaying.options import Timestamps
 from recorder.replaying.partitions import Placement
-from recorder.replaying.preflight import Finding
 from recorder.replaying.probe import Probed
 from recorder.replaying.prologue import PrologueCount
 from recorder.replaying.proof import Proof

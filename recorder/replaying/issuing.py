@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from recorder.capture.lineage import tool_version
 from recorder.kafka.producer import RecordProducer
 from recorder.kafka.transactions import TransactionalProducer
@@ -15,9 +17,9 @@ from recorder.replaying.chaos import Trouble
 from recorder.replaying.clock import PlayerClock
 from recorder.replaying.conduct import Ending
 from recorder.replaying.course import choices, course
+from recorder.replaying.findings import Finding
 from recorder.replaying.plan import Plan
 from recorder.replaying.player import Player
-from recorder.replaying.preflight import Finding
 from recorder.replaying.probe import Probed
 from recorder.replaying.prologue import PrologueCount
 from recorder.replaying.resumption import Resumption
@@ -134,6 +136,15 @@ def issue(
         floor=floor,
         probed=probed,
     )
+
+
+def planned_by(plan: Plan, clock: PlayerClock, player: Player, ending: Ending) -> int | None:
+    """From the first record's deadline to the last one's, by the anchors as they came to be, in ns."""
+    if clock.rate is None:
+        return None
+    if ending != "end" or clock.paused:
+        return None if plan.duration_ms is None else round(plan.duration_ms * 1e6)
+    return int(clock.due(np.array([player.at_position_ns]))[0]) - clock.started_ns
 
 
 def _transactions(played: Played) -> Transactions | None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from recorder.errors import UsageError
+from recorder.kafka.producer import RecordProducer
+from recorder.kafka.transactions import TransactionalProducer
 from recorder.replaying.coverage import Covered
+from recorder.replaying.findings import Finding
 from recorder.replaying.frontier import Frontier
-from recorder.replaying.preflight import Finding
+from recorder.replaying.plan import Plan
+from recorder.replaying.resumption import Resumption, first_state
 from recorder.replaying.state import State, StateFile
 
 _EVERY_NS = 1_000_000_000
@@ -81,3 +85,16 @@ class Keeper:
             self._problem = str(error)
             return False
         return True
+
+
+def new_keeper(
+    plan: Plan, file: StateFile, replay_id: str, resumption: Resumption | None, producer: RecordProducer
+) -> Keeper:
+    """For a replay that begins, or goes on."""
+    chaos = plan.options.chaos
+    committed = (lambda: producer.committed_records) if isinstance(producer, TransactionalProducer) else None
+    moves = chaos is not None and bool(chaos.delay or chaos.reorder)  # records, over any point that could be noted
+    if resumption is not None:
+        return Keeper(file, resumption.state, resumption.frontier(committed), from_beginning=moves)
+    first = first_state(plan, replay_id)
+    return Keeper(file, first, Frontier(first.base, committed=committed), from_beginning=moves)

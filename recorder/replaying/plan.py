@@ -15,21 +15,15 @@ from recorder.kafka.target import NewTopicPlan, default_settings, longest_transa
 from recorder.payloads.naming import Counts
 from recorder.replaying.allowance import check_quota
 from recorder.replaying.calibration import check_topic
+from recorder.replaying.clusters import check_captures
 from recorder.replaying.creation import BATCH_OVERHEAD, check_named, plan_topic
+from recorder.replaying.findings import Finding
 from recorder.replaying.gathering import capture_names
 from recorder.replaying.homes import Letters, sort_letters
 from recorder.replaying.middleware import Middleware
 from recorder.replaying.options import Options
 from recorder.replaying.partitions import Placement, placements
-from recorder.replaying.preflight import (
-    Finding,
-    check_captures,
-    check_creation,
-    check_space,
-    check_topics,
-    check_transactions,
-    combine,
-)
+from recorder.replaying.preflight import check_creation, check_space, check_topics, check_transactions, combine
 from recorder.replaying.prologue import StateBefore, check_prologue, held, state_before, with_state
 from recorder.replaying.routes import Routes, plan_routes
 from recorder.replaying.schema_ids import Translation, books_of, plan_translation, warn_of_ids

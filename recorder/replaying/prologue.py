@@ -15,9 +15,9 @@ import msgspec
 from recorder.capture.manifest import Partition, Prologue
 from recorder.capture.reader import Capture
 from recorder.payloads.naming import Counts
+from recorder.replaying.findings import Finding
 from recorder.replaying.gathering import Gathered
 from recorder.replaying.options import Options
-from recorder.replaying.preflight import Finding
 from recorder.replaying.routes import Routes
 from recorder.replaying.streams import Streams
 from recorder.replaying.survey import Survey, TopicSurvey, survey

@@ -14,17 +14,18 @@ import msgspec
 from recorder.capture.locations import Location
 from recorder.errors import RefusedError, UsageError
 from recorder.kafka.contents import Contents, read_contents
-from recorder.kafka.offsets import Place, log_ends, log_starts
+from recorder.kafka.offsets import Place, log_ends
 from recorder.kafka.tails import settled_ends
 from recorder.replaying.coverage import Coverage, gone_on
+from recorder.replaying.findings import Finding
 from recorder.replaying.frontier import Frontier
 from recorder.replaying.look import Look, Looking
 from recorder.replaying.opening import end_earlier_part
 from recorder.replaying.plan import Plan
-from recorder.replaying.preflight import Finding
 from recorder.replaying.present import Present, find_present, most_compared
 from recorder.replaying.retracing import existing_places, retraced
-from recorder.replaying.state import SUFFIX, Point, State, binding_options, differing
+from recorder.replaying.sameness import capture_ids, require_same_replay, require_same_topics, require_whole_logs
+from recorder.replaying.state import SUFFIX, Point, State, binding_options
 from recorder.replaying.tally import Failure
 
 
@@ -97,7 +98,7 @@ def first_state(plan: Plan, replay_id: str) -> State:
     ids = plan.cluster.topic_ids(names)
     return State(
         replay_id=replay_id,
-        captures=_capture_ids(plan),
+        captures=capture_ids(plan),
         options=binding_options(plan.options),
         target_cluster_id=plan.cluster.cluster_id,
         target_topics={name: ids.get(name) for name in names},
@@ -150,12 +151,12 @@ def find_place(
     Raises UsageError when it is not the same replay, RefusedError when the log can't tell (records of others that are
     like ours, a topic that was created anew, records that retention deleted), and KafkaUnavailableError.
     """
-    _require_same_replay(plan, state)
-    _require_same_topics(plan, state)
+    require_same_replay(plan, state)
+    require_same_topics(plan, state)
     end_earlier_part(plan, state.replay_id)
     places = plan.routes.places()
     ends = dict.fromkeys(places, 0) | settled_ends(plan.cluster, existing_places(plan), tell)
-    _require_whole_logs(plan, state, ends)
+    require_whole_logs(plan, state, ends)
     spans = {place: (start, ends[place]) for place, start in zip(places, state.base.offsets, strict=True)}
     records = sum(end - start for start, end in spans.values())
     left = most_compared(records) if plan.records is None else min(most_compared(records), plan.records)
@@ -202,62 +203,6 @@ def _require_the_same_changes(plan: Plan, present: Present) -> None:
             "it makes something else of the same record each time, and nobody can tell what is there already. Replay "
             "anew into new topics, without --resume."
         )
-
-
-def _capture_ids(plan: Plan) -> tuple[str, ...]:
-    return tuple(capture.manifest.capture_id for capture in plan.captures)
-
-
-def _require_same_replay(plan: Plan, state: State) -> None:
-    if _capture_ids(plan) != state.captures:
-        raise UsageError(f"Replay {state.replay_id} was of other captures ({', '.join(state.captures)}): give those.")
-    other = differing(state.options, binding_options(plan.options))
-    if other:
-        raise UsageError(
-            f"Replay {state.replay_id} was begun with another value of {', '.join(other)}: resume it as it was begun "
-            "(rate, caps and what is measured may change)."
-        )
-    if state.target_cluster_id != plan.cluster.cluster_id:
-        raise UsageError(
-            f"Replay {state.replay_id} went to cluster {state.target_cluster_id}, and "
-            f"{plan.cluster.connection.bootstrap} is {plan.cluster.cluster_id}: give the brokers of the first with -b."
-        )
-
-
-def _require_same_topics(plan: Plan, state: State) -> None:
-    names = set(plan.cluster.names())
-    ids = plan.cluster.topic_ids([name for name in state.target_topics if name in names])
-    for name, known in state.target_topics.items():
-        if name not in names:
-            raise RefusedError(f"Topic {name} was deleted on the target since: replay anew, without --resume.")
-        if known is not None and ids.get(name, known) != known:
-            raise RefusedError(
-                f"Topic {name} was created anew on the target since, without what was sent before: replay anew, "
-                "without --resume."
-            )
-    if state.places != tuple(plan.routes.places()) or len(state.topics) != len(plan.routes.topics):
-        raise RefusedError(
-            f"The target's topics have other partitions than when replay {state.replay_id} began, so that records "
-            "would go elsewhere now: replay anew into new topics, without --resume."
-        )
-
-
-def _require_whole_logs(plan: Plan, state: State, ends: dict[Place, int]) -> None:
-    places = plan.routes.places()
-    starts = dict.fromkeys(places, 0) | log_starts(plan.cluster, existing_places(plan))
-    for place, noted in zip(places, state.base.offsets, strict=True):
-        where = f"{place[0]}/{place[1]}"
-        if ends[place] < noted:
-            raise RefusedError(
-                f"{where}: its log ends at offset {ends[place]:,}, although records up to {noted:,} were confirmed: it "
-                "was cut, as an unclean leader election does. Replay anew into a new topic, without --resume."
-            )
-        if starts[place] > noted:
-            raise RefusedError(
-                f"{where}: its log begins at offset {starts[place]:,} now, what lay before is deleted (retention?), so "
-                f"nobody can tell what was there from offset {noted:,} on. Replay anew into a new topic that keeps "
-                "records (retention.ms=-1), without --resume."
-            )
 
 
 def _read(

@@ -22,7 +22,7 @@ from recorder.payloads.schemas import Schema, SchemaBook
 from recorder.payloads.snapshot import joint_book, some
 from recorder.payloads.used import Key
 from recorder.replaying.changes import Change, Outgoing, each
-from recorder.replaying.preflight import Finding
+from recorder.replaying.findings import Finding
 from recorder.replaying.routes import Routes
 from recorder.replaying.streams import STREAM, Streams
 

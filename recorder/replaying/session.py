@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import uuid
@@ -10,7 +9,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 import msgspec
-import numpy as np
 
 from recorder.capture.reader import Capture
 from recorder.errors import CaptureError
@@ -27,9 +25,8 @@ from recorder.replaying.chaos import Trouble
 from recorder.replaying.clock import PlayerClock
 from recorder.replaying.conduct import Conduct, Ending
 from recorder.replaying.control import Control, Status
-from recorder.replaying.frontier import Frontier
-from recorder.replaying.issuing import Played, issue
-from recorder.replaying.keeping import Keeper
+from recorder.replaying.issuing import Played, issue, planned_by
+from recorder.replaying.keeping import Keeper, new_keeper
 from recorder.replaying.look import Looking
 from recorder.replaying.middleware import Middleware
 from recorder.replaying.objectives import judge
@@ -41,9 +38,9 @@ from recorder.replaying.player import Player
 from recorder.replaying.present import skipping
 from recorder.replaying.probe import Probe
 from recorder.replaying.proving import prove, starting_points
-from recorder.replaying.read_ahead import advice
-from recorder.replaying.resumption import Resumption, first_state
+from recorder.replaying.resumption import Resumption
 from recorder.replaying.retracing import ends_by_lane
+from recorder.replaying.showing import Showing
 from recorder.replaying.silence import Silence, may_be_silent
 from recorder.replaying.state import StateFile
 from recorder.replaying.steadiness import steady_interpreter
@@ -107,7 +104,7 @@ def run(
         paced, silent = plan.options.pace is not None, may_be_silent(plan.options)
         producer = new_producer(plan, known, paced=paced, only_failures=silent)
         if state is not None and whole:
-            keeper = _keeper(plan, state, known, resumption, producer)
+            keeper = new_keeper(plan, state, known, resumption, producer)
         playing = _Run(plan, progress, stop, control, known, producer, keeper, resumption, tell, before)
         certificate = playing.run()
         if starts is None:
@@ -120,18 +117,6 @@ def run(
 
 def new_replay_id() -> str:
     return uuid.uuid4().hex
-
-
-def _keeper(
-    plan: Plan, file: StateFile, replay_id: str, resumption: Resumption | None, producer: RecordProducer
-) -> Keeper:
-    chaos = plan.options.chaos
-    committed = (lambda: producer.committed_records) if isinstance(producer, TransactionalProducer) else None
-    moves = chaos is not None and bool(chaos.delay or chaos.reorder)  # records, over any point that could be noted
-    if resumption is not None:
-        return Keeper(file, resumption.state, resumption.frontier(committed), from_beginning=moves)
-    first = first_state(plan, replay_id)
-    return Keeper(file, first, Frontier(first.base, committed=committed), from_beginning=moves)
 
 
 class _Run:
@@ -150,8 +135,7 @@ class _Run:
         tell: Callable[[str], object],
         before: Opened | None,
     ) -> None:
-        self._tell, self._told_ns = tell, 0
-        self._plan, self._progress, self._stop, self._control = plan, progress, stop, control
+        self._plan, self._stop, self._control = plan, stop, control
         self._id, self._keeper, self._resumption, self._before = replay_id, keeper, resumption, before
         options = plan.options
         paced = options.pace is not None
@@ -206,8 +190,9 @@ class _Run:
             lap=0 if resumption is None else resumption.begin[0],
             moved=None if keeper is None else self._moved,
         )
+        earlier = 0 if resumption is None else resumption.earlier.found
+        self._showing = Showing(plan, replay_id, self._clock, self._tally, self._player, earlier, progress, tell)
         self._shown_ns = 0
-        self._over = False
 
     def run(self) -> Certificate:
         plan, options = self._plan, self._plan.options
@@ -235,7 +220,7 @@ class _Run:
             self._begin(max(0, start_ns - time.time_ns()))
             if options.step:
                 self._clock.pause()
-            self._control.begin(self._status, self._stop.set)
+            self._control.begin(self._showing.status, self._stop.set)
             try:
                 ending = self._play()
             except (CaptureError, ChangeError) as error:  # found while reading: what was sent still gets its account
@@ -244,8 +229,8 @@ class _Run:
                 self._control.close()
             if ending == "interrupt" and self._control.stopped:
                 ending = "stop"
-            self._over = True
-            planned_ns = self._planned_ns(ending)
+            self._showing.over = True
+            planned_ns = planned_by(plan, self._clock, self._player, ending)
             self._patience.confirm(lambda: ending != "end" or self._stop.is_set(), self._show)
             failure = self._producer.commit() if isinstance(self._producer, TransactionalProducer) else None
             if self._patience.over or failure:
@@ -313,67 +298,6 @@ class _Run:
         self._patience.look()
         if self._keeper is not None:
             self._keeper.tick(now)
-        self._warn_of_starvation()
         if self._probe is not None:
             self._probe.hear()
-        self._progress(self._status())
-
-    def _warn_of_starvation(self) -> None:
-        starved_ns, options = self._player.starved_ns, self._plan.options
-        if options.pace is not None and starved_ns > self._told_ns:
-            words = advice(starved_ns, options.read_ahead_bytes)
-            if words is not None:
-                self._told_ns = 4 * starved_ns  # a few lines, however long it goes on
-                self._tell(words)
-
-    def _status(self) -> Status:
-        """From any thread: figures that were true a moment ago."""
-        plan, clock, tally, player = self._plan, self._clock, self._tally, self._player
-        survey, options = plan.survey, plan.options
-        planned_ms = (clock.position() if clock.rate is not None else player.at_position_ns) / 1e6
-        played_ms = min(max(planned_ms, 0.0), survey.duration_ms)
-        since_last_ms = played_ms - player.at_position_ns / 1e6
-        last_ms = player.at_ms if player.at_ms is not None else survey.first_ms
-        return Status(
-            replay_id=self._id,
-            capture=plan.name,
-            target=plan.cluster.cluster_id or plan.cluster.connection.bootstrap,
-            pid=os.getpid(),
-            state="confirming" if self._over else "paused" if clock.paused else "playing",
-            position_ms=None if last_ms is None else last_ms + round(since_last_ms),
-            played_ms=played_ms,
-            duration_ms=survey.duration_ms,
-            rate=clock.rate,
-            lap=player.lap + 1,
-            laps=options.loop,
-            planned=plan.records,
-            sent=tally.sent,
-            acked=tally.acked,
-            earlier=0 if self._resumption is None else self._resumption.earlier.found,
-            failed=tally.failed,
-            dropped=tally.dropped,
-            lateness_ns=tally.last_lateness_ns,
-            eta_ms=self._eta_ms(played_ms),
-        )
-
-    def _eta_ms(self, played_ms: float) -> float | None:
-        plan, rate, lap = self._plan, self._clock.rate, self._player.lap
-        if not plan.options.loop:
-            return None
-        if rate is None:
-            found = 0 if self._resumption is None else self._resumption.earlier.found
-            left = (plan.records or 0) - found - self._tally.sent
-            elapsed = (self._clock.now() - self._clock.started_ns) / 1e6
-            return left * elapsed / self._tally.sent if self._tally.sent else None
-        laps_left = plan.options.loop - lap - 1
-        playing_ms = plan.survey.duration_ms * (laps_left + 1) - played_ms
-        return playing_ms / rate + plan.options.loop_delay_ms * laps_left
-
-    def _planned_ns(self, ending: Ending) -> int | None:
-        """From the first record's deadline to the last one's, by the anchors as they came to be."""
-        plan, clock = self._plan, self._clock
-        if clock.rate is None:
-            return None
-        if ending != "end" or clock.paused:
-            return None if plan.duration_ms is None else round(plan.duration_ms * 1e6)
-        return int(clock.due(np.array([self._player.at_position_ns]))[0]) - clock.started_ns
+        self._showing.show()

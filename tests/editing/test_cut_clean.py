@@ -14,8 +14,8 @@ from recorder.capture.verify import failed
 from recorder.editing.cut import cut
 from recorder.editing.cut_partition import Wanted
 from recorder.errors import CaptureError
+from recorder.replaying.clusters import check_clusters
 from recorder.replaying.options import Options
-from recorder.replaying.preflight import check_clusters
 from recorder.scrubbing.policy import load_policy
 from recorder.scrubbing.scrub import scrub
 from recorder.scrubbing.stamp import is_intact

@@ -17,8 +17,8 @@ from recorder.editing.cut import cut
 from recorder.editing.cut_partition import Wanted
 from recorder.editing.merge import Merged, merge
 from recorder.errors import CaptureError, UsageError
+from recorder.replaying.clusters import check_clusters
 from recorder.replaying.options import Options
-from recorder.replaying.preflight import check_clusters
 from recorder.window import Window
 from tests.builders import T0, make_capture, record
 from tests.conftest import examples

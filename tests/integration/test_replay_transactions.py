@@ -20,9 +20,10 @@ from recorder.kafka.target import longest_transaction_ms
 from recorder.replaying import Control, Options, Status, prepare, run
 from recorder.replaying.certificate import read_certificate
 from recorder.replaying.control import Seek
-from recorder.replaying.options import Steps, parse_steps
+from recorder.replaying.options import Steps
 from recorder.replaying.resumption import find_place
 from recorder.replaying.state import StateFile
+from recorder.replaying.typed import parse_steps
 from tests.builders import make_capture, record
 from tests.conftest import create_topic
 from tests.crash.child import start, to_the_end

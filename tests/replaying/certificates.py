@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from recorder.replaying.certificate import Certificate, Inversions, TopicCount
+from recorder.replaying.findings import Finding
 from recorder.replaying.histogram import Distribution
-from recorder.replaying.preflight import Finding
 from recorder.replaying.tally import Failure
 from tests.builders import T0
 from tests.replaying.stage import MS, Pieces, number, play

@@ -9,10 +9,11 @@ import pytest
 from recorder.capture.reader import Capture
 from recorder.capture.schema import Record
 from recorder.errors import UsageError
+from recorder.replaying.clusters import check_captures
 from recorder.replaying.gathering import gather, together
-from recorder.replaying.options import Options, parse_remap
-from recorder.replaying.preflight import check_captures
+from recorder.replaying.options import Options
 from recorder.replaying.routes import plan_routes
+from recorder.replaying.typed import parse_remap
 from tests.builders import T0, make_capture, record
 from tests.replaying.reading import opened, take_all, values
 

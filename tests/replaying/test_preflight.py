@@ -11,9 +11,11 @@ import pytest
 
 from recorder.capture.reader import Capture
 from recorder.kafka.target import KAFKA_DEFAULTS, TargetTopic
+from recorder.replaying.clusters import check_clusters
 from recorder.replaying.creation import plan_topic
+from recorder.replaying.findings import Finding
 from recorder.replaying.options import Options
-from recorder.replaying.preflight import Finding, check_clusters, check_topics, check_transactions, combine
+from recorder.replaying.preflight import check_topics, check_transactions, combine
 from recorder.replaying.routes import plan_routes
 from recorder.replaying.survey import survey
 from tests.builders import T0, make_capture, record

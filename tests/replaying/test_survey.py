@@ -12,8 +12,8 @@ from recorder.capture.manifest import Run
 from recorder.capture.reader import Capture
 from recorder.capture.selection import Selection
 from recorder.errors import CaptureError
+from recorder.replaying.clusters import check_clusters
 from recorder.replaying.options import Options
-from recorder.replaying.preflight import check_clusters
 from recorder.replaying.routes import plan_routes
 from recorder.replaying.survey import Survey, survey
 from recorder.window import Window

@@ -10,11 +10,12 @@ import pytest
 from recorder.capture.reader import Capture
 from recorder.capture.selection import Selection
 from recorder.errors import UsageError
-from recorder.replaying.options import Options, Timestamps, parse_remap
+from recorder.replaying.options import Options, Timestamps
 from recorder.replaying.routes import plan_routes
 from recorder.replaying.streams import Streams
 from recorder.replaying.survey import Survey, survey
 from recorder.replaying.timeline import Piece, Timeline
+from recorder.replaying.typed import parse_remap
 from recorder.window import Window
 from tests.builders import T0, make_capture, record
 from tests.replaying.reading import take_all
