@@ -1,4 +1,4 @@
-"""E-mail addresses as RFC 5321 allows them without quoting, with a host that has a top-level domain."""
+"""E-mail addresses as RFC 5321 has them, with a host that has a top-level domain, or an address of the internet."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ import re
 from desensitizers.detectors.base import Detector, other_than
 from desensitizers.surrogates.kinds import EMAIL_HOST
 
-_ADDRESS = re.compile(
-    r"(?<![\w.+%-])[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,63}(?![\w-])"
+_LOCAL = r"(?<![\w.+%-])[\w.!#$%&'*+/=?^`{|}~-]{1,64}"
+_QUOTED = r"\"(?:[^\"\\\r\n]|\\[^\r\n]){1,64}\""
+_HOST = (
+    r"(?:(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+(?:[^\W\d_]{2,63}|xn--[A-Za-z0-9-]{1,58}[A-Za-z0-9])(?![\w-])"
+    r"|\[(?:\d{1,3}(?:\.\d{1,3}){3}|IPv6:[0-9A-Fa-f:.]{2,45})\])"
 )
+_ADDRESS = re.compile(f"{_LOCAL}@{_HOST}")
+_ANY_ADDRESS = re.compile(f"(?:{_LOCAL}|{_QUOTED})@{_HOST}")
+"""In JSON a quote before an @ is hardly ever the end of a local part, so only texts are searched for these."""
 _RESERVED_TLDS = (".test", ".example", ".invalid", ".localhost")
 _RESERVED_HOSTS = ("example.com", "example.net", "example.org")
 
@@ -21,14 +27,14 @@ def _reserved(address: str) -> bool:
 
 DETECTOR = Detector(
     name="email",
-    version=1,
+    version=2,
     summary="e-mail addresses; reserved: .test, .example, .invalid, example.com/.net/.org",
     kind="email",
     prefilter=rf"[^\s\"]@(?:{other_than(EMAIL_HOST)}|{re.escape(EMAIL_HOST)}\.?[A-Za-z0-9-])",
     lead=0,
     signs="@",
     hint="@",
-    eager=_ADDRESS,
+    eager=_ANY_ADDRESS,
     strict=_ADDRESS,
     valid=lambda _text: True,
     certain=lambda _text: True,

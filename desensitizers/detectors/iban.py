@@ -6,11 +6,13 @@ import re
 
 from desensitizers.detectors.base import Detector
 
-_CANDIDATE = re.compile(
-    r"[0-9](?<=[A-Za-z]{2}[0-9])(?<![A-Za-z0-9][A-Za-z]{2}[0-9])[0-9](?: ?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])"
+_EAGER = re.compile(
+    r"[0-9](?<=[A-Za-z]{2}[0-9])(?:(?<![A-Za-z0-9][A-Za-z]{2}[0-9])|(?<=[Ii][Bb][Aa][Nn][A-Za-z]{2}[0-9]))"
+    r"[0-9](?:[ .-]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])"
 )
+"""Also grouped by other signs, and right after the word."""
 _STRICT = re.compile(r"[0-9](?<=[A-Z]{2}[0-9])(?<![A-Za-z0-9][A-Z]{2}[0-9])[0-9](?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9])")
-_SPACE = re.compile(r"\s")
+_SPACE = re.compile(r"[\s.-]")
 BBAN = {
     "AD": "8n12c", "AE": "19n", "AL": "8n16c", "AT": "16n", "AZ": "4a20c", "BA": "16n", "BE": "12n", "BG": "4a6n8c",
     "BH": "4a14c", "BI": "23n", "BR": "8c15n2c", "BY": "4c4n16c", "CH": "5n12c", "CR": "18n", "CY": "8n16c",
@@ -46,14 +48,14 @@ def valid(text: str) -> bool:
 
 DETECTOR = Detector(
     name="iban",
-    version=2,
+    version=3,
     summary="IBANs by country, national form and check digits; surrogates use XT, which is no country",
     kind="iban",
     prefilter=rf"\b(?:{'|'.join(BBAN)})[0-9]{{2}}(?: ?[A-Z0-9]){{11}}",
     lead=2,
     signs="0123456789",
-    hint="[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]){11}",
-    eager=_CANDIDATE,
+    hint="[A-Za-z]{2}[0-9]{2}(?:[ .-]?[A-Za-z0-9]){11}",
+    eager=_EAGER,
     strict=_STRICT,
     valid=valid,
     certain=valid,

@@ -11,6 +11,7 @@ _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _CANDIDATE = re.compile(
     r"(?<![\w.:])(?<![vV]er )(?<![vV]ersion )(?<![vV]ersion[:=])(?<![rR]elease )(?<![bB]uild )"
     rf"{_OCTET}(?:\.{_OCTET}){{3}}(?!\w|\.\d)"
+    rf"|(?<![\w.:])(?:[0-9A-Fa-f]{{1,4}}:|::?){{1,7}}{_OCTET}(?:\.{_OCTET}){{3}}(?!\w|\.\d)"
     r"|(?<![\w.:])(?=[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:)[0-9A-Fa-f:]{2,39}(?![\w:])"
 )
 _NOBODY = [
@@ -45,7 +46,7 @@ def _reserved(text: str) -> bool:
 
 DETECTOR = Detector(
     name="ip",
-    version=2,
+    version=3,
     summary="IPv4 and IPv6 addresses; reserved: documentation, loopback and unspecified addresses",
     kind="ip",
     prefilter=r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]:[0-9A-Fa-f:]*:|::",

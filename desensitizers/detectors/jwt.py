@@ -8,7 +8,8 @@ import re
 
 from desensitizers.detectors.base import Detector
 
-_TOKEN = re.compile(r"eyJ(?<![\w.-]eyJ)[\w-]{8,}(?:\.[\w-]*){2,4}(?![\w-])")
+# The first bytes of a JSON object in base64: a brace, then a quote, a space, a line end or a tab
+_TOKEN = re.compile(r"e(?:y[JA]|w[o0k])(?<![\w.-]e\w\w)[\w-]{8,}(?:\.[\w-]*){2,4}(?![\w-])")
 
 
 def _valid(text: str) -> bool:
@@ -23,10 +24,10 @@ def _valid(text: str) -> bool:
 
 DETECTOR = Detector(
     name="jwt",
-    version=1,
+    version=2,
     summary="JSON Web Tokens whose header names an algorithm",
     kind="hex",
-    prefilter=r"eyJ[\w-]{8,}\.[\w-]*\.",
+    prefilter=r"e(?:y[JA]|w[o0k])[\w-]{8,}\.[\w-]*\.",
     signs=".",
     eager=_TOKEN,
     strict=_TOKEN,

@@ -15,7 +15,8 @@ from desensitizers.surrogates.fictional import is_fictional
 
 _GROUPS = r"(?:[ \u00a0./-]{0,2}\(?\d{1,6}\)?){1,7}"
 _PLUS = re.compile(rf"[+](?<![\w+.)][+])\(?[1-9]\d{{0,3}}\)?{_GROUPS}(?![\w+])")
-_DOUBLE_ZERO = re.compile(rf"0(?<![\w+.,-]0)0[1-9]\d{{0,3}}{_GROUPS}(?![\w+])")
+_DOUBLE_ZERO = re.compile(rf"0(?<![\w+.,-]0)(?:0|11[ .-])[1-9]\d{{0,3}}{_GROUPS}(?![\w+])")
+"""Also with the 011 of North America, when that stands by itself."""
 _NATIONAL = re.compile(
     r"[(0](?<![\w+.,:/-][(0])(?:(?<=\()0\d{1,5}\)|(?<=0)[1-9]\d{0,4})"
     r"(?:[ /-]{1,3}\d{2,}(?:[ /-]?\d{2,}){0,4}|(?<!\))\d{5,9})(?![\w+:]|[.,-]\w)"
@@ -57,6 +58,7 @@ def _international(text: str) -> bool:
     text = text.replace("(0)", "")
     digits = text.encode().translate(None, _SIGNS).decode() if text.isascii() else _NOT_DIGIT.sub("", text)
     number = digits.removeprefix("00")
+    number = number.removeprefix("011") if text.startswith("011") else number
     return _FEWEST <= len(number) <= _MOST and fits(number)
 
 
@@ -188,7 +190,7 @@ def _reserved(text: str) -> bool:
 
 DETECTOR = Detector(
     name="phone",
-    version=2,
+    version=3,
     summary="phone numbers by calling code and length; reserved: +999 and the numbers kept for films and books",
     kind="phone",
     prefilter=r"\+\(?(?:[1-8]|9[^9]|99[^9])[ ./()-]{0,3}[0-9]",
