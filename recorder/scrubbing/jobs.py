@@ -133,7 +133,8 @@ def learn(run: Run, place: Place) -> tuple[Problem, ...]:
 def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
     """Write the clean counterpart of a segment below `target`."""
     plan = _plan(run)
-    plan.learned = quoted.learned(run.spill, place.quoted) if run.learns else None
+    if run.learns and (plan.learned is None or not quoted.together(run.spill)):
+        plan.learned = quoted.learned(run.spill, place.quoted)
     topic = plan.for_topic(place.topic)
     found = run.spill.writer(originals.ORIGINALS)
     pairs = run.spill.writer(uniqueness.PAIRS, buckets=1)

@@ -31,6 +31,7 @@ def test_it_finds_exactly_what_is_there(texts: list[str], noise: str, data: st.D
     wanted = {normal(text) for text in texts} - {b""}
     expected = {needle for needle in wanted if any(_counts(whole, at, needle) for at in range(len(whole)))}
     assert Haystack([f"x{haystack}x".encode()]).find([Needles(sorted(wanted))]) == expected
+    assert expected <= Haystack([f"x{haystack}x".encode()]).likely([Needles(sorted(wanted))]) <= wanted
 
 
 def _counts(data: bytes, at: int, needle: bytes) -> bool:

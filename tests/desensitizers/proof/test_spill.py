@@ -41,7 +41,7 @@ def test_nothing_readable_is_left_on_disk(tmp_path: Path) -> None:
     assert spill.key.hex() not in repr(spill)
 
 
-def test_originals_become_distinct_needles_and_words(tmp_path: Path) -> None:
+def test_originals_become_distinct_needles_and_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spill = Spill(tmp_path / "s")
     for _ in range(3):
         writer = spill.writer(ORIGINALS)
@@ -60,9 +60,11 @@ def test_originals_become_distinct_needles_and_words(tmp_path: Path) -> None:
     texts = spill.writer("texts", buckets=1)
     texts.extend([b"nothing", b"call ANNA Schmidt now"])
     texts.close()
-    for job in quoted.jobs(spill, [("texts", "quoted"), ("none", "nothing")]):
+    for job in quoted.jobs(spill, [("texts", "quoted-0"), ("none", "nothing")]):
         quoted.find(*job)
-    assert quoted.learned(spill, "quoted").find("x anna schmidt") == [(2, 14, "name")]
+    assert quoted.learned(spill, "nothing").find("x anna schmidt") == [(2, 14, "name")]  # little goes together
+    monkeypatch.setattr(quoted, "_TOGETHER_BYTES", 0)
+    assert quoted.learned(spill, "quoted-0").find("x anna schmidt") == [(2, 14, "name")]
     assert not quoted.learned(spill, "nothing").find("x anna schmidt")
 
 
