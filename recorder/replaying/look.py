@@ -11,8 +11,8 @@ Looking = Callable[[int, int], object]
 class Look:
     """Counts what is done."""
 
-    def __init__(self, total: int, tell: Looking) -> None:
-        self._done, self._total, self._tell = 0, total, tell
+    def __init__(self, total: float, tell: Looking) -> None:
+        self._done, self._total, self._tell = 0, int(total), tell
 
     def advance(self, amount: int) -> None:
         self._done += amount

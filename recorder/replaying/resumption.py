@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import msgspec
@@ -159,8 +160,7 @@ def find_place(
     require_whole_logs(plan, state, ends)
     spans = {place: (start, ends[place]) for place, start in zip(places, state.base.offsets, strict=True)}
     records = sum(end - start for start, end in spans.values())
-    left = most_compared(records) if plan.records is None else min(most_compared(records), plan.records)
-    look = Look(records + left, progress)
+    look = Look(records + min(most_compared(records), _left(plan, state)), progress)
     log, timeless = _read(plan, spans, look.advance)
     begin = state.base.lap, state.base.number
     with ExitStack() as stack:
@@ -203,6 +203,13 @@ def _require_the_same_changes(plan: Plan, present: Present) -> None:
             "it makes something else of the same record each time, and nobody can tell what is there already. Replay "
             "anew into new topics, without --resume."
         )
+
+
+def _left(plan: Plan, state: State) -> float:
+    """Records of the plan behind the point from which the log is compared."""
+    if plan.records is None:
+        return inf
+    return plan.records - state.base.lap * plan.survey.records - state.base.number + plan.survey.first_number
 
 
 def _read(
