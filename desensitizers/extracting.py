@@ -1,10 +1,13 @@
-"""Texts of which a pattern names parts: each named group has a rule of its own, all else stays."""
+"""Texts of which a pattern names parts: each named group has a rule of its own, all else stays.
+
+Of a whole column RE2 says which texts match without any group, where the pattern is so simple that it means the same.
+"""
 
 from __future__ import annotations
 
 import re
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from desensitizers.errors import UnfitError
 from desensitizers.sink import PROOF_ONLY
@@ -12,6 +15,12 @@ from desensitizers.spec import ExtractSpec
 
 if TYPE_CHECKING:
     from desensitizers.leaves import LeafRule, LeafRules
+
+_CLASS = r"\[(?:[A-Za-z0-9_.:/](?:-[A-Za-z0-9])?|\\d)+-?\]"
+_SIMPLE = re.compile(
+    rf"(?:\(\?P<\w+>|\(\?:|\)|\||(?:[A-Za-z0-9_:/@=,-]|\\[.d+/-]|{_CLASS})(?:[*+?]|\{{\d+(?:,\d*)?\}})?)*", re.ASCII
+)
+"""Patterns that match only ASCII, and mean the same in Python and in RE2."""
 
 
 class Extract:
@@ -22,6 +31,21 @@ class Extract:
         self._groups: dict[str, LeafRule] = {name: rules.make(group, name) for name, group in spec.groups}
         self.leaves = list(self._groups.values())
         self._findings = rules.findings
+        self._simple = _SIMPLE.fullmatch(spec.pattern) is not None
+
+    def untouched(self, texts: Any) -> bool:
+        """Whether all of a binary Arrow array are sure to match, with nothing in any group: then they stay."""
+        if not self._simple or not self._groups:
+            return False
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        try:
+            groups = pc.extract_regex(texts, rf"\A(?:{self._pattern.pattern})\z")
+        except pa.ArrowInvalid:
+            return False  # more repeats than RE2 takes
+        filled = [pc.max(pc.binary_length(group)).as_py() for group in groups.flatten()]
+        return not groups.null_count and not any(filled)
 
     def text(self, text: str) -> str:
         """The clean text. Raises UnfitError."""

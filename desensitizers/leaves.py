@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from copy import copy
 from decimal import Decimal
 from operator import eq
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from desensitizers import rules
 from desensitizers.domains import Domain
@@ -189,6 +189,12 @@ class LeafRule:
             return any(leaf.wants_learned for leaf in self._within.leaves)
         names = spec.options.get("detectors", ())
         return isinstance(names, tuple) and "learned" in names
+
+    def untouched(self, texts: Any) -> bool:
+        """Whether all of a binary Arrow array of texts are sure to stay, and to hold no original."""
+        return (
+            isinstance(self.spec, ExtractSpec) and isinstance(self._within, Extract) and self._within.untouched(texts)
+        )
 
     def accepts(self, kind: str) -> bool:
         """Whether the policy gave this rule leaves of this JSON kind (string, number, boolean, null)."""

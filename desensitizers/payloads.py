@@ -156,6 +156,10 @@ class PayloadRule:
                 self._explanation.tell(self.place, (), self._form, "$", self.leaves[0][1], self._file)
         return out
 
+    def count(self, payloads: int) -> None:
+        """Counts payloads that stay."""
+        self._sink.counts[self.place, "$", self._what] += payloads
+
     def _all(self, payloads: list[bytes | None], many: ManyBytes) -> list[bytes | None]:
         filled = [payload for payload in payloads if payload]
         clean = many(filled)
@@ -164,6 +168,10 @@ class PayloadRule:
             return list(clean)
         left = iter(clean)
         return [next(left) if payload else payload for payload in payloads]
+
+    def stays(self, values: Any) -> bool:
+        """Whether all payloads of a binary Arrow array are texts that are sure to stay, and to hold no original."""
+        return self._many is not None and not values.null_count and self.leaves[0][1].untouched(values)
 
     def passes(self, values: Any) -> bool:
         """Whether all payloads of a binary Arrow array stay as they are; then they are counted, else nothing is."""

@@ -166,6 +166,9 @@ class TopicPlan:
     def _keys_column(self, column: Any, named: list[bytes | None] | None, pa: Any) -> Any:
         if named is not None and self.key is not None:
             return self._named_keys(column, column.to_pylist(), named, pa)
+        stay = self.key is not None and not self._withheld_keys and self.key.stays(column)
+        if stay and self._rules.learning:
+            return column
         encoded = column.dictionary_encode()
         keys = encoded.dictionary.to_pylist()
         if self.key is None:
@@ -178,11 +181,24 @@ class TopicPlan:
                 known = self._keys = {}
                 self._withheld_keys.clear()
                 new = list(range(len(keys)))
-            self._learn_keys([keys[code] for code in new], _first_rows(encoded.indices)[new].tolist())
+            if stay:
+                self._meet_keys(keys if len(new) == len(keys) else [keys[code] for code in new])
+            else:
+                self._learn_keys([keys[code] for code in new], _first_rows(encoded.indices)[new].tolist())
+        if stay:
+            return column
         if self._withheld_keys:
             self._withhold_keys(column.to_pylist())
         clean = [known[key] for key in keys]
         return column if clean == keys else pa.array(clean, column.type).take(encoded.indices)
+
+    def _meet_keys(self, keys: list[bytes]) -> None:
+        """Remembers keys that stay, and tells their pairs."""
+        assert self.key is not None
+        self._keys.update(zip(keys, keys, strict=True))
+        self.key.count(sum(map(bool, keys)))
+        filled = keys if all(keys) else [key for key in keys if key]
+        self._rules.findings.pairs_of(f"key of {self.topic}", filled, filled)
 
     def _learn_keys(self, keys: list[bytes], rows: list[int]) -> None:
         """Cleans keys that were not met before, and remembers them; each is the key of that row of the batch."""
