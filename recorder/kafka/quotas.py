@@ -17,6 +17,7 @@ from recorder.kafka.login import UnsuitableError, require_known, user_of
 from recorder.kafka.wire import Reader, Wire, packed_string
 
 _DESCRIBE_CLIENT_QUOTAS = 48  # KIP-546, Kafka 2.6 and later
+_CLUSTER_AUTHORIZATION_FAILED = 31
 _EXACT, _DEFAULT = 0, 1
 _RATE = "producer_byte_rate"
 
@@ -32,30 +33,30 @@ class ProducerQuota:
     """None: no limit."""
     of: str = ""
     """Whom the limit is for, as Kafka's tools have it: ``--entity-type clients --entity-name me``."""
+    unknown: str | None = None
+    """Why nobody can say whether there is one."""
 
 
-def producer_quota(cluster: Cluster) -> ProducerQuota | None:
-    """The quota that holds for a producer of this connection; None where that can't be told (no right to see quotas,
-    brokers before 2.6, a login that a whole client is needed for)."""
+def producer_quota(cluster: Cluster) -> ProducerQuota:
+    """The quota that holds for a producer of this connection, or why it is unknown. Doesn't raise."""
     try:
         require_known(cluster.connection)
-        addresses = cluster.brokers.values()
-    except (UnsuitableError, KafkaUnavailableError):
-        return None
-    for address in addresses:
-        try:
-            wire = Wire(cluster.connection, address, ANSWER_SECONDS)
-        except OSError:
-            continue  # another broker knows the same
-        except UnsuitableError:
-            return None
-        try:
-            return _asked(wire, user_of(cluster.connection), cluster.connection.settings.get("client.id", CLIENT_ID))
-        except (OSError, UnsuitableError):
-            return None
-        finally:
-            wire.close()
-    return None
+        for address in cluster.brokers.values():
+            try:
+                wire = Wire(cluster.connection, address, ANSWER_SECONDS)
+            except OSError:
+                continue  # another broker knows the same
+            try:
+                return _asked(
+                    wire, user_of(cluster.connection), cluster.connection.settings.get("client.id", CLIENT_ID)
+                )
+            except OSError:
+                return ProducerQuota(None, unknown="the brokers don't answer that question (those before 2.6 can't)")
+            finally:
+                wire.close()
+    except (UnsuitableError, KafkaUnavailableError) as error:
+        return ProducerQuota(None, unknown=str(error).rstrip("."))
+    return ProducerQuota(None, unknown="no broker answers")
 
 
 def _asked(wire: Wire, user: str | None, client: str) -> ProducerQuota:
@@ -87,6 +88,8 @@ def _question(parts: Sequence[Part]) -> bytes:
 def _rate(answer: Reader) -> float | None:
     _throttled, error = answer.read(">ih")
     why = answer.string()
+    if error == _CLUSTER_AUTHORIZATION_FAILED:
+        raise UnsuitableError("that takes the right DESCRIBE_CONFIGS on the cluster")
     if error:
         raise UnsuitableError(why or f"the broker's error {error}")
     found = None

@@ -18,13 +18,13 @@ def check_quota(cluster: Cluster, routes: Routes, survey: Survey, options: Optio
         yield from judge_quota(producer_quota(cluster), _brokers(cluster, routes), survey, options)
 
 
-def judge_quota(quota: ProducerQuota | None, brokers: int, survey: Survey, options: Options) -> Iterator[Finding]:
-    """`quota`: None where it is unknown; `brokers` is how many the records are spread over."""
-    if quota is None:
+def judge_quota(quota: ProducerQuota, brokers: int, survey: Survey, options: Options) -> Iterator[Finding]:
+    """`brokers` is how many the records are spread over."""
+    if quota.unknown is not None:
         yield warning(
             None,
-            "Whether a quota (producer_byte_rate) would hold the replay back is unknown: the target does not tell us",
-            "Ask for the right DESCRIBE_CONFIGS on the cluster, or ask who runs it.",
+            f"Whether a quota (producer_byte_rate) would hold the replay back is unknown: {quota.unknown}",
+            "Ask who runs the cluster, if its rhythm matters.",
         )
         return
     limit = quota.bytes_per_second

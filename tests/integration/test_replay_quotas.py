@@ -51,7 +51,7 @@ def limited(bootstrap: str, parts: Sequence[Part], rate: float) -> Iterator[None
         alter(bootstrap, parts, None)
 
 
-def quota(bootstrap: str, client: str) -> ProducerQuota | None:
+def quota(bootstrap: str, client: str) -> ProducerQuota:
     return producer_quota(Cluster(connect(bootstrap, [f"client.id={client}"])))
 
 
@@ -94,6 +94,7 @@ def test_trap_22_a_quota_below_the_busiest_second_is_found(target_kafka: LocalKa
 
 
 def test_a_target_that_does_not_tell_its_quotas_may_have_some(secure_kafka: SecureKafka) -> None:
-    for login in ("PLAIN", "PEM"):
-        assert producer_quota(Cluster(connect(None, command_config=secure_kafka.client(login)))) is None
+    for login, why in {"PLAIN": "DESCRIBE_CONFIGS", "PEM": "DESCRIBE_CONFIGS", "PKCS12": "ssl.keystore"}.items():
+        found = producer_quota(Cluster(connect(None, command_config=secure_kafka.client(login))))
+        assert why in (found.unknown or "")
     assert producer_quota(Cluster(connect(secure_kafka.cluster.bootstrap))) == ProducerQuota(None)

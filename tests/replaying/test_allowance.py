@@ -49,5 +49,5 @@ def test_what_caps_hold_back_is_not_needed(cap: Options) -> None:
 
 
 def test_an_unknown_quota_is_called_unknown_once() -> None:
-    (finding,) = judge_quota(None, 1, SURVEY, Options())
-    assert "is unknown: the target does not tell us" in finding.what
+    (finding,) = judge_quota(ProducerQuota(None, unknown="no broker answers"), 1, SURVEY, Options())
+    assert finding.what.endswith("hold the replay back is unknown: no broker answers")
