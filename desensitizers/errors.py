@@ -54,6 +54,10 @@ class ForeignError(UnfitError):
     cause = "plugin_error"
 
 
+FOREIGN = (Exception, SystemExit, GeneratorExit)
+"""What foreign code may raise: also what would end the program, as if all were well."""
+
+
 class Refusal(Exception):  # noqa: N818  (it is an answer to one record, not a failure of the run)
     """This payload may not pass: the path and the reason, without the value."""
 

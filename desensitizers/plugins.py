@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 
-from desensitizers.errors import DesensitizerError
+from desensitizers.errors import FOREIGN, DesensitizerError
 
 RULES = "blackbox.rules"
 DETECTORS = "blackbox.detectors"
@@ -35,7 +35,7 @@ class Plugin:
         where = f"plug-in '{self.name}' of {self.package}"
         try:
             found = self.entry.load()
-        except Exception as error:  # noqa: BLE001 - foreign code: whatever it raises, it can't be used
+        except FOREIGN as error:  # whatever it raises, it can't be used
             raise PluginError(f"{where} can't be loaded ({type(error).__name__}: {error}).") from None
         if not isinstance(found, wanted) or getattr(found, "name", None) != self.name:
             raise PluginError(f"{where} is not a {wanted.__name__} named '{self.name}': '{self.entry.value}'.")

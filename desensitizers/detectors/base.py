@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from desensitizers.errors import ForeignError
+from desensitizers.errors import FOREIGN, ForeignError
 from desensitizers.spelling import span, tidy, tidy_with_places
 
 Span = tuple[int, int]
@@ -114,7 +114,7 @@ class Detector:
             return iter(self.finder(text, strict))
         try:
             spans = [(int(start), int(end)) for start, end in self.finder(text, strict)]
-        except Exception as error:  # noqa: BLE001 - foreign code that fails must not let a text pass, nor quote it
+        except FOREIGN as error:  # foreign code that fails must not let a text pass, nor quote it
             raise ForeignError(f"detector '{self.name}' failed ({type(error).__name__})") from None
         if any(not 0 <= start < end <= len(text) for start, end in spans):
             raise ForeignError(f"detector '{self.name}' found something outside the text")

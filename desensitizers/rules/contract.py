@@ -11,7 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from desensitizers.errors import ForeignError, UnfitError
+from desensitizers.errors import FOREIGN, ForeignError, UnfitError
 from desensitizers.rules.base import Action, Rewrite, RewriteBy, Rule, Scalar
 
 _CHECKED_ALL = 200
@@ -54,14 +54,24 @@ def _call(
         results = list(function(list(values), *(list(other) for other in others)))
     except UnfitError:
         raise ForeignError(f"rule '{rule.name}' can't work on it") from None  # its own words might quote the value
-    except Exception as error:  # noqa: BLE001 - a rule that fails must not release a value, nor name it
+    except FOREIGN as error:  # a rule that fails must not release a value, nor name it
         raise ForeignError(f"rule '{rule.name}' failed ({type(error).__name__})") from None
     if len(results) != len(values):
         raise ForeignError(f"rule '{rule.name}' gave {len(results)} values for {len(values)}")
     for before, after in zip(values, results, strict=True):
         if not _same_type(before, after):
             raise ForeignError(f"rule '{rule.name}' gave another type than it got")
+        if isinstance(after, str) and not _is_unicode(after):
+            raise ForeignError(f"rule '{rule.name}' gave a text with half a character (a lone surrogate)")
     return results
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _same_type(before: Scalar, after: object) -> bool:

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from desensitizers.domains import Domain
+from desensitizers.errors import FOREIGN
 from desensitizers.rules.base import ANY, Action, Context, Option, Options, Rule
 
 _REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -33,7 +34,7 @@ def _check(options: Options) -> str:
         return "'function' is written module:name."
     try:
         function = _load(reference)
-    except Exception as error:  # noqa: BLE001 - foreign code: whatever it raises, the policy can't be used
+    except FOREIGN as error:  # whatever it raises, the policy can't be used
         return f"'{reference}' can't be loaded ({type(error).__name__}: {error}); is it on PYTHONPATH?"
     return "" if callable(function) else f"'{reference}' is not a function."
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 
 WORTH_PROCESSES_BYTES = 8 << 20
 """Compressed bytes of segments below which starting processes takes longer than it saves."""
@@ -42,12 +43,23 @@ def _pool(segment_bytes: int, wanted: int | None) -> Iterator[Executor | None]:
 
 
 def _lean() -> None:
-    """One process is one processor's work: no threads beside it, and memory goes back when it is free."""
+    """One process is one processor's work: no threads beside it, and memory goes back when it is free.
+
+    One thread sleeps until the parent is gone: a worker of a killed scrub must not stay, with what it knows.
+    """
     import pyarrow as pa
 
+    threading.Thread(target=_follow, daemon=True).start()
     pa.set_memory_pool(pa.system_memory_pool())
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
+
+
+def _follow() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 @contextmanager

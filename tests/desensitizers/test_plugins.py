@@ -74,6 +74,8 @@ BROKEN = [
     ("lambda values: [1 for _ in values]", "another type"),
     ("lambda values, n=iter(range(99)): [str(next(n)) for _ in values]", "different results for equal values"),
     ("lambda values: (_ for _ in ()).throw(ValueError(values))", "failed (ValueError)"),
+    ("lambda values: exit()", "failed (SystemExit)"),
+    ("lambda values: ['\\ud800' for _ in values]", "half a character"),
 ]
 
 
@@ -94,7 +96,9 @@ def test_a_rule_that_merges_what_it_promised_to_keep_apart_is_caught(site: Path)
     assert len({pair[8:] for pair in pairs}) < len({pair[:8] for pair in pairs})
 
 
-@pytest.mark.parametrize("finder", ["lambda t, s: 1 / 0", "lambda t, s: [(0, 99)]", "lambda t, s: ['x']"])
+@pytest.mark.parametrize(
+    "finder", ["lambda t, s: 1 / 0", "lambda t, s: exit()", "lambda t, s: [(0, 99)]", "lambda t, s: ['x']"]
+)
 def test_a_detector_that_breaks_lets_no_text_pass(site: Path, finder: str) -> None:
     code = HEAD + f"IT = Detector('it', 1, 'x', 'hex', '', finder={finder})\n"
     install(site, "blind", code, {"blackbox.detectors": {"it": "blind:IT"}})
