@@ -7,18 +7,21 @@ buckets are independent and may be worked on by different processes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from desensitizers.learned import searchable, spelled
 from desensitizers.proof.needles import Thresholds, needles
+from desensitizers.proof.repeats import cut
 from desensitizers.proof.search import BLOCK_BYTES, Needles
 from desensitizers.proof.spill import Spill, SpillWriter
 from desensitizers.rules.base import KEEPS_FORM
 from desensitizers.sink import PROOF_ONLY
 
-ORIGINALS, DISTINCT, WORDS, NEEDLES = "originals", "distinct", "words", "needles"
+ORIGINALS, DISTINCT, WORDS, NEEDLES, WHOLE = "originals", "distinct", "words", "needles", "whole"
+"""The last are needles that only whole payloads have (see `repeats`)."""
 _MARK = b"\x00"
 _PROOF_ONLY = b"?"
 _PASS_BYTES = 64 << 20
@@ -55,11 +58,11 @@ def distil(spill: Spill, bucket: int) -> int:
 
 
 def sharpen(spill: Spill, bucket: int, thresholds: Thresholds, keeping_form: frozenset[str]) -> int:
-    """`DISTINCT` -> `NEEDLES` of one bucket; how many originals can be searched.
+    """`DISTINCT` -> `NEEDLES` and `WHOLE` of one bucket; how many originals can be searched.
 
     `keeping_form`: domains whose surrogates look like their originals.
     """
-    writer = spill.writer(NEEDLES)
+    writer, whole = spill.writer(NEEDLES), spill.writer(WHOLE, buckets=1)
     searched = 0
     for block in spill.blocks(DISTINCT, bucket):
         for item in block:
@@ -70,21 +73,24 @@ def sharpen(spill: Spill, bucket: int, thresholds: Thresholds, keeping_form: fro
             )
             text = data.decode("utf-8", "surrogatepass").partition("\0")[0]
             forms = list(needles(text, thresholds, keeps_form=like))
-            writer.extend(forms)
+            for form in forms:
+                (whole if cut(form) else writer).add(form)
             searched += bool(forms)
     writer.close()
+    whole.close()
     return searched
 
 
 def packed(spill: Spill, bag: str) -> Iterator[Needles]:
     """Every needle of a bag (up to the first NUL of an item), ready to search.
 
-    A process keeps what it packed last when it is small enough: it comes back with every block of haystack.
+    A process keeps what it packed of a spill when it is small enough: it comes back with every block of haystack.
     """
-    if _kept and _kept[0] == (spill.directory, bag):
-        yield from _kept[1]
+    if (spill.directory, bag) in _kept:
+        yield from _kept[spill.directory, bag]
         return
-    _kept.clear()
+    if any(directory != spill.directory for directory, _bag in _kept):
+        _kept.clear()
     blocks: list[Needles] = []
     weight = 0
     for made in _packed(spill, bag):
@@ -93,7 +99,7 @@ def packed(spill: Spill, bag: str) -> Iterator[Needles]:
             blocks.append(made)
         yield made
     if weight <= _KEEP_BYTES:
-        _kept.extend(((spill.directory, bag), blocks))
+        _kept[spill.directory, bag] = blocks
 
 
 def haystack_bytes(spill: Spill) -> int:
@@ -101,8 +107,7 @@ def haystack_bytes(spill: Spill) -> int:
     return BLOCK_BYTES if spill.sealed_bytes(NEEDLES) <= _KEEP_BYTES else _MOST_HAYSTACK
 
 
-_kept: list[Any] = []
-"""Nothing, or where the needles came from and the needles."""
+_kept: dict[tuple[Path, str], list[Needles]] = {}
 
 
 def forget() -> None:

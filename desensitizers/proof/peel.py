@@ -7,7 +7,6 @@ more rarely than in these ways stands in modules beside it.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -81,17 +80,12 @@ def _changed(block: bytes, mark: bytes, decode: Callable[[bytes], bytes]) -> lis
 def _decoded_runs(block: bytes) -> list[bytes]:
     """Base64 (plain and URL-safe, at every alignment) and hex, where it is not plainly something else."""
     mixed: set[bytes] = set()
-    hexadecimal: set[bytes] = set()
+    hidden: set[bytes] = set()
     for lines in _by_lines(block):
-        found = _runs(lines)
-        mixed |= found[0]
-        hexadecimal |= found[1]
-    out = [piece for run in mixed for piece in _base64(run)]
-    even = [run for run in hexadecimal if len(run) % 2 == 0]
-    for run in even:
-        if run[:4].lower() in HEX_BEGINNINGS:
-            out += inflated(binascii.unhexlify(run))
-    return out + _texts_in_hex(even) if even else out
+        in_base64, in_hex = _runs(lines)
+        mixed |= in_base64
+        hidden |= _in_hex(lines, *in_hex)
+    return [*(piece for run in mixed for piece in _base64(run)), *hidden]
 
 
 def _by_lines(block: bytes) -> Iterator[bytes]:
@@ -103,8 +97,8 @@ def _by_lines(block: bytes) -> Iterator[bytes]:
         begin = end
 
 
-def _runs(block: bytes) -> tuple[set[bytes], set[bytes]]:
-    """Stretches of base64's letters that could hold six bytes, and of hex.
+def _runs(block: bytes) -> tuple[set[bytes], tuple[Places, Places]]:
+    """Stretches of base64's letters that could hold six bytes, and where those of hex begin and end.
 
     What base64 makes is told from words by mixed case (after the first letter), else by digits among letters in whole
     groups of four. What looks like one word, one number or hex stays unpeeled as base64: six bytes do once in 1,500.
@@ -112,12 +106,14 @@ def _runs(block: bytes) -> tuple[set[bytes], set[bytes]]:
     classes = np.frombuffer(block.translate(_CLASSES) + _ENDS, np.uint8)
     starts, ends = _stretches(classes)
     if not len(starts):
-        return set(), set()
+        return set(), (starts, ends)
     starts = starts + 2 * _marked(block, starts)
     whole = np.bitwise_or.reduceat(classes, np.column_stack((starts, ends)).ravel())[::2]
     broken = _broken(block, classes, starts, ends, whole)
     digits = np.flatnonzero((whole == _IN_RUN | _NO_LETTER) & (ends - starts >= _SHORTEST_DIGITS))
-    in_digits = {run for run in _slices(block, starts[digits], ends[digits]) if _DIGITS_IN_HEX.fullmatch(run)}
+    spans = zip(starts[digits].tolist(), ends[digits].tolist(), strict=True)
+    digits = digits[[_DIGITS_IN_HEX.fullmatch(block, *span) is not None for span in spans]]
+    in_digits = starts[digits], ends[digits]
     chosen = np.flatnonzero(_WORTH_A_LOOK[whole])  # hardly any: words and ids with dashes are not
     starts, ends, whole = starts[chosen], ends[chosen], whole[chosen]
     all_hex = ~_has(whole, _NO_HEX)
@@ -128,10 +124,8 @@ def _runs(block: bytes) -> tuple[set[bytes], set[bytes]]:
         mixed &= _has(inner, _CAPITAL)
     others = np.flatnonzero(_has(whole, _NO_LETTER) & ~_has(whole, _DASH) & ~all_hex & ~mixed)
     mixed[others] = _grouped(block, starts[others], ends[others])
-    return (
-        _slices(block, starts[mixed], ends[mixed]) | broken,
-        _slices(block, starts[in_hex], ends[in_hex]) | in_digits,
-    )
+    hexadecimal = (np.append(one[in_hex], other) for one, other in zip((starts, ends), in_digits, strict=True))
+    return _slices(block, starts[mixed], ends[mixed]) | broken, (next(hexadecimal), next(hexadecimal))
 
 
 def _marked(block: bytes, starts: Places) -> Marks:
@@ -208,22 +202,36 @@ def _grouped(block: bytes, starts: Places, ends: Places) -> Marks:
     return grouped
 
 
-def _texts_in_hex(runs: list[bytes]) -> list[bytes]:
-    """What hex stands for where that is text: hashes and ids hardly ever are.
+def _in_hex(block: bytes, starts: Places, ends: Places) -> set[bytes]:
+    """What hex stands for where that is text, or compressed: hashes and ids hardly ever are.
 
-    Whose first bytes and continuation bytes don't match in number is no UTF-8: that is most of them, found at once.
+    What begins in the middle of a character, has bytes that no text has, or first bytes and continuation bytes that
+    don't match in number, is no UTF-8: that is nearly all of them, found at once.
     """
-    plain = binascii.unhexlify(b"".join(runs))
-    sizes = np.fromiter(map(len, runs), np.intp, len(runs)) // 2
-    starts = np.cumsum(sizes) - sizes
-    balance = np.add.reduceat(_CONTINUES[np.frombuffer(plain, np.uint8)], starts)
-    chosen = np.flatnonzero(balance == 0)
-    pieces = (plain[start : start + size] for start, size in zip(starts[chosen], sizes[chosen], strict=True))
-    return [piece for piece in pieces if _is_text(piece)]
+    even = np.flatnonzero((ends - starts) % 2 == 0)
+    starts, sizes = starts[even], (ends - starts)[even] // 2
+    if not len(starts):
+        return set()
+    begins = np.cumsum(sizes) - sizes
+    places = np.repeat(starts - 2 * begins, sizes) + 2 * np.arange(int(sizes.sum()))
+    digits = np.frombuffer(block, np.uint8)
+    plain = _HEX[digits[places]] << np.uint8(4) | _HEX[digits[places + 1]]
+    more = _CONTINUES[plain]
+    texts = np.flatnonzero((np.add.reduceat(more, begins) == 0) & (more[begins] >= 0))
+    streams = np.flatnonzero(_STREAMS[plain[begins].astype(np.intp) << 8 | plain[begins + 1]])
+    found = {piece for piece in _slices(plain.tobytes(), begins[texts], (begins + sizes)[texts]) if _is_text(piece)}
+    for stream in _slices(plain.tobytes(), begins[streams], (begins + sizes)[streams]):
+        found.update(inflated(stream))
+    return found
 
 
-_CONTINUES = np.repeat(np.array([0, -1, 1, 2, 3], np.int64), [128, 64, 32, 16, 16])
-"""For a byte of UTF-8 how many more are to come; -1 for one of those."""
+_HEX = np.zeros(256, np.uint8)
+_HEX[np.frombuffer(b"0123456789abcdefABCDEF", np.uint8)] = [*range(16), *range(10, 16)]
+_STREAMS = np.zeros(1 << 16, np.bool_)
+_STREAMS[[int(beginning, 16) for beginning in HEX_BEGINNINGS]] = True
+_NEVER = 1 << 40
+_CONTINUES = np.repeat(np.array([0, -1, _NEVER, 1, 2, 3, _NEVER], np.int64), [128, 64, 2, 30, 16, 5, 11])
+"""For a byte of UTF-8 how many more are to come; -1 for one of those, very many for one that there is none of."""
 
 
 def _slices(block: bytes, starts: Any, ends: Any) -> set[bytes]:

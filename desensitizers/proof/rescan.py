@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from desensitizers.detectors import detector
+from desensitizers.detectors import NAMES, detector
 from desensitizers.detectors.base import Detector
 from desensitizers.proof.lines import Lines
 from desensitizers.proof.sieves import SIEVES
@@ -18,6 +18,8 @@ from desensitizers.proof.sieves import SIEVES
 _NEIGHBOURS = 64
 _SPACES = str.maketrans("\t\r", "  ")
 _WORD = re.compile(r"[0-9A-Za-z]+")
+PIECEWISE = frozenset(NAMES) - {"name", "address", "ner"}
+"""Detectors of which neither sieve nor prefilter looks across a comma that a quote follows."""
 
 
 class Rescan:
@@ -46,19 +48,38 @@ class Rescan:
                     found.append((row, one.name))
         return found
 
-    def suspects(self, column: Any, lines: Lines) -> bool:
-        """Whether a detector might find something in a column, of which these are the lines."""
-        return any(_suspects(one, column, lines) for one in self.detectors)
+    def suspected(
+        self, column: Any, lines: Lines, payload: Callable[[int], bytes | None] | None = None
+    ) -> set[int] | None:
+        """The rows of a column that a detector had to look at; None when it finds something in one of them.
+
+        `lines` are the column's. `payload` gives what a row is a part of, to be looked at instead.
+        """
+        looked_at: set[int] = set()
+        for one in self.detectors if len(column) else ():
+            for row in _suspects(one, column, lines):
+                text = (payload(row) if payload is not None else column[row].as_py()) or b""
+                if any(one.leaks(text.decode("utf-8", "replace"))):
+                    return None
+                looked_at.add(row)
+        return looked_at
+
+    @property
+    def sees_pieces(self) -> bool:
+        """Whether what these detectors suspect in a payload they suspect in a piece of it, too (see `repeats`)."""
+        return all(one.name in PIECEWISE for one in self.detectors)
 
     def texts(self, pieces: Sequence[bytes]) -> list[str]:
         """Names of the detectors that find something in a line of the pieces that is text.
 
         Ids that happen to be decodable give noise, and in enough noise there is everything.
         """
-        import pyarrow as pa
+        return sorted({name for _row, name in self.rows(_texts(pieces))})
 
-        lines = [line for piece in pieces for line in piece.split(b"\n") if is_text(line)]
-        return sorted({name for _row, name in self.rows(pa.array(lines, pa.binary()))})
+    def finds_in_texts(self, pieces: Sequence[bytes]) -> bool:
+        """Whether `texts` might find something in these."""
+        lines = _texts(pieces) if pieces else ()
+        return len(lines) > 0 and self.suspected(lines, Lines.of(lines)) is None
 
 
 def _suspects(one: Detector, column: Any, lines: Lines | None) -> list[int]:
@@ -76,6 +97,12 @@ def _suspects(one: Detector, column: Any, lines: Lines | None) -> list[int]:
     suspects = pc.indices_nonzero(pc.fill_null(pc.match_substring_regex(column, one.prefilter), False)).to_numpy()
     found: list[int] = (suspects if rows is None else rows[suspects]).tolist()
     return found
+
+
+def _texts(pieces: Sequence[bytes]) -> Any:
+    import pyarrow as pa
+
+    return pa.array([line for piece in pieces for line in piece.split(b"\n") if is_text(line)], pa.binary())
 
 
 def is_text(line: bytes) -> bool:

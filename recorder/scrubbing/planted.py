@@ -23,7 +23,7 @@ from recorder.payloads.protobuf_schema import with_descriptor
 from recorder.payloads.schemas import Schema
 from recorder.scrubbing.decoded import DecodedLeaves, lines
 from recorder.scrubbing.jobs import batches
-from recorder.scrubbing.prove import parts
+from recorder.scrubbing.parts import parts
 
 _AVRO = '{"type": "record", "name": "Canary", "fields": [{"name": "number", "type": "long"}]}'
 _PROTOBUF = 'syntax = "proto3"; message Canary { int64 number = 1; fixed64 fixed = 2; }'

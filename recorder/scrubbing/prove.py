@@ -6,27 +6,28 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from desensitizers.proof.lines import Lines
 from desensitizers.proof.needles import ROW
-from desensitizers.proof.originals import NEEDLES, haystack_bytes, packed
+from desensitizers.proof.originals import NEEDLES, WHOLE, packed
 from desensitizers.proof.peel import layers
+from desensitizers.proof.repeats import Repeats
 from desensitizers.proof.rescan import Rescan
 from desensitizers.proof.search import Exact, Haystack
+from desensitizers.proof.sought import Sought
 from desensitizers.proof.spill import Spill
 from recorder.capture.locations import Location
 from recorder.capture.manifest import MANIFEST_NAME, Manifest, Origin, Segment
-from recorder.capture.schema import HEADERS_TYPE
 from recorder.payloads.schemas import Schema
 from recorder.scrubbing.accounts import KINDS, KeyOrder, held
 from recorder.scrubbing.decoded import DecodedLeaves, lines
 from recorder.scrubbing.hidden import footer, unseen
 from recorder.scrubbing.jobs import COLUMN_BYTES, Frame, batches, forget_plans
+from recorder.scrubbing.parts import Part, columns, parts
 
 _SHOWN = 10
 HIDDEN = "hidden"
@@ -78,47 +79,66 @@ def prove(
     Avro and Protobuf by. Raises CaptureError on torn data.
     """
     forget_plans()
-    decoded = DecodedLeaves(schemas)
     rescan = Rescan(detectors)
+    repeats = _repeats_of(detectors, spill) if rescan.sees_pieces else None
+    proven = _proven(root, segments, rescan, spill, schemas, repeats)
+    if proven.hits and repeats is not None:
+        # What was remembered may hold what was found: look at everything, and tell all of it.
+        _known.clear()
+        proven = _proven(root, segments, rescan, spill, schemas, None)
+    return proven
+
+
+def _proven(
+    root: Location,
+    segments: Sequence[Segment],
+    rescan: Rescan,
+    spill: Spill | None,
+    schemas: Sequence[Schema],
+    repeats: Repeats | None,
+) -> Proven:
+    decoded = DecodedLeaves(schemas)
     frame, order = Frame(), KeyOrder()
     payloads = np.zeros(len(KINDS), np.int64)
     leaks: list[Leak] = []
     hits: Counter[str] = Counter()
     searched = 0
-    at_once = haystack_bytes(spill) if spill is not None else 0
+    sought = Sought(spill)
     for segment in segments:
         found: set[bytes] = set()
         names = ROW.join((b"", *segment.path.encode().split(b"/")[1:], footer(root / segment.path), b""))
         for place in unseen(root / segment.path):
             hits[HIDDEN] += 1
             leaks.append(Leak(HIDDEN, segment.path, -1, -1, place))
-        haystack = Haystack([names])
+        sought.add([names])
         for batch in batches(root, segment, COLUMN_BYTES):
             frame.add(batch)
             order.add(batch.column("key"))
             payloads += held(batch)
             for part in parts(batch):
                 searched += part.size
+                fresh = repeats.fresh(part.sought, part.place) if repeats is not None else None
+                if fresh is not None and repeats is not None:
+                    below = layers(fresh.lines.data)
+                    suspected = rescan.suspected(fresh.column, fresh.lines, fresh.payload)
+                    if suspected is not None and not rescan.finds_in_texts(below[1:]):
+                        sought.add(below, part.whole_lines)
+                        repeats.remember(fresh, but=suspected, place=part.place)
+                        continue
                 leaks += _detect(rescan, batch, part, hits)
                 below = layers(part.lines.data)
                 for name in rescan.texts(below[1:]):
                     hits[name] += 1
                     leaks.append(_leak(name, batch, 0, f"{part.place}, encoded, here or in the records after"))
-                if spill is not None:
-                    for layer in below:
-                        haystack.add(layer)
+                sought.add(below)
             for place, rows in decoded.of(batch):
                 block = lines(rows)
                 for name in rescan.texts([block]):
                     hits[name] += 1
                     leaks.append(_leak(name, batch, 0, f"{place}, decoded, here or in the records after"))
-                if spill is not None:
-                    haystack.add(block)
-            if spill is not None and len(haystack) >= at_once:
-                found |= haystack.find(packed(spill, NEEDLES))
-                haystack = Haystack()
-        if spill is not None:
-            found |= haystack.find(packed(spill, NEEDLES))
+                sought.add([block])
+            found |= sought.found(when_full=True)
+        found |= sought.found()
         if found:
             hits["original"] += len(found)
             leaks += _locate(root, segment, found, decoded)
@@ -131,6 +151,23 @@ def prove(
         tuple(payloads.tolist()),
         order.digest(),
     )
+
+
+_known: dict[tuple[Any, ...], Repeats] = {}
+"""What this process proved last of pieces, for the same detectors and originals."""
+
+
+def forget() -> None:
+    """Frees what this process remembers of its last proof."""
+    _known.clear()
+
+
+def _repeats_of(detectors: Sequence[str], spill: Spill | None) -> Repeats:
+    what = (*detectors, spill.key if spill is not None else None)
+    if what not in _known:
+        _known.clear()
+        _known[what] = Repeats()
+    return _known[what]
 
 
 def prove_manifest(
@@ -155,7 +192,7 @@ def prove_texts(texts: Sequence[str], where: str, detectors: Sequence[str], spil
     """The same for some texts of a file beside the records."""
     below = layers(ROW.join((b"", *(text.encode() for text in texts if text), b"")))
     found = [Leak(one, where, -1, -1, "text") for one in Rescan(detectors).texts(below)]
-    if spill is not None and Haystack(below).find(packed(spill, NEEDLES)):
+    if spill is not None and Haystack(below).find(chain(packed(spill, NEEDLES), packed(spill, WHOLE))):
         found.append(Leak("original", where, -1, -1, "text"))
     return found
 
@@ -167,46 +204,11 @@ def _texts(schema: Schema) -> Iterator[str]:
     yield from (text for reference in schema.references for text in (reference.name, reference.subject))
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """All payloads of a batch in one kind of place."""
-
-    place: str
-    column: Any
-    """A binary Arrow array."""
-    sought: Any
-    """The same without most repeats where there are many, as in headers: what there is to find is in these."""
-    lines: Lines
-    """Of `sought`."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of all payloads."""
-        return pc.sum(pc.binary_length(self.column)).as_py() or 0
-
-
-def parts(batch: pa.RecordBatch) -> Iterator[Part]:
-    """Everything in a batch that may hold something, place by place."""
-    for place, column in _columns(batch).items():
-        sought = column.unique() if "header" in place else column
-        yield Part(place, column, sought, Lines.of(sought))
-
-
-def _columns(batch: pa.RecordBatch) -> dict[str, Any]:
-    headers = batch.column("headers").cast(HEADERS_TYPE).flatten()
-    return {
-        "key": batch.column("key"),
-        "value": batch.column("value"),
-        "header": headers.field("value"),
-        "header name": headers.field("key").cast(pa.binary()),
-    }
-
-
 def _detect(rescan: Rescan, batch: pa.RecordBatch, part: Part, hits: Counter[str]) -> Iterator[Leak]:
     if part.sought is part.column:
         found = rescan.rows(part.column, lines=part.lines)
-    elif rescan.suspects(part.sought, part.lines):
-        names = _columns(batch)["header name"].to_pylist() if part.place == "header" else None
+    elif rescan.suspected(part.sought, part.lines) is None:
+        names = columns(batch)["header name"].to_pylist() if part.place == "header" else None
         found = rescan.rows(part.column, names)
     else:
         return
@@ -235,7 +237,7 @@ def _locate(root: Location, segment: Segment, needles: Iterable[bytes], decoded:
     found = 0
     for batch in batches(root, segment):
         lengths = batch.column("headers").value_lengths().to_pylist()
-        for place, column in _columns(batch).items():
+        for place, column in columns(batch).items():
             whole = [payload or b"" for payload in column.to_pylist()]
             if not wanted.any_in(layers(ROW.join((b"", *whole, b"")))):
                 continue

@@ -38,6 +38,7 @@ from recorder.scrubbing.errors import ScrubError
 from recorder.scrubbing.jobs import Place, Rewritten, Run, forget, learn, rewrite
 from recorder.scrubbing.planted import missed_canaries
 from recorder.scrubbing.prove import Proven, prove, prove_manifest, prove_texts
+from recorder.scrubbing.prove import forget as forget_proof
 from recorder.scrubbing.quarantine.records import Tally, summary_of
 from recorder.scrubbing.quarantine.setting_aside import set_aside
 from recorder.scrubbing.quarantine.writing import Destination, Kept, Quarantine
@@ -106,6 +107,7 @@ def scrub(
         if aside is not None and done is None:
             aside.discard()
         forget()
+        forget_proof()
         shutil.rmtree(work, ignore_errors=True)
 
 

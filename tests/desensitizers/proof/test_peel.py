@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 
+import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
@@ -75,12 +76,18 @@ def test_runs_are_those_that_a_look_at_each_gives(block: bytes) -> None:
             mixed.add(run)
         if all_hex and (len(run) >= 12 if lettered else re.fullmatch(rb"([2-7][0-9]){9,}", run)):
             hexadecimal.add(run)
-    assert peel._runs(block) == (mixed, hexadecimal)
+    in_base64, in_hex = peel._runs(block)
+    assert (in_base64, peel._slices(block, *in_hex)) == (mixed, hexadecimal)
 
 
-@given(st.lists(st.one_of(st.binary(min_size=6, max_size=12), st.text(min_size=6).map(str.encode)), min_size=1))
-def test_text_in_hex_is_what_can_be_decoded(pieces: list[bytes]) -> None:
-    assert peel._texts_in_hex([one.hex().encode() for one in pieces]) == [one for one in pieces if decodable(one)]
+@given(st.lists(st.one_of(st.binary(min_size=6, max_size=12), st.text(min_size=6).map(str.encode))), st.booleans())
+def test_text_in_hex_is_what_can_be_decoded(pieces: list[bytes], upper: bool) -> None:
+    runs = [piece.hex().upper() if upper else piece.hex() for piece in pieces]
+    block = " ".join(run + "0" * (number % 2) for number, run in enumerate(runs)).encode()
+    places = [match.span() for match in re.finditer(rb"[0-9a-fA-F]+", block)]
+    starts, ends = (np.array([one[side] for one in places], np.intp) for side in (0, 1))
+    expected = {piece for piece in pieces[::2] if decodable(piece)}
+    assert peel._in_hex(block, starts, ends) == expected
 
 
 def decodable(data: bytes) -> bool:
