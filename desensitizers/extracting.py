@@ -23,6 +23,11 @@ _SIMPLE = re.compile(
 """Patterns that match only ASCII, and mean the same in Python and in RE2."""
 
 
+_REPEATED_REPEAT = re.compile(r"\([^()]*[*+}][^()]*\)\)*[*+{]")
+_SHORT = 16
+"""Characters that no pattern takes long for."""
+
+
 class Extract:
     """A function of texts that match a pattern."""
 
@@ -31,6 +36,7 @@ class Extract:
         self._groups: dict[str, LeafRule] = {name: rules.make(group, name) for name, group in spec.groups}
         self.leaves = list(self._groups.values())
         self._findings = rules.findings
+        self._explosive = _REPEATED_REPEAT.search(spec.pattern) is not None
         self._simple = _SIMPLE.fullmatch(spec.pattern) is not None
 
     def untouched(self, texts: Any) -> bool:
@@ -47,6 +53,19 @@ class Extract:
         filled = [pc.max(pc.binary_length(group)).as_py() for group in groups.flatten()]
         return not groups.null_count and not any(filled)
 
+    def _match(self, text: str) -> re.Match[str] | None:
+        """Where repeats are repeated, what doesn't match could take for ever to find out: RE2 says it at once."""
+        if self._explosive and len(text) > _SHORT:
+            import pyarrow as pa
+            import pyarrow.compute as pc
+
+            try:
+                if not pc.match_substring_regex(pa.scalar(text), rf"\A(?:{self._pattern.pattern})\z").as_py():
+                    return None
+            except pa.ArrowInvalid:
+                raise UnfitError("is too long for an extract with repeated repeats that RE2 can't read") from None
+        return self._pattern.fullmatch(text)
+
     def text(self, text: str) -> str:
         """The clean text. Raises UnfitError."""
         return self.texts([text])[0]
@@ -55,7 +74,7 @@ class Extract:
         """Each clean text. Raises UnfitError when one of them can't be cleaned."""
         matches = []
         for text in texts:
-            match = self._pattern.fullmatch(text)
+            match = self._match(text)
             if match is None:
                 raise UnfitError(f"does not match extract '{self._pattern.pattern}'")
             matches.append(match)

@@ -35,6 +35,8 @@ REMEMBERED = 1_000_000
 asked for is kept beside it, in at most 256 MB: about three million answers."""
 _REMEMBERED_TEXTS = 1_000
 _INTEGER = re.compile(rb"-?\d+")
+_MOST_DIGITS = 4_000
+"""Of a number that a rule works on: Python makes no integers of many more."""
 
 
 class LeafRules:
@@ -326,6 +328,10 @@ class LeafRule:
 
     def _json_number(self, token: bytes) -> bytes:
         text = token.decode()
+        if len(token) > _MOST_DIGITS:
+            raise UnfitError(
+                f"is a number of more than {_MOST_DIGITS:,} digits, which rule '{self.name}' can't work on"
+            )
         if _INTEGER.fullmatch(token):
             result = self.scalar(int(token), text)
         elif "number" in self.types:

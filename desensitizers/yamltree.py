@@ -10,6 +10,9 @@ import yaml
 
 from desensitizers.errors import PolicyError, did_you_mean
 
+MOST_CHARACTERS = 1_000_000
+"""Of a policy: a hundred times the largest that we know, and a few seconds to read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:
@@ -97,8 +100,14 @@ class Tree:
 
 def parse(text: str, file: str) -> Tree:
     """The root of the one document in `text`. Raises PolicyError."""
+    if len(text) > MOST_CHARACTERS:
+        raise PolicyError(
+            f"is longer than {MOST_CHARACTERS:,} characters: use patterns in paths, and dict with a file.", file=file
+        )
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except RecursionError:
+        raise PolicyError("is nested too deeply; no policy needs that.", file=file) from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise PolicyError(f"is not valid YAML: {error.problem}.", file=file, line=line) from None

@@ -62,6 +62,8 @@ def _ends(capture: Capture, segment: Segment, share: int, *, begin: bool, end: b
     """The first and the last `share` rows of a segment, none twice."""
     path = capture.root / segment.path
     with reading(path), pq.ParquetFile(**parquet_source(path), page_checksum_verification=True) as file:
+        if not set(_COLUMNS) <= set(file.schema_arrow.names):
+            raise pa.ArrowInvalid("its columns are not a capture's")
         last = file.num_row_groups - 1
         first = file.read_row_group(0 if begin else last, columns=_COLUMNS, use_threads=False)
         if not (begin and end):

@@ -24,8 +24,9 @@ from desensitizers.sink import Problem
 from recorder.capture.locations import Location, parquet_source
 from recorder.capture.manifest import Folder, Segment
 from recorder.capture.reader import reading
-from recorder.capture.schema import RECORD_SCHEMA
+from recorder.capture.schema import RECORD_SCHEMA, TIMESTAMP_TYPES
 from recorder.capture.writer import PartitionWriter
+from recorder.errors import CaptureError
 from recorder.payloads.schemas import Schema
 from recorder.scrubbing.accounts import Account, Accounts, KeyOrder
 from recorder.scrubbing.quarantine.setting_aside import Aside, refuse_unless
@@ -145,6 +146,8 @@ def rewrite(run: Run, place: Place, target: Path) -> Rewritten:
     problems: list[Problem] = []
     try:
         for batch in batches(place.root, place.segment, COLUMN_BYTES):
+            if batch.num_rows:
+                check_place(batch, place)
             clean = topic.apply(batch)
             problems += clean.problems
             _drain(plan, None if run.learns else found, pairs)
@@ -188,9 +191,20 @@ def batches(root: Location, segment: Segment, at_once: int = 1 << 19) -> Iterato
     path = root / segment.path
     rows = max(16, min(_MOST_ROWS, segment.records * at_once // max(4 * segment.bytes, 1)))
     options = parquet_source(path) | {"page_checksum_verification": True, "buffer_size": _READ_BYTES}
+    if isinstance(path, Path) and path.exists() and not path.is_file():
+        raise CaptureError(f"{path} is no file: it can't be a segment. Run 'blackbox verify' to see what else is.")
     with reading(path), pq.ParquetFile(**options) as file:
         for batch in file.iter_batches(batch_size=rows, use_threads=False):
             yield batch.cast(RECORD_SCHEMA)
+
+
+def check_place(batch: pa.RecordBatch, place: Place) -> None:
+    """CaptureError when records say that they are from elsewhere: what stands there would pass unseen."""
+    for name, expected in (("topic", [place.topic]), ("partition", [place.partition])):
+        if pc.unique(batch.column(name)).to_pylist() != expected:
+            raise CaptureError(f"Segment {place.segment.path} holds records of another {name}. No copy was made.")
+    if not set(pc.unique(batch.column("timestamp_type")).to_pylist()) <= set(TIMESTAMP_TYPES):
+        raise CaptureError(f"Segment {place.segment.path} holds unknown types of timestamps. No copy was made.")
 
 
 class Frame:
