@@ -59,6 +59,8 @@ class PlayerClock:
         self.anchors: list[Anchor] = []
         """The first 1,000; `changes` counts all."""
         self.changes: Counter[Why] = Counter()
+        self.anchored = 0
+        """How often an anchor was taken: deadlines from before the last time hold no more."""
 
     @property
     def started_ns(self) -> int:
@@ -110,6 +112,7 @@ class PlayerClock:
     def _set(self, why: Why, position_ns: int, steady_ns: int) -> None:
         self._position_ns, self._steady_ns = position_ns, steady_ns
         self.changes[why] += 1
+        self.anchored += 1
         if len(self.anchors) < NAMED_ANCHORS:
             at_ns = self._wall() + steady_ns - self.now()
             rate = 0.0 if self.paused else self.rate

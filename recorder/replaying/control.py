@@ -41,6 +41,16 @@ class Rate(msgspec.Struct, frozen=True, tag="rate", tag_field="command"):
     relative: bool = False
 
 
+def new_rate(command: Rate, rate: float | None) -> float:
+    """What a rate becomes by a command. Raises UsageError."""
+    if rate is None:
+        raise UsageError("It plays at top speed, which has no rate: start it with --rate to change it.")
+    rate = command.rate * rate if command.relative else command.rate
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise UsageError(f"{rate:g} is not a rate: give a factor such as 0.5, 1 or 10.")
+    return rate
+
+
 class Seek(msgspec.Struct, frozen=True, tag="seek", tag_field="command"):
     """Go on from another moment: epoch milliseconds, or, if `relative`, milliseconds after the first record."""
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from recorder.errors import UsageError
 from recorder.kafka.producer import Refusal, Report
@@ -19,8 +18,6 @@ from recorder.replaying.changes import ChangeWatch
 from recorder.replaying.clock import PlayerClock
 from recorder.replaying.conduct import Conduct, Ending, Publisher, Source
 from recorder.replaying.control import (
-    HIGHEST_RATE,
-    LOWEST_RATE,
     Burst,
     Command,
     Control,
@@ -30,6 +27,7 @@ from recorder.replaying.control import (
     Seek,
     Step,
     Toggle,
+    new_rate,
 )
 from recorder.replaying.coverage import Coverage
 from recorder.replaying.schedule import NS_PER_MS
@@ -46,6 +44,15 @@ _LISTEN_NS = 1_000_000  # between two looks for reports while records are due
 _PATIENCE_NS = 1_000_000
 _LEAD_NS = 10_000_000  # after a seek: the next piece is made ready in it
 _FOREVER_NS = 1 << 62
+
+
+class Opened(NamedTuple):
+    """A piece that has its accounts: delivery callbacks and deadlines (steady nanoseconds) of its records."""
+
+    reports: list[Report]
+    deadlines: list[int]
+    anchors: int
+    """How many the clock had then; since another one, the deadlines are wrong."""
 
 
 class Player:
@@ -79,6 +86,7 @@ class Player:
         unbounded = top_speed or self._conduct.late == "catchup"
         self._bound_ns = _FOREVER_NS if unbounded else self._conduct.late_bound_ns
         self._last_round_ns = self._listened_ns = clock.now()
+        self._opened: Opened | None = None  # accounts of the piece that follows
         self._forced = 0  # records to be sent by command
         self._one_by_one = False
         self._left = False  # what is left of the present piece will not be sent
@@ -115,10 +123,14 @@ class Player:
         return self._ending or "end"
 
     def _next(self) -> Piece | None:
+        piece = self._supply.next()
+        if piece is not None:
+            return piece
         since = self._clock.now()
-        while (piece := self._supply.next()) is None and not self._supply.finished and not self._stopped():
+        while piece is None and not self._supply.finished and not self._stopped():
             self._breathe()
             self._obey_all()
+            piece = self._supply.next()
         if piece is not None and len(piece) and not self._clock.paused:
             now = self._clock.now()
             self.starved_ns += max(0, min(now - since, now - int(self._clock.due(piece.positions_ns[:1])[0])))
@@ -133,28 +145,44 @@ class Player:
         if not len(piece):
             self._account(piece, 0)
             return
-        while not self._tally.has_room(len(piece)):
+        while self._opened is None and not self._tally.has_room(len(piece)):
             if not self._attend():
                 return
             self.queue_full += self._tally.told  # else it is a rest that we take
             self._breathe()
-        clock, tally = self._clock, self._tally
-        planned = clock.due(piece.positions_ns)
-        reports, at, end = tally.admit(piece, planned), 0, len(piece)
-        due: npt.NDArray[np.int64] | None = planned
+        opened, self._opened = self._opened or self._open(piece), None
+        reports, at, end = opened.reports, 0, len(piece)
+        deadlines: list[int] | None = opened.deadlines
         while at < end and self._attend():
             if self._forced:
-                at, due = self._force(piece, reports, at), None
+                at, deadlines = self._force(piece, reports, at), None
                 continue
-            if due is None:
-                due = clock.due(piece.positions_ns)
-                tally.plan_again(due[at:])
-            at, due = self._pace(piece, reports, due.tolist(), at), None
+            if deadlines is None or opened.anchors != self._clock.anchored:
+                due = self._clock.due(piece.positions_ns)
+                self._tally.plan_again(due[at:])
+                deadlines = due.tolist()
+            at, deadlines = self._pace(piece, reports, deadlines, at), None
         if at < end:
-            tally.withdraw()
+            self._tally.withdraw()
+            self._opened = None
         if at:
             self._reached(piece, at)
         self._account(piece, at)
+
+    def _open(self, piece: Piece) -> Opened:
+        """Open the accounts of a piece; there must be room."""
+        due = self._clock.due(piece.positions_ns)
+        return Opened(self._tally.admit(piece, due), due.tolist(), self._clock.anchored)
+
+    def _open_ahead(self) -> bool:
+        """Open those of the piece that follows, by the plan as it is now; False when it can't be done, or is."""
+        piece = self._supply.ready
+        if self._opened is not None or piece is None or not len(piece) or piece.lap != self.lap or self._sought:
+            return False
+        if self._clock.paused or not self._tally.fits(len(piece)):
+            return False
+        self._opened = self._open(piece)
+        return True
 
     def _arrived(self, piece: Piece) -> bool:
         """After a seek, when all that was sent before is settled, tell where it led; False: stopped."""
@@ -185,8 +213,10 @@ class Player:
                 return at
             now = clock.now()
             if deadlines[at] > now:
-                if deadlines[at] - now > _SLACK_NS or self._pressing(end - at):
-                    self._use_wait(now)
+                while (spare := deadlines[at] - now) > 0 and (spare > _SLACK_NS or self._pressing(end - at)):
+                    if not self._use_wait(now):
+                        break
+                    now = clock.now()
                 if not clock.sleep_until(deadlines[at], self._wait, interrupted):
                     return at
                 now = clock.now()
@@ -303,7 +333,7 @@ class Player:
         if isinstance(command, Toggle):
             command = Resume() if clock.paused else Pause()
         if isinstance(command, Rate):
-            self._change_rate(command)
+            clock.change_rate(new_rate(command, clock.rate))
             return
         self._forced = 0
         match command:
@@ -317,14 +347,6 @@ class Player:
                 self._forced, self._one_by_one = command.count, isinstance(command, Step)
                 if self._one_by_one:
                     clock.pause()
-
-    def _change_rate(self, command: Rate) -> None:
-        if self._clock.rate is None:
-            raise UsageError("It plays at top speed, which has no rate: start it with --rate to change it.")
-        rate = command.rate * self._clock.rate if command.relative else command.rate
-        if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-            raise UsageError(f"{rate:g} is not a rate: give a factor such as 0.5, 1 or 10.")
-        self._clock.change_rate(rate)
 
     def _seek(self, command: Seek) -> None:
         conduct, clock = self._conduct, self._clock
@@ -358,11 +380,11 @@ class Player:
 
     def _pressing(self, left: int) -> bool:
         """Something has to be done before it holds up many records, also where there is no pause for it."""
-        return self._tally.pressing or (left <= _BURST and self._supply.waiting)
+        return self._tally.pressing or (left <= _BURST and self._opened is None and self._supply.more)
 
     def _use_wait(self, now: int) -> bool:
         """Prepare the next piece, or do some sums; False when there was nothing to do. Each takes about 0.3 ms."""
-        if self._supply.prepare():
+        if self._supply.prepare() or self._open_ahead():
             return True
         if now - self._last_round_ns > _ROUND_NS:
             self._last_round_ns = now

@@ -14,6 +14,7 @@ class Supply:
         self._source = source
         self._following: Piece | None = None
         self._broken: BlackboxError | None = None
+        self._dry = False
 
     def prepare(self) -> bool:
         """Take the next piece off the source if it is there; False when there was nothing to do."""
@@ -23,6 +24,7 @@ class Supply:
             self._following = self._source.take()
         except BlackboxError as error:
             self._broken = error
+        self._dry = self._following is None and self._source.finished
         return self._following is not None
 
     def next(self) -> Piece | None:
@@ -39,9 +41,14 @@ class Supply:
         return self._following
 
     @property
-    def waiting(self) -> bool:
-        """A piece could be made ready."""
-        return self._following is None and self._broken is None and not self._source.finished
+    def ready(self) -> Piece | None:
+        """The next piece, if it was made ready."""
+        return self._following
+
+    @property
+    def more(self) -> bool:
+        """A piece is ready, or may come."""
+        return self._following is not None or not (self._dry or self._broken)
 
     @property
     def finished(self) -> bool:
@@ -50,5 +57,5 @@ class Supply:
 
     def seek(self, to_ms: int, lap: int) -> None:
         """Go on with the first record that is not before that time, in that pass."""
-        self._following = None
+        self._following, self._dry = None, False
         self._source.seek(to_ms, lap)

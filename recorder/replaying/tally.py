@@ -137,10 +137,15 @@ class Tally:
         """Knows nothing unless each confirmation is `told`."""
         return self._order
 
-    def has_room(self, records: int) -> bool:
-        if self._admitted - self._watched + records > self._size:
-            self.settle(force=True)
+    def fits(self, records: int) -> bool:
+        """There is room for their accounts."""
         return self._admitted - self._watched + records <= self._size
+
+    def has_room(self, records: int) -> bool:
+        """The same, if need be after the sums are done."""
+        if not self.fits(records):
+            self.settle(force=True)
+        return self.fits(records)
 
     def admit(self, piece: Piece, due: Ints) -> list[Report]:
         """Open accounts for records about to be sent (there must be room), and answer their delivery callbacks."""
@@ -164,8 +169,8 @@ class Tally:
         return self._reports[first:] + self._reports[: last + 1]
 
     def plan_again(self, due: Ints) -> None:
-        """New deadlines for the admitted records that were not handed over yet."""
-        self._due[np.arange(self._admitted - len(due), self._admitted) % self._size] = due
+        """New deadlines for the next admitted records that were not handed over yet."""
+        self._due[np.arange(self._dispatched, self._dispatched + len(due)) % self._size] = due
 
     def unplan(self, records: int) -> None:
         """The next `records` admitted ones are sent by command: they have no deadline."""

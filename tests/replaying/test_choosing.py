@@ -16,15 +16,10 @@ from recorder.capture.schema import Record
 from recorder.errors import UsageError
 from recorder.payloads.choices import Choice, Choices
 from recorder.query.looking import LookingCondition
-from recorder.replaying.options import (
-    Options,
-    Point,
-    parse_point,
-    parse_size,
-    parse_start_offsets,
-)
+from recorder.replaying.options import Options, Point
 from recorder.replaying.schedule import NS_PER_MS, Schedule
 from recorder.replaying.timeline import Piece
+from recorder.replaying.typed import parse_point, parse_size, parse_start_offsets
 from tests.builders import T0, make_capture, record
 from tests.payloads.framed import FIRST, SECOND, capture_with, framed
 from tests.replaying.reading import looked, opened, places, take_all, values

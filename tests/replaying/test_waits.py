@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from recorder.replaying.tally import Tally
@@ -13,15 +15,19 @@ _A_RECORD_NS = 1_000
 @pytest.fixture
 def costly(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     """Sums take their time: a microsecond a record."""
-    time, settle, settled = FakeTime(), Tally.settle, [0]
+    time, settled = FakeTime(), [0]
 
-    def slowly(tally: Tally, *, force: bool = False) -> bool:
-        done = settle(tally, force=force)
-        time.ns += (tally.acked - settled[0]) * _A_RECORD_NS
-        settled[0] = tally.acked
-        return done
+    def slow(sums: Callable[..., object]) -> Callable[..., object]:
+        def slowly(tally: Tally, *arguments: object, **named: object) -> object:
+            done = sums(tally, *arguments, **named)
+            time.ns += (tally.acked - settled[0]) * _A_RECORD_NS
+            settled[0] = tally.acked
+            return done
 
-    monkeypatch.setattr(Tally, "settle", slowly)
+        return slowly
+
+    for name in ("settle", "step"):
+        monkeypatch.setattr(Tally, name, slow(getattr(Tally, name)))
     return time
 
 
