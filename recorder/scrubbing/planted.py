@@ -5,6 +5,7 @@ A proof that can't find what was planted is broken, whatever it says of the copy
 
 from __future__ import annotations
 
+import base64
 import functools
 import secrets
 from pathlib import Path
@@ -19,7 +20,6 @@ from desensitizers.proof.search import Haystack, Needles
 from desensitizers.varint import write, zigzag
 from recorder.capture.schema import RECORD_SCHEMA
 from recorder.capture.writer import PartitionWriter
-from recorder.payloads.protobuf_schema import with_descriptor
 from recorder.payloads.schemas import Schema
 from recorder.scrubbing.decoded import DecodedLeaves, lines
 from recorder.scrubbing.jobs import batches
@@ -67,7 +67,19 @@ def _row(offset: int, canary: Canary) -> dict[str, Any]:
 
 @functools.cache
 def _schemas() -> tuple[Schema, ...]:
-    return Schema("avro", _AVRO, id=1), with_descriptor(Schema("protobuf", _PROTOBUF, id=2), {})
+    return Schema("avro", _AVRO, id=1), Schema("protobuf", _PROTOBUF, id=2, descriptor=_descriptor())
+
+
+def _descriptor() -> str:
+    """What a compiler makes of `_PROTOBUF`: a scrub needs none for that."""
+    from google.protobuf import descriptor_pb2
+
+    file = descriptor_pb2.FileDescriptorProto(name="canary.proto", syntax="proto3")
+    message = file.message_type.add(name="Canary")
+    kind = descriptor_pb2.FieldDescriptorProto
+    message.field.add(name="number", number=1, type=kind.TYPE_INT64, label=kind.LABEL_OPTIONAL)
+    message.field.add(name="fixed", number=2, type=kind.TYPE_FIXED64, label=kind.LABEL_OPTIONAL)
+    return base64.b64encode(descriptor_pb2.FileDescriptorSet(file=[file]).SerializeToString()).decode()
 
 
 def _numbers() -> list[Canary]:

@@ -30,6 +30,7 @@ from recorder.capture.manifest import REPORT_NAME, CleanStamp, Manifest
 from recorder.capture.reader import Capture
 from recorder.capture.writer import finish, reporting_write_errors
 from recorder.errors import UsageError
+from recorder.payloads.reasons import PayloadError
 from recorder.payloads.schemas import Schema
 from recorder.payloads.snapshot import carry_schemas, read_schemas
 from recorder.scrubbing.anonymity import kept_fields
@@ -101,6 +102,8 @@ def scrub(
     try:
         done = _Scrub(capture, policy, work, executor, progress, aside).run(out, signer)
         return done
+    except PayloadError as error:
+        raise ScrubError(f"A schema of the capture can't be used: {error}. No copy was made.") from error
     except OSError as error:  # of the spills: what writes segments tells its own
         raise ScrubError(f"Can't write beside {out}: {error.strerror or error}. No copy was made.") from error
     finally:

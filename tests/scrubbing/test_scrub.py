@@ -18,7 +18,9 @@ from recorder.capture.reader import open_capture
 from recorder.capture.schema import Record
 from recorder.capture.verify import failed, verify
 from recorder.errors import ExitCode, UsageError
+from recorder.scrubbing import planted
 from recorder.scrubbing.errors import ScrubError
+from recorder.scrubbing.planted import missed_canaries
 from recorder.scrubbing.scrub import scrub
 from recorder.scrubbing.verify_clean import verify_clean
 from tests.builders import T0, make_capture, record
@@ -305,3 +307,9 @@ def test_what_is_written_beside_the_target_is_removed_when_interrupted(tmp_path:
     with pytest.raises(KeyboardInterrupt):
         scrub(raw, policy(tmp_path), tmp_path / "clean", progress=interrupt)
     assert {path.name for path in tmp_path.iterdir()} == {"raw", "policy.yaml"}
+
+
+def test_a_scrub_needs_no_protobuf_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "grpc_tools", None)
+    planted._schemas.cache_clear()
+    assert missed_canaries(tmp_path / "canaries") == []  # three of which are numbers in Protobuf
