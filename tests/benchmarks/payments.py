@@ -125,12 +125,12 @@ def _headers(rng: np.random.Generator, count: int) -> pa.Array:
 
 
 def _word(rng: np.random.Generator, count: int) -> pa.Array:
-    """Two to four syllables each."""
+    """Two to four syllables and an s, which surrogates' words don't have: short names would be in them by chance."""
     table = pa.array([*_SYLLABLES, ""])
     parts = [rng.integers(len(_SYLLABLES), size=count) for _ in range(4)]
     for place in (2, 3):
         parts[place][rng.random(count) < 0.4] = len(_SYLLABLES)
-    return pc.utf8_capitalize(_join(*(table.take(pa.array(part)) for part in parts)))
+    return pc.utf8_capitalize(_join(*(table.take(pa.array(part)) for part in parts), "s"))
 
 
 def _luhn_digits(numbers: Any) -> Any:
