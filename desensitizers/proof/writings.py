@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 _ENTITY = re.compile(rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _QUOTED = re.compile(rb"=([0-9A-Fa-f]{2})")
-_SOFT_BREAKS = re.compile(rb"(?m)^(?:[^\n]{0,78}=\r?\n)+[^\n]*")
+_SOFT_BREAKS = re.compile(rb"(?m)^(?:[^\n]{0,200}=\r?\n)+[^\n]*")
 _SOFT_BREAK = re.compile(rb"=\r?\n")
 _WORDS = re.compile(rb"=\?[\w-]+(?:\*[\w-]*)?\?[qQ]\?([^?\s]*)\?=")
 """RFC 2047: words of a mail's header."""

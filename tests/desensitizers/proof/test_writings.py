@@ -89,7 +89,9 @@ WRITINGS: dict[str, Callable[[str], bytes]] = {
     "bzip2": lambda text: bz2.compress(in_a_text(text)),
     "xz": lambda text: lzma.compress(in_a_text(text)),
     "quoted-printable": lambda text: quopri.encodestring(("w " * 33 + text + " w" * 33).encode()),
-    "quoted-printable in JSON": lambda text: json.dumps(quopri.encodestring((LINE + text).encode()).decode()).encode(),
+    "quoted-printable in JSON": lambda text: json.dumps(
+        quopri.encodestring(("w " * 33 + text).encode()).decode()
+    ).encode(),
     "a mail's header": lambda text: b"=?utf-8?Q?" + quopri.encodestring(text.encode(), header=True) + b"?=",
     "numeric entities": lambda text: "".join(f"&#x{ord(char):x};" for char in text).encode(),
     "named entities": entities,
