@@ -158,7 +158,8 @@ def _entry(
 def _decision(spot: Spot, said: Meaning, seen: Evidence, ids: Ids, known: frozenset[str]) -> Decision:
     side, name = spot[1], _header_name(spot)
     people = any(seen.inside[kind] * 2 > seen.looked for kind in ("email", "phone", "iban", "name"))
-    if name in _STANDARD and not people and spot not in ids.families:
+    tokens = seen.inside["jwt"] or seen.inside["private_key"] or seen.inside["secret"] * 2 > seen.looked
+    if name in _STANDARD and not people and not tokens and spot not in ids.families:
         return Decision("keep", _REASONS.get(name, "a header of a standard"))
     if name in _SECRET_HEADERS or (name and said.kind == "secret"):
         return Decision("drop", "holds secrets, or what is sent along with them")

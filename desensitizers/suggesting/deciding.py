@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from desensitizers.suggesting.evidence import Evidence
+from desensitizers.suggesting.features import TOKENS
 from desensitizers.suggesting.names import Meaning
 
 FEW = 24
@@ -65,7 +66,7 @@ def decide(meaning: Meaning, seen: Evidence) -> Decision:
         return _doubt("hash", f"bytes, {seen.different} different", seen)
     if not seen.texts:
         return Decision("mask" if kind == "string" else "keep", "always empty", others=("hash", *_NOTHING))
-    by_name = _by_name(meaning, seen, kind)
+    by_name = _by_tokens(seen, kind) or _by_name(meaning, seen, kind)
     return by_name or _by_detectors(seen, kind) or _by_values(meaning, seen, kind)
 
 
@@ -91,6 +92,17 @@ def _unseen(seen: Evidence) -> Decision:
 
 def _doubt(rule: str, why: str, seen: Evidence, *others: str) -> Decision:
     return Decision(rule, why + found_inside(seen), sure=False, others=(*others, *_NOTHING))
+
+
+def _by_tokens(seen: Evidence, kind: str) -> Decision | None:
+    """When at least half of the values are tokens, with or without a scheme: whatever its name says, this opens doors,
+    and what is not one is not worth telling apart."""
+    name = max(TOKENS, key=lambda one: seen.whole[one])
+    count = sum(seen.whole[one] for one in TOKENS)
+    if kind != "string" or not count or count * 2 < seen.looked:
+        return None
+    why = f"{counted(count, seen.looked)} values are {_WORDS[name if count == seen.whole[name] else 'secret']}"
+    return Decision(_REMOVED, why, others=("hash",))
 
 
 def _by_detectors(seen: Evidence, kind: str) -> Decision | None:

@@ -52,7 +52,8 @@ def draft(groups: Sequence[Seen], entries: Sequence[Entry], ids: Ids, looked: st
         "# proposal: take the mark away to accept it. Until then a copy fails there, for nothing is kept in doubt. Ask",
         "#   blackbox policy check THIS CAPTURE",
         "# Free text is masked; this leaves the text, but for what detectors find:",
-        "#   {rule: scan, detectors: [email, phone, card, iban, national_id, ip, secret, name, address, learned]}",
+        "#   {rule: scan, detectors: [email, phone, card, iban, national_id, ip, url, jwt, secret, private_key, name, "
+        "address, learned]}",
         "# An exact amount may single out a payment: keep it, or {rule: noise, percent: 5}, {rule: bucket, size: 100}.",
         "version: 1",
         "secret: {env: BLACKBOX_KEY}",

@@ -14,6 +14,8 @@ from desensitizers.rules import moments
 WHOLE = ("email", "phone", "card", "iban", "ip", "mac", "jwt", "national_id", "secret", "private_key", "url")
 """Detectors in the order in which they have the word on a whole value."""
 INSIDE = (*WHOLE, "name", "address")
+TOKENS = ("jwt", "secret", "private_key")
+"""Those of them that open doors."""
 DATE_FORMS = ("", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d")
 _ID = re.compile(r"(?P<prefix>(?:[A-Za-z]{1,16}[-_:/#.|])?)(?P<body>[0-9A-Za-z][0-9A-Za-z._~+/=:-]*)")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -21,6 +23,8 @@ _HEX = re.compile(r"[0-9a-fA-F]{16,}|[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _CODE = re.compile(r"[\w.,:;/+*%=()\[\]<>@#&!?-]{1,64}(?: [\w.,:;/+*=()-]{1,32}){0,2}")
 _CAPITALISED = re.compile(r"[^\W\d_a-zß-öø-ÿ][\w'’.-]*(?: [\w'’.-]+){1,4}")
+_SCHEME = re.compile(r"(?i)\s*(?:bearer|basic|dpop|token|jwt|api-?key)[ :=]{1,3}")
+"""What a header says of the token behind it (RFC 9110), which is all there is to the value."""
 _CODE_DIGITS = 4
 """Digits that one of a few fixed values may have; with more it may be the id of somebody."""
 _LONG = 4_000
@@ -81,12 +85,14 @@ def found(text: str) -> Found:
     text = text[:_LONG]
     end = len(text.rstrip())
     start = len(text) - len(text.lstrip())
+    scheme = _SCHEME.match(text)
     whole, inside = "", set()
     for name in INSIDE:
         spans = list(detector(name).find(text))
         if spans:
             inside.add(name)
-        if not whole and name in WHOLE and any(low <= start and high >= end for low, high in spans):
+        first = scheme.end() if scheme and name in TOKENS else start
+        if not whole and name in WHOLE and any(low <= first and high >= end for low, high in spans):
             whole = name
     return Found(whole, frozenset(inside))
 
