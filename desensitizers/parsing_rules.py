@@ -14,9 +14,10 @@ from desensitizers.conditions import TESTS, Condition, as_text
 from desensitizers.domains import DomainSpec
 from desensitizers.encodings import ENCODINGS
 from desensitizers.errors import PolicyError, did_you_mean
+from desensitizers.own_modules import NoFileError
 from desensitizers.paths import compile_path, speaks_of_names
 from desensitizers.plugins import PluginError
-from desensitizers.provenance import Foreign, NoFileError, of_detectors, of_rule
+from desensitizers.provenance import Foreign, of_detectors, of_rule
 from desensitizers.rules import options as rule_options
 from desensitizers.rules.base import Rule
 from desensitizers.spec import WIDTHS, ExtractSpec, InsideSpec, Leaf, RuleSpec

@@ -10,18 +10,13 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 from desensitizers import detectors, rules
 from desensitizers.detectors import ner
-from desensitizers.errors import DesensitizerError
+from desensitizers.own_modules import NoFileError, imported
 from desensitizers.plugins import DETECTORS, RULES, installed
 from desensitizers.rules.base import Options
-
-
-class NoFileError(DesensitizerError):
-    """Code that no hash can cover."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +28,8 @@ class Foreign:
     origin: str
     """Distribution and version of a plug-in or model; empty for a function."""
     sha256: str
-    """Of the file of its module, whatever that is: source, bytecode or a compiled extension; empty for a model."""
+    """Of the file of its module, whatever that is: source, bytecode or a compiled extension; with other modules that it
+    imports from the same place, of all of them. Empty for a model."""
 
     def __str__(self) -> str:
         return ", ".join(part for part in (self.origin, self.sha256 and f"SHA-256 {self.sha256}") if part)
@@ -63,13 +59,27 @@ def of_detectors(names: Iterable[str]) -> list[Foreign]:
 
 
 def _digest(module: str, home: str = "") -> str:
-    """Of the file of a module, and of the one that really holds what it names, where that is another."""
+    """Of the file of a module, of the one that really holds what it names, and of what both import from beside them."""
     content = _file(module)
     if content is None:
         raise NoFileError(f"'{module}' stands in no file, so nothing could tell when it changes: write it into one.")
+    found = {**_beside(module), module: hashlib.sha256(content).digest()}
     if home and home != module and (there := _file(home)) is not None:
-        content = b"".join(hashlib.sha256(one).digest() for one in (content, there))
-    return hashlib.sha256(content).hexdigest()
+        found |= {**_beside(home), home: hashlib.sha256(there).digest()}
+    if len(found) == 1:
+        return hashlib.sha256(content).hexdigest()
+    return hashlib.sha256(b"".join(name.encode() + b"\0" + found[name] for name in sorted(found))).hexdigest()
+
+
+def _beside(module: str) -> dict[str, bytes]:
+    """What a module imports from where it comes from; out of an archive that may be anything in it."""
+    top = getattr(sys.modules.get(module.partition(".")[0]), "__spec__", None)
+    if top is None:
+        return {}
+    archive = getattr(top.loader, "archive", None)
+    if isinstance(archive, str):
+        return {"": hashlib.sha256(Path(archive).read_bytes()).digest()}
+    return imported(module, top)
 
 
 def _file(module: str) -> bytes | None:
