@@ -305,8 +305,8 @@ KINDS: dict[str, Kind] = {
             _padded,
             greatest=GREATEST,
         ),
-        Kind("email", 1, "email", "collision-resistant", _TEXT, _email, {}, "an address at example.test"),
-        Kind("name", 1, "words", "collision-resistant", _TEXT, _name, {}, "two coined words and a code"),
+        Kind("email", 2, "email", "collision-resistant", _TEXT, _email, {}, "an address at example.test"),
+        Kind("name", 2, "words", "collision-resistant", _TEXT, _name, {}, "two coined words and a code"),
         Kind(
             "phone",
             2,

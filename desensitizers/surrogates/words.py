@@ -1,25 +1,28 @@
-"""Our own word list, version 1: coined words that no dictionary, name register or product list holds.
+"""Our own word list, version 2: coined words that no dictionary, name register or product list holds.
 
 Real names as surrogates would be found in real texts and make the proof ambiguous; a library's lists change with
-its releases. These words are spelled from fixed syllable tables, so the list can never drift: 24 bits a word.
+its releases. These words are spelled from a fixed syllable table, so the list can never drift: 24 bits a word. Their
+consonants are those that hardly any language has one after the other: among half a million words of ordinary syllables
+(version 1) every Romano, Tanaka and Toledo stands somewhere by chance, and a search for originals finds them there.
 """
 
 from __future__ import annotations
 
-VERSION = 1
 BITS_PER_WORD = 24
-_ONSETS = ("b", "d", "f", "g", "j", "k", "l", "m", "n", "p", "r", "t", "v", "x", "z", "q")
-_VOWELS = ("a", "e", "o", "u")
+ONSETS, VOWELS = "jqvwxz", "aeiuy"
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
-_SYLLABLES = [_ONSETS[bits & 15] + _VOWELS[bits >> 4] for bits in range(64)]
-_PAIRS = [_SYLLABLES[bits & 63] + _SYLLABLES[bits >> 6] for bits in range(4096)]
+_SYLLABLES = [onset + vowel for vowel in VOWELS for onset in ONSETS]
+_PAIRS = [first + second for second in _SYLLABLES for first in _SYLLABLES]
+_MASK = (1 << BITS_PER_WORD) - 1
 
 
 def word(bits: int) -> str:
-    """Four syllables of consonant and vowel from the low 24 bits, as in ``zovaqume``."""
-    return _PAIRS[bits & 0xFFF] + _PAIRS[bits >> 12 & 0xFFF]
+    """Five syllables of consonant and vowel from the low 24 bits, as in ``zivaxequwy``."""
+    high, low = divmod(bits & _MASK, len(_PAIRS))
+    higher, middle = divmod(high, len(_PAIRS))
+    return _PAIRS[low] + _PAIRS[middle] + _SYLLABLES[higher]
 
 
 def code(bits: int, length: int) -> str:
