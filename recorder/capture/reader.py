@@ -28,6 +28,7 @@ from recorder.capture.manifest import (
     decode,
 )
 from recorder.capture.merge import EFFECTIVE, merge_by_time
+from recorder.capture.promises import check_rows
 from recorder.capture.runs import inside
 from recorder.capture.schema import RECORD_SCHEMA, ROW_GROUP_RECORDS, Record
 from recorder.capture.selection import Selection, require_known
@@ -144,6 +145,7 @@ class Capture:
         wanted = RECORD_SCHEMA.names if columns is None else {*columns, *_filter_columns(selection, by_offset)}
         schema = pa.schema([field for field in RECORD_SCHEMA if field.name in wanted])
         with reading(path), pq.ParquetFile(**parquet_source(path), page_checksum_verification=True) as file:
+            check_rows(file.metadata.num_rows, path, segment)
             for group in range(file.num_row_groups):
                 if not _group_may_match(file.metadata.row_group(group), window):
                     continue

@@ -125,6 +125,7 @@ def replay(
     """
     import time
 
+    from recorder.capture.promises import check_promises
     from recorder.capture.reader import open_capture
     from recorder.capture.sampling import parse_fraction
     from recorder.capture.selection import typed_selection
@@ -146,6 +147,8 @@ def replay(
 
     rule, partition_map = parse_partitions(partitions)
     opened = [open_capture(path) for path in captures]
+    for one in opened:
+        check_promises(one.root, one.manifest)
     chosen = Options(
         selection=typed_selection(
             together(opened),

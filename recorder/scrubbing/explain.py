@@ -14,6 +14,7 @@ from pathlib import Path
 from desensitizers.explaining import Explanation, Told
 from desensitizers.policy import Policy
 from desensitizers.sink import Problem
+from recorder.capture.promises import check_promises
 from recorder.capture.reader import Capture
 from recorder.payloads.snapshot import read_schemas
 from recorder.scrubbing.jobs import batches
@@ -63,6 +64,7 @@ def explain(capture: Capture, policy: Policy, progress: Callable[[int], None] | 
     problems: dict[tuple[str, str, str, str], Problem] = {}
     withheld: Counter[tuple[str, str, str, str]] = Counter()
     topics = {name: plan.for_topic(name) for name in filled if plan.covers(name)}
+    check_promises(capture.root, capture.manifest)
     for place in places(capture):
         explanation.topic = place.topic
         for batch in batches(place.root, place.segment) if place.topic in topics else ():

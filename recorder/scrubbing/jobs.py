@@ -23,6 +23,7 @@ from desensitizers.proof.spill import Spill, SpillWriter
 from desensitizers.sink import Problem
 from recorder.capture.locations import Location, parquet_source
 from recorder.capture.manifest import Folder, Segment
+from recorder.capture.promises import check_rows
 from recorder.capture.reader import reading
 from recorder.capture.schema import RECORD_SCHEMA, TIMESTAMP_TYPES
 from recorder.capture.writer import PartitionWriter
@@ -194,6 +195,7 @@ def batches(root: Location, segment: Segment, at_once: int = 1 << 19) -> Iterato
     if isinstance(path, Path) and path.exists() and not path.is_file():
         raise CaptureError(f"{path} is no file: it can't be a segment. Run 'blackbox verify' to see what else is.")
     with reading(path), pq.ParquetFile(**options) as file:
+        check_rows(file.metadata.num_rows, path, segment)
         for batch in file.iter_batches(batch_size=rows, use_threads=False):
             yield batch.cast(RECORD_SCHEMA)
 

@@ -16,6 +16,7 @@ import yaml
 
 from desensitizers.explaining import seen, seen_name
 from desensitizers.paths import EACH, Steps
+from recorder.capture.promises import check_promises
 from recorder.capture.reader import Capture
 from recorder.errors import UsageError
 from recorder.payloads.decoder import Codecs, Decoder
@@ -45,6 +46,7 @@ def shape_of(capture: Capture, progress: Callable[[int], None] | None = None) ->
     """Reads all records; `progress` is told bytes of segments. Raises CaptureError on torn data."""
     codecs = Codecs(SchemaBook(read_schemas(capture.root, capture.manifest)))
     found: Shape = {}
+    check_promises(capture.root, capture.manifest)
     for place in places(capture):
         key, value = (Decoder(codecs, place.topic, side) for side in ("key", "value"))
         for batch in batches(place.root, place.segment):

@@ -27,6 +27,7 @@ from desensitizers.sink import Problem
 from recorder.capture.durable import sync_directory
 from recorder.capture.lineage import tool_version
 from recorder.capture.manifest import REPORT_NAME, CleanStamp, Manifest
+from recorder.capture.promises import check_promises
 from recorder.capture.reader import Capture
 from recorder.capture.writer import finish, reporting_write_errors
 from recorder.errors import UsageError
@@ -94,6 +95,7 @@ def scrub(
     """
     if out.exists():
         raise UsageError(f"{out} exists already: choose another directory with -o, or remove it first.")
+    check_promises(capture.root, capture.manifest)
     work = out.parent / f".{out.name}.scrubbing-{secrets.token_hex(4)}"
     with reporting_write_errors(out):
         work.mkdir(parents=True)

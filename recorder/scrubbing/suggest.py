@@ -22,6 +22,7 @@ from desensitizers.suggesting.gathering import Seen, Teller, grouped
 from desensitizers.suggesting.names import is_name
 from desensitizers.suggesting.survey import Survey
 from recorder.capture.manifest import Topic
+from recorder.capture.promises import check_promises
 from recorder.capture.reader import Capture
 from recorder.errors import UsageError
 from recorder.payloads import wire
@@ -70,6 +71,7 @@ def suggest(capture: Capture, progress: Callable[[int], None] | None = None, mos
     formats = Formats(capture)
     schemas = CaptureSchemas(read_schemas(capture.root, capture.manifest))
     held: dict[str, list[Place]] = {}
+    check_promises(capture.root, capture.manifest)
     for place in places(capture):
         held.setdefault(place.topic, []).append(place)
     looked = [
