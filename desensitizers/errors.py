@@ -54,8 +54,14 @@ class ForeignError(UnfitError):
     cause = "plugin_error"
 
 
-FOREIGN = (Exception, SystemExit, GeneratorExit)
+FOREIGN = BaseException
 """What foreign code may raise: also what would end the program, as if all were well."""
+
+
+def spare_interrupt(error: BaseException) -> None:
+    """Raises Ctrl-C again, which foreign code did not raise but was met by; anything else is its own failure."""
+    if type(error) is KeyboardInterrupt:
+        raise error
 
 
 class Refusal(Exception):  # noqa: N818  (it is an answer to one record, not a failure of the run)

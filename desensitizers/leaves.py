@@ -159,7 +159,7 @@ class LeafRule:
             self._action: Action | None = None
             self.types = rule.types
             if rule.build is not None:
-                action = self._action = held(rule, rule.build(spec.options, self._domain, context))
+                action = self._action = held(rule, rule.build(spec.options, self._domain, context), spec.options)
                 self.types, self.least, self.greatest = action.types, action.least, action.greatest
             self.merges = self.effect != "keep" and (self._action is None or self._action.uniqueness == "merges")
             self._noted = (self._action.noted_as if self._action else "") or (self._domain.name if self._domain else "")

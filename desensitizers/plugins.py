@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 
-from desensitizers.errors import FOREIGN, DesensitizerError
+from desensitizers.errors import FOREIGN, DesensitizerError, spare_interrupt
 
 RULES = "blackbox.rules"
 DETECTORS = "blackbox.detectors"
@@ -36,6 +36,7 @@ class Plugin:
         try:
             found = self.entry.load()
         except FOREIGN as error:  # whatever it raises, it can't be used
+            spare_interrupt(error)
             raise PluginError(f"{where} can't be loaded ({type(error).__name__}: {error}).") from None
         if not isinstance(found, wanted) or getattr(found, "name", None) != self.name:
             raise PluginError(f"{where} is not a {wanted.__name__} named '{self.name}': '{self.entry.value}'.")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from desensitizers.errors import FOREIGN, ForeignError
+from desensitizers.errors import FOREIGN, ForeignError, spare_interrupt
 from desensitizers.spelling import span, tidy, tidy_with_places
 
 Span = tuple[int, int]
@@ -115,6 +115,7 @@ class Detector:
         try:
             spans = [(int(start), int(end)) for start, end in self.finder(text, strict)]
         except FOREIGN as error:  # foreign code that fails must not let a text pass, nor quote it
+            spare_interrupt(error)
             raise ForeignError(f"detector '{self.name}' failed ({type(error).__name__})") from None
         if any(not 0 <= start < end <= len(text) for start, end in spans):
             raise ForeignError(f"detector '{self.name}' found something outside the text")

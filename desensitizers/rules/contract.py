@@ -11,58 +11,62 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from desensitizers.errors import FOREIGN, ForeignError, UnfitError
-from desensitizers.rules.base import Action, Rewrite, RewriteBy, Rule, Scalar
+from desensitizers.errors import FOREIGN, ForeignError, UnfitError, spare_interrupt
+from desensitizers.rules.base import Action, Options, Rewrite, RewriteBy, Rule, Scalar
 
 _CHECKED_ALL = 200
 _CHECKED_EVERY = 64
 """The first values of a place are computed twice, later ones now and then: a rule that isn't deterministic shows."""
 
 
-def held(rule: Rule, action: Action) -> Action:
+def held(rule: Rule, action: Action, options: Options) -> Action:
     """The action, checked at every batch. Where what it gives isn't right, ForeignError is raised."""
     if rule.trusted:
         return action
     by = action.rewrite_by
+    what = f"rule '{rule.name}'"
+    if rule.name == "custom":
+        what += f" ({options['function']})"
     return replace(
         action,
-        rewrite=_checked(rule, action.rewrite),
-        rewrite_by=_checked(rule, by) if by is not None else None,
+        rewrite=_checked(rule, what, action.rewrite),
+        rewrite_by=_checked(rule, what, by) if by is not None else None,
     )
 
 
-def _checked(rule: Rule, function: Rewrite | RewriteBy) -> Any:
+def _checked(rule: Rule, what: str, function: Rewrite | RewriteBy) -> Any:
     calls = 0
 
     def rewrite(values: Sequence[Scalar], *others: Sequence[str]) -> list[Scalar]:
         nonlocal calls
         calls += 1
-        results = _call(rule, function, values, others)
+        results = _call(what, function, values, others)
         if rule.deterministic and (calls <= _CHECKED_ALL or calls % _CHECKED_EVERY == 0):
-            again = _call(rule, function, values, others)
+            again = _call(what, function, values, others)
             if again != results:
-                raise ForeignError(f"rule '{rule.name}' gave different results for equal values")
+                raise ForeignError(f"{what} gave different results for equal values")
         return results
 
     return rewrite
 
 
 def _call(
-    rule: Rule, function: Callable[..., Any], values: Sequence[Scalar], others: tuple[Sequence[str], ...]
+    what: str, function: Callable[..., Any], values: Sequence[Scalar], others: tuple[Sequence[str], ...]
 ) -> list[Scalar]:
     try:
         results = list(function(list(values), *(list(other) for other in others)))
     except UnfitError:
-        raise ForeignError(f"rule '{rule.name}' can't work on it") from None  # its own words might quote the value
+        raise ForeignError(f"{what} can't work on it") from None  # its own words might quote the value
     except FOREIGN as error:  # a rule that fails must not release a value, nor name it
-        raise ForeignError(f"rule '{rule.name}' failed ({type(error).__name__})") from None
+        spare_interrupt(error)
+        raise ForeignError(f"{what} failed ({type(error).__name__})") from None
     if len(results) != len(values):
-        raise ForeignError(f"rule '{rule.name}' gave {len(results)} values for {len(values)}")
+        raise ForeignError(f"{what} gave {len(results)} values for {len(values)}")
     for before, after in zip(values, results, strict=True):
         if not _same_type(before, after):
-            raise ForeignError(f"rule '{rule.name}' gave another type than it got")
+            raise ForeignError(f"{what} gave another type than it got")
         if isinstance(after, str) and not _is_unicode(after):
-            raise ForeignError(f"rule '{rule.name}' gave a text with half a character (a lone surrogate)")
+            raise ForeignError(f"{what} gave a text with half a character (a lone surrogate)")
     return results
 
 

@@ -91,7 +91,7 @@ def scrub(
     aside = destination(quarantine, quarantine_key, rules, (source.root, place, directory)) if quarantine else None
     size = total_bytes(capture)
     total = size * scrubbing.passes(rules, source)
-    with workers(size, jobs) as executor, progress("scrub", total, "bytes") as bar:
+    with workers(size, jobs, apart=bool(rules.spec.foreign)) as executor, progress("scrub", total, "bytes") as bar:
 
         def report(stage: str, amount: int) -> None:
             bar.advance(amount)

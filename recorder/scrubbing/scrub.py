@@ -13,7 +13,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -106,6 +106,8 @@ def scrub(
         return done
     except PayloadError as error:
         raise ScrubError(f"A schema of the capture can't be used: {error}. No copy was made.") from error
+    except BrokenExecutor as error:
+        raise ScrubError(_vanished(policy)) from error
     except OSError as error:  # of the spills: what writes segments tells its own
         raise ScrubError(f"Can't write beside {out}: {error.strerror or error}. No copy was made.") from error
     finally:
@@ -114,6 +116,17 @@ def scrub(
         forget()
         forget_proof()
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _vanished(policy: Policy) -> str:
+    """Why a worker process may have gone without a word."""
+    code = ", ".join(one.what for one in policy.spec.foreign)
+    blamed = f"Code of the policy's own ({code})" if code else "The system"
+    blamed += " may have ended it" + (", or the system" if code else "")
+    return (
+        f"A worker process ended in the middle of its work. {blamed} for lack of memory (then --jobs 1 "
+        "needs less). No copy was made."
+    )
 
 
 def passes(policy: Policy, capture: Capture) -> int:
@@ -145,7 +158,7 @@ class _Scrub:
         self._policy = policy
         self._copy = work / "copy"
         self._canaries = work / "canaries"
-        self._map = functools.partial(mapped, executor)
+        self._map = functools.partial(mapped, executor, apart=bool(policy.spec.foreign))
         self._progress = progress or (lambda _stage, _bytes: None)
         self._places = places(capture)
         learns = _learns(policy, capture.manifest)
@@ -343,14 +356,22 @@ def sharpen_all(run: Run, capture: Capture, run_all: Any) -> tuple[int, int, Thr
 
 
 def mapped(
-    executor: Executor | None, function: Callable[..., _T], jobs: Sequence[tuple[Any, ...]], *, lazy: bool = False
+    executor: Executor | None,
+    function: Callable[..., _T],
+    jobs: Sequence[tuple[Any, ...]],
+    *,
+    lazy: bool = False,
+    apart: bool = False,
 ) -> Iterable[_T]:
-    """Results in order, computed here or by the executor; `lazy` gives them as they are ready."""
+    """Results in order, computed here or by the executor; `lazy` gives them as they are ready.
+
+    `apart`: a single job, too, goes to the executor.
+    """
 
     def here() -> Iterator[_T]:
         return (function(*job) for job in jobs)
 
-    if executor is None or len(jobs) < 2:
+    if executor is None or not jobs or (len(jobs) == 1 and not apart):
         return here() if lazy else list(here())
     size = 1 if lazy else max(1, math.ceil(len(jobs) / 8))
     results = executor.map(function, *zip(*jobs, strict=True), chunksize=size)

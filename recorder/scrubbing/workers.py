@@ -17,18 +17,21 @@ _MOST = 8
 
 
 @contextmanager
-def workers(segment_bytes: int, wanted: int | None = None) -> Iterator[Executor | None]:
+def workers(segment_bytes: int, wanted: int | None = None, *, apart: bool = False) -> Iterator[Executor | None]:
     """A process pool for work on so many bytes: `wanted` processes, or one for every two processors.
 
+    `apart`: at least one, for code that may end the process it runs in.
     A process takes up to about 800 MB where millions of different values are masked, else less than half of it.
     """
     with _terminating():
-        yield from _pool(segment_bytes, wanted)
+        yield from _pool(segment_bytes, wanted, apart)
 
 
-def _pool(segment_bytes: int, wanted: int | None) -> Iterator[Executor | None]:
+def _pool(segment_bytes: int, wanted: int | None, apart: bool) -> Iterator[Executor | None]:
     count = wanted or min(_MOST, max(1, (os.cpu_count() or 1) // 2))
-    if count < 2 or (wanted is None and segment_bytes < WORTH_PROCESSES_BYTES):
+    if wanted is None and segment_bytes < WORTH_PROCESSES_BYTES:
+        count = 1
+    if count < 2 and not apart:
         yield None
         return
     pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("forkserver"), initializer=_lean)

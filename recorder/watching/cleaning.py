@@ -50,7 +50,7 @@ class Cleaning:
                 torn.unlink(missing_ok=True)
             to = Destination(_free(directory, name), self.quarantine.recipient)
         size = sum(file.bytes for _, partition in raw.manifest.topic_partitions() for file in partition.files)
-        with workers(size) as executor:
+        with workers(size, apart=bool(self.policy.spec.foreign)) as executor:
             try:
                 return scrub(
                     raw, self.policy, out, executor=executor, progress=progress, signer=self.signer, quarantine=to

@@ -19,7 +19,7 @@ from recorder.scrubbing.quarantine.keys import new_quarantine_pair
 from recorder.scrubbing.quarantine.looking import summary
 from recorder.scrubbing.verify_clean import verify_clean
 from tests.builders import make_capture
-from tests.scrubbing.helpers import SECRET, WITHHOLDING, some_odd
+from tests.scrubbing.helpers import POLICY, SECRET, WITHHOLDING, orders, some_odd
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +75,36 @@ def test_a_scrub_that_nobody_ends_makes_a_whole_copy(site: Path, tmp_path: Path)
     assert not failed(verify_clean(tmp_path / "clean"))
     lacks = open_capture(site / "raw").manifest.records - open_capture(tmp_path / "clean").manifest.records
     assert summary(tmp_path / "held")[1].records == lacks > 0
+
+
+@pytest.mark.parametrize(
+    ("function", "jobs", "says"),
+    [
+        ("vanishes", "1", "A worker process ended in the middle of its work."),
+        ("vanishes", "2", "A worker process ended in the middle of its work."),
+        ("stops", "1", "rule 'custom' (tests.desensitizers.rules.foreign:stops) failed (Stop)"),
+    ],
+)
+def test_a_function_that_ends_the_process_ends_no_command_as_if_all_were_well(
+    tmp_path: Path, function: str, jobs: str, says: str
+) -> None:
+    make_capture(tmp_path / "raw", orders(12))
+    reference = f"tests.desensitizers.rules.foreign:{function}"
+    custom = f'customer.name: {{rule: custom, function: "{reference}"}}'
+    (tmp_path / "policy.yaml").write_text(POLICY.replace("customer.name: {domain: name}", custom))
+    command = [sys.executable, "-c", "from recorder.cli.main import main; main()", "scrub", "raw"]
+    done = subprocess.run(
+        [*command, "-p", "policy.yaml", "-o", "clean", "-j", jobs],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path.cwd()), **os.environ, **SECRET},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == ExitCode.FAILED, done.stderr
+    assert done.stderr.startswith("blackbox: "), done.stderr
+    assert says in done.stderr
+    assert reference in done.stderr
+    assert "Traceback" not in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", "policy.yaml"}

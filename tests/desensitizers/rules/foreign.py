@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 
 _COUNTER = itertools.count()
 
@@ -46,3 +47,35 @@ def only_a(values: list[object]) -> list[object]:
 
 def shorter_for_b(values: list[object]) -> list[object]:
     return [] if "b" in values else values
+
+
+class Stop(KeyboardInterrupt):
+    pass
+
+
+class Base(BaseException):
+    pass
+
+
+def stops(values: list[object]) -> list[object]:
+    raise Stop(values)
+
+
+def closes(values: list[object]) -> list[object]:
+    raise GeneratorExit(values)
+
+
+def exits(values: list[object]) -> list[object]:
+    raise SystemExit(0)
+
+
+def raises_base(values: list[object]) -> list[object]:
+    raise Base(values)
+
+
+def vanishes(values: list[object]) -> list[object]:
+    os._exit(0)
+
+
+def interrupted(values: list[object]) -> list[object]:
+    raise KeyboardInterrupt

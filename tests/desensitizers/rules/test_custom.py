@@ -21,6 +21,11 @@ def test_a_function_of_ones_own_rewrites_values() -> None:
         ("short", "0 values for 1"),
         ("numbered", "another type"),
         ("broken", "failed (ValueError)"),
+        ("broken", f"rule 'custom' ({HERE}:broken) failed"),
+        ("stops", "failed (Stop)"),
+        ("closes", "failed (GeneratorExit)"),
+        ("exits", "failed (SystemExit)"),
+        ("raises_base", "failed (Base)"),
         ("nothing", "failed (TypeError)"),
     ],
 )
@@ -28,6 +33,11 @@ def test_one_that_breaks_its_promise_releases_nothing_and_quotes_nothing(name: s
     said = problems(f"value: {{t: {{rule: custom, function: '{HERE}:{name}'}}}}", batch([b'{"t":"Anna"}']))
     assert says in said
     assert "Anna" not in said
+
+
+def test_ctrl_c_while_it_runs_is_still_ctrl_c() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        problems(f"value: {{t: {{rule: custom, function: '{HERE}:interrupted'}}}}", batch([b'{"t":"Anna"}']))
 
 
 def test_only_one_that_promises_uniqueness_may_stand_on_a_key() -> None:
