@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from recorder.capture.locations import Location, parquet_source
 from recorder.capture.reader import reading
 from recorder.capture.schema import RECORD_SCHEMA
+from recorder.scrubbing.number_dictionaries import unused
 
 _MAGIC = 4
 _TAIL = 8
@@ -42,6 +43,8 @@ def unseen(path: Location) -> Iterator[str]:
     columns = [group.column(number) for group in groups for number in range(group.num_columns)]
     if not _tiled(columns, _footer_place(path)[0]):
         yield "between columns and footer"
+    for name in unused(path):
+        yield f"dictionary of {name}"
     coded = {one.path_in_schema for one in columns if one.has_dictionary_page and one.physical_type == "BYTE_ARRAY"}
     if not coded:
         return

@@ -38,7 +38,32 @@ def with_unused_entry(path: Path, name: str) -> None:
     else:
         column = _more(table.column(name).combine_chunks())
     table = table.set_column(table.schema.get_field_index(name), name, column)
-    pq.write_table(table, path, compression="zstd", write_statistics=False, store_schema=False)
+    _write(table, path, ["topic", "key", "headers.list.element.key"], "zstd")
+
+
+def with_unused_number(path: Path, name: str) -> None:
+    """Writes a segment anew, with a number in a dictionary that no row has: the last row's, which then gets another."""
+    table = pq.read_table(path).cast(RECORD_SCHEMA)
+    numbers = table.column(name).to_pylist()
+    assert len(set(numbers)) == 1
+    place = table.schema.get_field_index(name)
+    column = pa.array([*numbers[:-1], 4711], pa.int32())
+    _write(table.set_column(place, table.schema.field(place), column), path, [name], "none")
+    chunk = pq.ParquetFile(path).metadata.row_group(0).column(pq.ParquetFile(path).schema.names.index(name))
+    content = bytearray(path.read_bytes())
+    last = chunk.dictionary_page_offset + chunk.total_compressed_size - 1
+    assert content[last]  # indices of one bit: the last one is the only one that is not 0
+    content[last] = 0
+    path.write_bytes(content)
+
+
+def with_dictionary_of_offsets(path: Path) -> None:
+    _write(pq.read_table(path).cast(RECORD_SCHEMA), path, ["offset"], "zstd")
+
+
+def _write(table: pa.Table, path: Path, coded: list[str], compression: str) -> None:
+    plain = {"write_statistics": False, "store_schema": False}
+    pq.write_table(table, path, compression=compression, use_dictionary=coded, **plain)
 
 
 def _more(column: pa.Array) -> pa.Array:
@@ -56,6 +81,9 @@ PLANTS: dict[str, Callable[[Path], None]] = {
     "dictionary of topic": lambda path: with_unused_entry(path, "topic"),
     "dictionary of key": lambda path: with_unused_entry(path, "key"),
     "dictionary of headers.list.element.key": lambda path: with_unused_entry(path, "headers"),
+    "dictionary of partition": lambda path: with_unused_number(path, "partition"),
+    "dictionary of leader_epoch": lambda path: with_unused_number(path, "leader_epoch"),
+    "dictionary of offset": with_dictionary_of_offsets,
     "between columns and footer": with_bytes_between,
 }
 
