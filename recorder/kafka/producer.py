@@ -123,6 +123,7 @@ class RecordProducer:
             **{key.replace(".", "_"): v for key, v in (defaults | needed | dict(more or {})).items()}
         )
         self._produce = self._producer.produce
+        self._flushed = False
         self.serve(0)
 
     def warm_up(self, topics: Sequence[str]) -> None:
@@ -146,6 +147,7 @@ class RecordProducer:
 
         `reports[row]` is called from `serve` or `flush` when the row is confirmed or has failed for good.
         """
+        self._flushed = False
         return _hand_over(self._produce, columns, reports, start, stop)
 
     def ask(self, topic: str, seconds: float) -> None:
@@ -158,7 +160,9 @@ class RecordProducer:
 
     def flush(self, seconds: float) -> int:
         """Wait for reports of what was handed over; how many are missing after `seconds`."""
-        return int(self._producer.flush(seconds))
+        left = int(self._producer.flush(seconds))
+        self._flushed = left == 0  # what the client counts from here on are its statistics, until they are heard
+        return left
 
     def give_up(self) -> None:
         """Fail all that is not confirmed: each gets its report now."""
@@ -168,7 +172,7 @@ class RecordProducer:
     @property
     def holds(self) -> int:
         """Records that were handed over and are neither confirmed nor, by a report, failed."""
-        return len(self._producer)
+        return 0 if self._flushed else len(self._producer)
 
     @property
     def retries(self) -> int:

@@ -38,9 +38,10 @@ def _pool(segment_bytes: int, wanted: int | None, apart: bool) -> Iterator[Execu
     try:
         yield pool
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():
             child.terminate()
+        # Not left to the interpreter's end: it would wake a thread that has closed what it is woken by.
+        pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
 

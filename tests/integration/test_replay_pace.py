@@ -21,7 +21,7 @@ from recorder.kafka.producer import Columns, Limits, RecordProducer
 from recorder.replaying import Options, prepare, run
 from recorder.replaying.certificate import Certificate, read_certificate
 from tests.builders import make_capture, record
-from tests.conftest import create_topic
+from tests.conftest import create_topic, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -150,3 +150,17 @@ def test_trap_26_a_record_in_rhythm_does_not_wait_for_company(target_kafka: Loca
         return min(took)
 
     assert quickest(paced=True) < 0.010 <= quickest(paced=False)
+
+
+def test_statistics_that_nobody_heard_are_not_taken_for_a_record_without_a_confirmation(
+    target_kafka: LocalKafka, name: str
+) -> None:
+    """The client counts them among what it holds: a certificate would tell of one record less, now and then."""
+    create_topic(target_kafka.bootstrap, name)
+    producer = RecordProducer(connect(target_kafka.bootstrap), limits=Limits(1_000, 1_000_000), paced=False)
+    producer.warm_up([name])
+    producer.send(Columns([name], [0], [b"k"], [b"v"], [None], [1]), [lambda *_: None], 0, 1)
+    assert producer.holds
+    assert not producer.flush(30)
+    wait_until(lambda: len(producer._producer) > 0, what="statistics of the client")
+    assert producer.holds == 0

@@ -16,9 +16,10 @@ from recorder.errors import UsageError
 from recorder.kafka.connection import Connection, connect
 from recorder.kafka.local import LocalKafka
 from recorder.replaying import Options, Status, prepare, replay, run
+from recorder.replaying.plan_summary import plan_facts
 from recorder.replaying.resumption import find_place
 from recorder.replaying.state import StateFile
-from recorder.replaying.summary import certificate_facts, plan_facts
+from recorder.replaying.summary import certificate_facts
 from recorder.window import Window
 from tests.builders import record
 from tests.cli.running import run as run_command
