@@ -107,9 +107,10 @@ def _runs(block: bytes) -> tuple[set[bytes], tuple[Places, Places]]:
     starts, ends = _stretches(classes)
     if not len(starts):
         return set(), (starts, ends)
-    starts = starts + 2 * _marked(block, starts)
+    marked, plain = _marked(block, starts), len(starts)
+    starts, ends = np.append(starts, starts[marked] + 2), np.append(ends, ends[marked])
     whole = np.bitwise_or.reduceat(classes, np.column_stack((starts, ends)).ravel())[::2]
-    broken = _broken(block, classes, starts, ends, whole)
+    broken = _broken(block, classes, starts[:plain], ends[:plain], whole[:plain])
     digits = np.flatnonzero((whole == _IN_RUN | _NO_LETTER) & (ends - starts >= _SHORTEST_DIGITS))
     spans = zip(starts[digits].tolist(), ends[digits].tolist(), strict=True)
     digits = digits[[_DIGITS_IN_HEX.fullmatch(block, *span) is not None for span in spans]]
@@ -124,12 +125,13 @@ def _runs(block: bytes) -> tuple[set[bytes], tuple[Places, Places]]:
         mixed &= _has(inner, _CAPITAL)
     others = np.flatnonzero(_has(whole, _NO_LETTER) & ~_has(whole, _DASH) & ~all_hex & ~mixed)
     mixed[others] = _grouped(block, starts[others], ends[others])
+    mixed &= chosen < plain
     hexadecimal = (np.append(one[in_hex], other) for one, other in zip((starts, ends), in_digits, strict=True))
     return _slices(block, starts[mixed], ends[mixed]) | broken, (next(hexadecimal), next(hexadecimal))
 
 
 def _marked(block: bytes, starts: Places) -> Marks:
-    """Which stretches begin with ``0x``."""
+    """Which stretches begin with ``0x``: what follows may be hex, and they base64 all the same."""
     data = np.frombuffer(block, np.uint8)
     marked: Marks = (data[starts] == ord("0")) & (data[starts + 1] | 32 == ord("x"))
     return marked

@@ -64,6 +64,8 @@ PIECES = st.one_of(
 
 
 @given(st.lists(PIECES, max_size=8).map(b"".join))
+@example(b"0X000000")
+@example(b"0xQUJDREVGR0hJSktM 0xABCDEF0123456789")
 def test_runs_are_those_that_a_look_at_each_gives(block: bytes) -> None:
     mixed, hexadecimal = set(), set()
     for match in re.finditer(rb"[A-Za-z0-9+/_-]{8,}", block):
@@ -74,8 +76,12 @@ def test_runs_are_those_that_a_look_at_each_gives(block: bytes) -> None:
         in_groups = grouped and lettered and not run.isalpha() and not all_hex
         if in_groups or (re.search(rb".[A-Z]", run) and re.search(rb"[a-z]", run)):
             mixed.add(run)
-        if all_hex and (len(run) >= 12 if lettered else re.fullmatch(rb"([2-7][0-9]){9,}", run)):
-            hexadecimal.add(run)
+        for digits in (run, run[2:]) if run[:2].lower() == b"0x" else (run,):
+            lettered = re.search(rb"[A-Za-z]", digits)
+            if re.fullmatch(rb"[0-9a-fA-F]+", digits) and (
+                len(digits) >= 12 if lettered else re.fullmatch(rb"([2-7][0-9]){9,}", digits)
+            ):
+                hexadecimal.add(digits)
     in_base64, in_hex = peel._runs(block)
     assert (in_base64, peel._slices(block, *in_hex)) == (mixed, hexadecimal)
 
