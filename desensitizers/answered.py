@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from desensitizers.buffers import unpacked
+
 LONGEST = 128
 """Bytes of a value that is worth remembering so; what is longer is a text, which hardly comes again."""
 _WORD = 8
@@ -180,11 +182,10 @@ def _room(array: npt.NDArray[_Kind], used: int, more: int) -> npt.NDArray[_Kind]
 
 def _parts(values: pa.Array) -> tuple[Ints, npt.NDArray[np.uint8]]:
     """Offsets, and padded bytes."""
-    _valid, offsets, data = values.buffers()
-    places = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1].astype(np.int64)
+    places, data = unpacked(values)
     low, high = int(places[0]), int(places[-1])
     padded = np.empty(high - low + _PAD, np.uint8)
-    padded[: high - low] = np.frombuffer(data or b"", np.uint8)[low:high]
+    padded[: high - low] = data[low:high]
     return places - low, padded
 
 

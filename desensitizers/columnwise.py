@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from desensitizers.buffers import unpacked
 from desensitizers.memos import Beside, Memo
 
 FEW = 16
@@ -39,9 +40,8 @@ class Block:
     @classmethod
     def of(cls, values: pa.Array) -> Block:
         """The values of an array of type binary that holds one at least."""
-        _valid, offsets, data = values.buffers()
-        places = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1].astype(np.int64)
-        return cls(np.frombuffer(data or b"", np.uint8), places[:-1], places[1:])
+        places, data = unpacked(values)
+        return cls(data, places[:-1], places[1:])
 
     def body(self, row: int) -> bytes:
         return self.data[self.starts[row] : self.ends[row]].tobytes()

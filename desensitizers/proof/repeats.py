@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from desensitizers.buffers import unpacked
 from desensitizers.proof.lines import Lines
 
 _COMMA, _SPACE, _QUOTE = b', "'
@@ -126,11 +127,10 @@ def cut(needle: bytes) -> bool:
 
 def _content(column: Any) -> tuple[Places, npt.NDArray[np.uint8]]:
     """Where the payloads of a binary Arrow array begin, and where the last one ends; their bytes."""
-    _validity, ends, data = column.buffers()
-    if data is None or not len(column):
+    if not len(column):
         return np.zeros(1, np.intp), np.empty(0, np.uint8)
-    bounds = np.frombuffer(ends, np.int32)[column.offset : column.offset + len(column) + 1].astype(np.intp)
-    return bounds - bounds[0], np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]]
+    bounds, data = unpacked(column)
+    return bounds - bounds[0], data[bounds[0] : bounds[-1]]
 
 
 def _in_one_piece(data: npt.NDArray[np.uint8]) -> bool:

@@ -1,6 +1,6 @@
-r"""regex_replace: another text for what a pattern matches. ``ref: {rule: regex_replace, pattern: '\d{4,}', with: '#'}``
+"""regex_replace: another text for what a pattern matches. ``ref: {rule: regex_replace, pattern: '\\d{4,}', with: '#'}``
 
-The pattern is RE2's: its time grows with the text's length and nothing else, whatever a text holds. ``\1`` in `with`
+The pattern is RE2's: its time grows with the text's length and nothing else, whatever a text holds. ``\\1`` in `with`
 is the first group. A text without a match fails, because nothing would be taken from it; ``unmatched: keep`` lets it
 pass.
 """

@@ -80,8 +80,7 @@ class Showing:
         if not plan.options.loop:
             return None
         if rate is None:
-            found = self._earlier
-            left = (plan.records or 0) - found - self._tally.sent
+            left = (plan.records or 0) - self._earlier - self._tally.sent
             elapsed = (self._clock.now() - self._clock.started_ns) / 1e6
             return left * elapsed / self._tally.sent if self._tally.sent else None
         laps_left = plan.options.loop - lap - 1

@@ -11,7 +11,7 @@ from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import repeat
+from itertools import chain, repeat
 
 import msgspec
 import numpy as np
@@ -214,9 +214,8 @@ class Tally:
             if force or self._silence.due(self._dispatched - self._watched):
                 self._settle_silence(self._silence)
         elif force or self._waiting >= _OUGHT * self._enough:
-            self._finish()
-            self._sums = self._parts()
-            self._finish()
+            deque(chain(self._sums or (), self._parts()), maxlen=0)
+            self._sums = None
 
     def step(self, now_ns: int) -> bool:
         """Do a part of the sums, about 0.2 ms of work, when it is worth it; False: there is nothing to do."""
@@ -240,12 +239,6 @@ class Tally:
     def _waiting(self) -> int:
         """Records that were handed over, or were confirmed, since the last sums."""
         return max(len(self._acks[0]), len(self._sends[0]))
-
-    def _finish(self) -> None:
-        """Do the parts that are left of sums that were begun."""
-        if self._sums is not None:
-            deque(self._sums, maxlen=0)
-            self._sums = None
 
     def _parts(self) -> Iterator[None]:
         heard = len(self._acks[0])  # of records that were handed over before
