@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from desensitizers.domains import Domain
 from desensitizers.keys import Keyring
@@ -50,6 +50,8 @@ class Context:
     """Texts -> (which, start, end, domain name or "") of originals replaced elsewhere in the same capture."""
     found: Callable[[str, str], None]
     """Called by a rule with every original it finds inside a text, and the domain that replaces it."""
+    shared: dict[type, Any] = field(default_factory=dict)
+    """What rules of all topics remember together, by what it is."""
 
 
 @dataclass(frozen=True, slots=True)

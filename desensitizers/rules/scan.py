@@ -15,6 +15,7 @@ from desensitizers.detectors.base import FEW, ascii_column
 from desensitizers.domains import Domain, default_domain
 from desensitizers.encoded import encoded
 from desensitizers.errors import UnfitError
+from desensitizers.keys import Keyring
 from desensitizers.memos import Budget, ManyBytes, Memo
 from desensitizers.rules.base import TEXT, Action, Context, Option, Options, Rule, Scalar
 from desensitizers.spelling import tidy
@@ -34,9 +35,9 @@ def _build(options: Options, _domain: Domain | None, context: Context) -> Action
     names = options["detectors"]
     assert isinstance(names, tuple)
     detectors = [detector(str(name)) for name in names if name != LEARNED]
-    domains = [context.domains.get(found.name) or default_domain(found.kind, context.keyring) for found in detectors]
+    surrogates: _Surrogates = context.shared.setdefault(_Surrogates, _Surrogates(context.keyring))
+    domains = [context.domains.get(found.name) or surrogates.default(found.kind) for found in detectors]
     learned = context.find_learned if LEARNED in names else None
-    surrogates = _Surrogates()
     of_learned = len(detectors)
     of_nobody = of_learned + 1
 
@@ -116,11 +117,19 @@ def _merged(found: Iterable[Piece]) -> list[Piece]:
 
 
 class _Surrogates:
-    """What replaces originals, by domain."""
+    """What replaces originals, by domain: the same for all topics of a plan, and for all segments of these."""
 
-    def __init__(self) -> None:
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
         self._budget = Budget(_REMEMBERED)
         self._memos: dict[Domain, Memo] = {}
+        self._defaults: dict[str, Domain] = {}
+
+    def default(self, kind: str) -> Domain:
+        """The domain of what a detector finds when the policy has none of its name."""
+        if kind not in self._defaults:
+            self._defaults[kind] = default_domain(kind, self._keyring)
+        return self._defaults[kind]
 
     def of(self, domain: Domain, originals: list[str], *, remember: bool) -> list[str]:
         """For originals that differ. A text by itself may be a rule's trial, of which nothing is to be remembered."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -14,6 +15,8 @@ from multiprocessing.connection import wait
 WORTH_PROCESSES_BYTES = 8 << 20
 """Compressed bytes of segments below which starting processes takes longer than it saves."""
 _MOST = 8
+_YOUNG = 50_000
+"""Objects after which garbage is looked for: batches make thousands, and none of their cycles is large."""
 
 
 @contextmanager
@@ -54,6 +57,7 @@ def _lean() -> None:
     import pyarrow as pa
 
     threading.Thread(target=_follow, daemon=True).start()
+    gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
     pa.set_memory_pool(pa.system_memory_pool())
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)

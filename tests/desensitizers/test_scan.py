@@ -77,3 +77,12 @@ def test_texts_scanned_together_are_scanned_as_each_alone(texts: list[str]) -> N
     clean = together.apply(batch(rows)).batch["value"].to_pylist()
     assert clean == [alone.apply(batch([row])).batch["value"].to_pylist()[0] for row in rows]
     assert plans[0].findings.originals == plans[1].findings.originals
+
+
+def test_what_one_topics_texts_hold_is_known_in_the_next_ones_and_stays_the_same() -> None:
+    plan = policy(f"value: {{t: {SCAN}}}").plan()
+    rows = batch([b'{"t":"mail anna%d@firma.de"}' % number for number in range(40)])
+    first, second = (plan.for_topic("t").apply(rows).batch for _ in range(2))
+    assert second == first
+    met = [pair for pairs in plan.findings.pairs.values() for pair in pairs]
+    assert len(met) == len(set(met))
