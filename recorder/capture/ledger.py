@@ -5,15 +5,13 @@ Rows of missing offsets are numpy columns, not Python objects: a compacted topic
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Callable
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from recorder.capture.manifest import LOSS_REASONS, Gap, GapReason
-
-if TYPE_CHECKING:
-    from recorder.capture.known import Known
 
 Offsets = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -21,6 +19,8 @@ Flags = npt.NDArray[np.bool_]
 REASONS: tuple[GapReason, ...] = get_args(GapReason)
 _CODE = {reason: code for code, reason in enumerate(REASONS)}
 _UNKNOWN = -1
+Explain = Callable[[Offsets, Offsets], Offsets]
+"""Rows (n, 4: first, last, missing, reason code) for holes given by their first and last offsets."""
 MOST_GAPS = 4_096
 """A partition's gaps in a capture made from others, before they are told less finely (FORMAT.md 11)."""
 _MOST_ROWS = 1 << 18
@@ -30,12 +30,12 @@ _FIRST, _LAST, _MISSING, _REASON = range(4)
 class Ledger:
     """Accounts for the offsets of one partition from `start` to `position`, in order.
 
-    Holes are explained later, or at once by what is `known` of them from other captures' ledgers.
+    Holes are explained later, or at once: `explain` knows them from other captures' ledgers (`Known`).
     """
 
-    def __init__(self, start: int, known: Known | None = None) -> None:
+    def __init__(self, start: int, explain: Explain | None = None) -> None:
         self.start = start
-        self._known = known
+        self._explain = explain
         self.coarse = False
         """Whether so many reasons alternate that what was left out is not told from what was missing before."""
         self._scattered = False
@@ -113,7 +113,7 @@ class Ledger:
 
     def gaps(self) -> tuple[Gap, ...]:
         """The ledger as the manifest keeps it; holes that nobody explained are `unexplained`."""
-        if self._known is not None and (self.coarse or len(self._all()) > MOST_GAPS):
+        if self._explain is not None and (self.coarse or len(self._all()) > MOST_GAPS):
             self._coarsen(MOST_GAPS, open_end=0)
         rows = self._all().copy()
         rows[rows[:, _REASON] == _UNKNOWN, _REASON] = _CODE["unexplained"]
@@ -123,7 +123,7 @@ class Ledger:
         )
 
     def _holes(self, first: Offsets, last: Offsets) -> Offsets:
-        return _rows(first, last, _UNKNOWN) if self._known is None else self._known.explain(first, last)
+        return _rows(first, last, _UNKNOWN) if self._explain is None else self._explain(first, last)
 
     def settle(self) -> Offsets:
         """The rows since the last call, (n, 4); from those of all calls another ledger can be `restore`d."""
@@ -140,7 +140,7 @@ class Ledger:
 
     def _append(self, rows: Offsets) -> None:
         _add(self._fresh, _coalesce(rows))
-        if self._known is not None and sum(map(len, self._fresh)) > _MOST_ROWS:
+        if self._explain is not None and sum(map(len, self._fresh)) > _MOST_ROWS:
             self._coarsen(_MOST_ROWS // 2, open_end=1)
 
     def _coarsen(self, most: int, *, open_end: int) -> None:

@@ -51,7 +51,8 @@ def timing(
     import msgspec
 
     from recorder.replaying.certificate import read_certificate
-    from recorder.replaying.objectives import judge, parse_objectives
+    from recorder.replaying.judging import judge
+    from recorder.replaying.objectives import parse_objectives
 
     objectives = None if slo is None else parse_objectives(slo)
     first = read_certificate(certificate)

@@ -98,7 +98,7 @@ def cut_partition(job: Job) -> Done:
     for segment in before.segments:
         check_file(job.capture.root, segment)
     writer = PartitionWriter(job.out, job.topic, job.partition, key_bloom_filter=job.bloom)
-    ledger = Ledger(before.start_offset, Known([before]))
+    ledger = Ledger(before.start_offset, Known([before]).explain)
     types: Counter[str] = Counter()
     lost = np.array(before.headers_lost, np.int64)
     lost_kept: list[int] = []

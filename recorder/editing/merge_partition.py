@@ -50,7 +50,7 @@ def merge_partition(job: Job) -> Done:
     marked = _marked(job)
     # A capture that covers no offset says nothing of the range, only that it looked.
     telling = [one for one in ledgers if one.end_offset > one.start_offset] or [max(ledgers, key=_end)]
-    ledger = Ledger(min(one.start_offset for one in telling), Known(telling))
+    ledger = Ledger(min(one.start_offset for one in telling), Known(telling).explain)
     writer = PartitionWriter(job.out, job.name, job.partition, key_bloom_filter=job.bloom)
     lost: list[int] = []
     try:

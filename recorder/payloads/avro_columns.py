@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from recorder.payloads import fields, spread
-from recorder.payloads.avro import EMPTY_ITEMS, variable_decimal
+from recorder.payloads.avro_reader import EMPTY_ITEMS, variable_decimal
 from recorder.payloads.avro_rows import RawReader, plain_decimal, time_span
 from recorder.payloads.avro_schema import Node
 from recorder.payloads.codec import Column

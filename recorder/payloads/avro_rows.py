@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from recorder.payloads import fields, times
-from recorder.payloads.avro import EMPTY_ITEMS, Reader
+from recorder.payloads.avro_reader import EMPTY_ITEMS, Reader
 from recorder.payloads.avro_schema import Node
 from recorder.payloads.reasons import PayloadError, Reason
 from recorder.payloads.values import to_json

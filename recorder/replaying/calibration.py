@@ -11,12 +11,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from itertools import repeat
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 import numpy as np
 
-from recorder.errors import BlackboxError, UsageError
+from recorder.errors import BlackboxError
 from recorder.kafka.producer import (
     Columns,
     IdleProducer,
@@ -30,10 +30,8 @@ from recorder.kafka.producer import (
 from recorder.replaying.clock import PlayerClock
 from recorder.replaying.conduct import Publisher
 from recorder.replaying.histogram import Distribution, Histogram
+from recorder.replaying.plan import Plan
 from recorder.replaying.steadiness import steady_interpreter
-
-if TYPE_CHECKING:
-    from recorder.replaying.plan import Plan
 
 LONGEST_NS = 1_600_000_000  # all parts together
 SHORTEST_NS = 150_000_000
@@ -80,14 +78,6 @@ def budget_ns(duration_ms: float | None) -> int:
     """How long to measure before a replay of that length (None: of no planned length)."""
     share = SHORTEST_NS if duration_ms is None else duration_ms * 1e6 * _SHARE
     return int(min(max(share, SHORTEST_NS), LONGEST_NS))
-
-
-def check_topic(name: str, targets: set[str], *, exists: bool) -> None:
-    """UsageError or BlackboxError when `name` can't be calibrated in."""
-    if name in targets:
-        raise UsageError(f"--calibrate-topic {name} is a topic that this replay writes to: give another one.")
-    if not exists:
-        raise BlackboxError(f"--calibrate-topic {name} does not exist on the target, and is not created: create it.")
 
 
 def calibrate_for(plan: Plan, producer: RecordProducer, clock: PlayerClock, stopped: Callable[[], bool]) -> Floor:

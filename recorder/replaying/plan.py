@@ -14,7 +14,6 @@ from recorder.kafka.producer import DEFAULT_BATCH_BYTES, Limits
 from recorder.kafka.target import NewTopicPlan, default_settings, longest_transaction_ms, may_create, target_topics
 from recorder.payloads.naming import Counts
 from recorder.replaying.allowance import check_quota
-from recorder.replaying.calibration import check_topic
 from recorder.replaying.clusters import check_captures
 from recorder.replaying.creation import BATCH_OVERHEAD, check_named, plan_topic
 from recorder.replaying.findings import Finding
@@ -23,7 +22,14 @@ from recorder.replaying.homes import Letters, sort_letters
 from recorder.replaying.middleware import Middleware
 from recorder.replaying.options import Options
 from recorder.replaying.partitions import Placement, placements
-from recorder.replaying.preflight import check_creation, check_space, check_topics, check_transactions, combine
+from recorder.replaying.preflight import (
+    check_calibration_topic,
+    check_creation,
+    check_space,
+    check_topics,
+    check_transactions,
+    combine,
+)
 from recorder.replaying.prologue import StateBefore, check_prologue, held, state_before, with_state
 from recorder.replaying.routes import Routes, plan_routes
 from recorder.replaying.schema_ids import Translation, books_of, plan_translation, warn_of_ids
@@ -136,7 +142,7 @@ def prepare(
     brokers = len(cluster.brokers)
     if options.calibrate_topic is not None:
         exists = options.calibrate_topic in cluster.names()
-        check_topic(options.calibrate_topic, set(routes.partitions), exists=exists)
+        check_calibration_topic(options.calibrate_topic, set(routes.partitions), exists=exists)
     check_named(options, routes.partitions)
     existing = target_topics(cluster, routes.partitions)
     now_ms = time.time_ns() // 1_000_000

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from recorder.errors import BlackboxError, UsageError
 from recorder.kafka.target import NewTopicPlan, TargetTopic
 from recorder.kafka.transactions import TIMEOUT_MS
 from recorder.replaying.findings import Finding, count_of, error, warning
@@ -164,3 +165,11 @@ def _check_partitions(
                 "another",
                 "Leave --partitions keep out if that matters.",
             )
+
+
+def check_calibration_topic(name: str, targets: set[str], *, exists: bool) -> None:
+    """UsageError or BlackboxError when `name` can't be calibrated in."""
+    if name in targets:
+        raise UsageError(f"--calibrate-topic {name} is a topic that this replay writes to: give another one.")
+    if not exists:
+        raise BlackboxError(f"--calibrate-topic {name} does not exist on the target, and is not created: create it.")

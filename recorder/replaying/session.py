@@ -26,10 +26,10 @@ from recorder.replaying.clock import PlayerClock
 from recorder.replaying.conduct import Conduct, Ending
 from recorder.replaying.control import Control, Status
 from recorder.replaying.issuing import Played, issue, planned_by
+from recorder.replaying.judging import judge
 from recorder.replaying.keeping import Keeper, new_keeper
 from recorder.replaying.look import Looking
 from recorder.replaying.middleware import Middleware
-from recorder.replaying.objectives import judge
 from recorder.replaying.opening import Opened, new_producer, opened
 from recorder.replaying.options import Options
 from recorder.replaying.patience import Patience

@@ -8,8 +8,9 @@ import pytest
 
 from recorder.errors import BlackboxError, UsageError
 from recorder.kafka.producer import Columns, Refusal, Report
-from recorder.replaying.calibration import LONGEST_NS, SHORTEST_NS, Floor, budget_ns, calibrate, check_topic
+from recorder.replaying.calibration import LONGEST_NS, SHORTEST_NS, Floor, budget_ns, calibrate
 from recorder.replaying.clock import PlayerClock
+from recorder.replaying.preflight import check_calibration_topic
 from tests.replaying.stage import MS, FakeTime, MemoryTarget
 
 QUARTER_SECOND = 250 * MS
@@ -113,10 +114,10 @@ def test_a_topic_that_refuses_them_is_named() -> None:
 
 def test_the_replays_own_topics_are_refused_and_none_is_created() -> None:
     with pytest.raises(UsageError, match="writes to"):
-        check_topic("orders", {"orders"}, exists=True)
+        check_calibration_topic("orders", {"orders"}, exists=True)
     with pytest.raises(BlackboxError, match="does not exist"):
-        check_topic("cal", {"orders"}, exists=False)
-    check_topic("cal", {"orders"}, exists=True)
+        check_calibration_topic("cal", {"orders"}, exists=False)
+    check_calibration_topic("cal", {"orders"}, exists=True)
 
 
 def test_a_short_replay_is_not_kept_waiting_and_a_long_one_not_for_long() -> None:

@@ -22,7 +22,8 @@ from recorder.replaying.certificate import (
 )
 from recorder.replaying.course import Choices, Course
 from recorder.replaying.figures import timing_rows
-from recorder.replaying.objectives import judge, parse_objectives
+from recorder.replaying.judging import judge
+from recorder.replaying.objectives import parse_objectives
 from recorder.replaying.silence import BY_SILENCE
 from recorder.replaying.summary import certificate_facts
 from tests.builders import T0, make_capture

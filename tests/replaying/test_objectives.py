@@ -9,7 +9,8 @@ import pytest
 
 from recorder.errors import UsageError
 from recorder.replaying.certificate import Inversions, write_certificate
-from recorder.replaying.objectives import judge, parse_objectives
+from recorder.replaying.judging import judge
+from recorder.replaying.objectives import parse_objectives
 from tests.cli.running import run
 from tests.replaying.certificates import a_certificate
 

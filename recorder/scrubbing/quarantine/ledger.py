@@ -23,7 +23,7 @@ def without_withheld(
 
     Segments, counts of records and bytes are the caller's to set. Raises CaptureError on torn data.
     """
-    ledger = Ledger(before.start_offset, Known([before]))
+    ledger = Ledger(before.start_offset, Known([before]).explain)
     lost = np.array(before.headers_lost, np.int64)
     still_lost: list[int] = []
     for segment, left in pairs:
