@@ -28,7 +28,7 @@ BLOCK_BYTES = 8 << 20
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _OTHER_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
 _HALF = np.uint64(32)
-_PAD = bytes(16)
+PAD = bytes(16)
 _BETWEEN = b"\n"
 _STRETCH = 1 << 16
 """Windows looked up at a time: what is made of them stays in the processor's cache."""
@@ -40,7 +40,6 @@ _SAMPLE = 4 << 20
 _MOST_MEETINGS = 4 << 20
 _EXACT_BYTES = 512 << 10
 """Needles (bytes) searched exactly at a time: making an automaton takes about 40 times as much."""
-_MOST_LIKELY_BYTES = 4 << 20
 
 Words = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
@@ -57,7 +56,7 @@ class Needles:
 
     @classmethod
     def packed(cls, data: bytes, starts: Ints, sizes: Ints) -> Needles:
-        """Of needles that begin there (in order) in `data`."""
+        """Of needles that begin there (in order) in `data`, which isn't copied when it ends with `PAD`."""
         made = cls.__new__(cls)
         made._pack(data, starts, sizes)
         return made
@@ -68,7 +67,8 @@ class Needles:
         pairs = zip(starts[short].tolist(), sizes[short].tolist(), strict=True)
         self._short = [data[start : start + size] for start, size in pairs]
         self._groups = []
-        data += _PAD
+        if not data.endswith(PAD):
+            data += PAD
         longest = np.iinfo(np.int64).max
         for kind in _KINDS:
             chosen = np.flatnonzero((sizes >= kind[0]) & (sizes < longest))
@@ -77,10 +77,14 @@ class Needles:
                 self._groups.append(_Group(data, starts[chosen], sizes[chosen], *kind))
 
     def possible(self, haystack: bytes) -> Iterator[bytes]:
-        """Those that may be in the haystack (which ends with `_PAD`); all that are too short to have a window."""
+        """Those that may be in the haystack (which ends with `PAD`); all that are too short to have a window."""
         yield from self._short
         for group in self._groups:
             yield from group.possible(haystack)
+
+    def places(self, haystack: bytes) -> Ints:
+        """The same but for those that are too short: where they begin in `data`, in order."""
+        return np.sort(np.concatenate([np.empty(0, np.int64), *(group.places(haystack) for group in self._groups)]))
 
 
 class _Table:
@@ -149,6 +153,15 @@ class _Group:
 
     def possible(self, haystack: bytes) -> Iterator[bytes]:
         """Those of which a window is in the haystack, and the first and last bytes around it."""
+        for needle in self._met(haystack):
+            begin = int(self._starts[needle])
+            yield self._data[begin : begin + int(self._sizes[needle])]
+
+    def places(self, haystack: bytes) -> Ints:
+        """Where those begin."""
+        return self._starts[np.array(self._met(haystack), np.int64)]
+
+    def _met(self, haystack: bytes) -> list[int]:
         words = _words(haystack)
         quarters = np.frombuffer(haystack, "<u4", len(haystack) // 4)
         first, second = self._tables
@@ -166,9 +179,7 @@ class _Group:
                 sure = second.has(wider)
                 if len(sure):
                     met.update(self._needles(words, wider[sure], places[sure]).tolist())
-        for needle in met:
-            begin = int(self._starts[needle])
-            yield self._data[begin : begin + int(self._sizes[needle])]
+        return list(met)
 
     def _wider(self, words: Words, places: Ints) -> Words:
         """Something that differs where as many bytes as the shortest needle has do, from these places on."""
@@ -236,7 +247,7 @@ def _rarest(words: Words, shared: Ints, starts: Ints, room: Ints, width: int, st
 
 def _words(padded: bytes) -> Words:
     """The eight bytes from every place on; `padded` ends with at least as many that don't count."""
-    return np.ndarray((len(padded) - len(_PAD),), "<u8", padded, strides=(1,))
+    return np.ndarray((len(padded) - len(PAD),), "<u8", padded, strides=(1,))
 
 
 def _ranges(starts: Ints, counts: Ints) -> Ints:
@@ -264,7 +275,7 @@ class Haystack:
     def find(self, needles: Iterable[Needles]) -> set[bytes]:
         """Those of the needles (folded already) that are in the haystack."""
         data = bytes(self._data)
-        padded = data + _PAD
+        padded = data + PAD
         found: set[bytes] = set()
         candidates: set[bytes] = set()
         weight = 0
@@ -277,14 +288,13 @@ class Haystack:
                     candidates, weight = set(), 0
         return found | Exact(candidates).find(data) if candidates else found
 
-    def likely(self, needles: Sequence[Needles]) -> set[bytes]:
-        """Those of the needles that are in the haystack, and few others: for who searches these exactly."""
-        padded = bytes(self._data) + _PAD
-        found = {needle for block in needles for needle in block.possible(padded)}
-        if sum(map(len, found)) > _MOST_LIKELY_BYTES:
-            return self.find(needles)
-        short = {needle for needle in found if len(needle) < SHORTEST}
-        return (found - short) | Exact(short).find(bytes(self._data))
+    def likely(self, needles: Needles) -> Ints:
+        """Where in their `data` those begin that are in the haystack, and few others, but for the shortest."""
+        return needles.places(bytes(self._data) + PAD)
+
+    def exactly(self, needles: Exact) -> set[bytes]:
+        """Those that are in the haystack."""
+        return needles.find(bytes(self._data))
 
 
 class Exact:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,6 +130,12 @@ def learn(run: Run, place: Place) -> tuple[Problem, ...]:
     pa.default_memory_pool().release_unused()
     plan.findings.texts = None
     return tuple(problems)
+
+
+def seek_quotes(spill: Spill, buckets: range, bags: Sequence[quoted.Bags]) -> None:
+    """`quoted.find`, which takes the room of what was remembered while learning."""
+    forget_plans()
+    quoted.find(spill, buckets, bags)
 
 
 def rewrite(run: Run, place: Place, target: Path) -> Rewritten:

@@ -37,7 +37,7 @@ from recorder.payloads.snapshot import carry_schemas, read_schemas
 from recorder.scrubbing.anonymity import kept_fields
 from recorder.scrubbing.clean_manifest import clean_manifest
 from recorder.scrubbing.errors import ScrubError
-from recorder.scrubbing.jobs import Place, Rewritten, Run, forget, learn, rewrite
+from recorder.scrubbing.jobs import Place, Rewritten, Run, forget, learn, rewrite, seek_quotes
 from recorder.scrubbing.planted import missed_canaries
 from recorder.scrubbing.prove import Proven, prove, prove_manifest, prove_texts
 from recorder.scrubbing.prove import forget as forget_proof
@@ -339,7 +339,7 @@ def learn_all(run: Run, places: Sequence[Place], run_all: Any, progress: Progres
         progress("learn", place.segment.bytes)
     refuse(problems)
     run_all(originals.distil, [(run.spill, bucket) for bucket in range(BUCKETS)])
-    run_all(quoted.find, quoted.jobs(run.spill, [(place.texts, place.quoted) for place in places]))
+    run_all(seek_quotes, quoted.jobs(run.spill, [(place.texts, place.quoted) for place in places]))
 
 
 def sharpen_all(run: Run, capture: Capture, run_all: Any) -> tuple[int, int, Thresholds]:
