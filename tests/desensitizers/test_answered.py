@@ -69,3 +69,17 @@ def test_who_only_asks_is_told_nothing_but_the_function_is() -> None:
     assert memo.column(column, wanted=False) is column
     assert memo.column(column, wanted=False) is column
     assert met == [b"a", b"b"]
+
+
+def test_a_value_is_known_again_beside_longer_ones_and_is_another_than_the_same_with_zeros_behind_it() -> None:
+    asked: list[bytes] = []
+
+    def many(tokens: list[bytes]) -> list[bytes]:
+        asked.extend(tokens)
+        return list(map(answer, tokens))
+
+    memo = Budget(ENOUGH).memo(answer, many)
+    for longest in (1, 9, 60, LONGEST, 3):
+        tokens = [b"", b"a", b"a\0", b"a" + bytes(8), b"b" * longest]
+        assert memo.column(pa.array(tokens, pa.binary())).to_pylist() == list(map(answer, tokens))
+    assert len(asked) == len(set(asked)) == 9
