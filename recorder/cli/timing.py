@@ -14,9 +14,10 @@ from recorder.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from recorder.replaying.certificate import Certificate
+    from recorder.replaying.figures import Rows
     from recorder.replaying.objectives import Judgement
 
-_SHOWN_FAILURES = 20
+_SHOWN_RECORDS = 20
 
 
 def timing(
@@ -59,6 +60,8 @@ def timing(
     second = None if compare is None else read_certificate(compare)
     if objectives is not None:
         first = msgspec.structs.replace(first, objectives=judge(first, objectives))
+    if second is not None:
+        _tell_apart(first, second)
     if html is not None:
         _write_page(html, first, second)
     elif second is not None:
@@ -84,14 +87,21 @@ def show_certificate(certificate: Certificate, form: Format) -> None:
     names, rows = timing_rows(certificate)
     if rows or form is not Format.TABLE:  # at top speed nothing has a deadline, and nobody told of round trips
         emit(names, rows, form)
-    if form is Format.TABLE and certificate.failures:
-        columns, rows = summary.failure_rows(certificate)
-        emit(columns, rows[:_SHOWN_FAILURES], form)
-        if certificate.failed > _SHOWN_FAILURES:
-            say(f"… and {certificate.failed - _SHOWN_FAILURES:,} more failures.")
-    if form is Format.TABLE and certificate.proof is not None and certificate.proof.flaws:
-        columns, rows = summary.flaw_rows(certificate)
-        emit(columns, rows[:_SHOWN_FAILURES], form)
+    if form is not Format.TABLE:
+        return
+    proof = certificate.proof
+    _name(summary.failure_rows(certificate), certificate.failed, "failures")
+    _name(summary.drop_rows(certificate), certificate.course.dropped, "dropped records")
+    _name(summary.flaw_rows(certificate), 0 if proof is None else proof.wrong, "flaws")
+
+
+def _name(table: Rows, count: int, what: str) -> None:
+    """The first of some records by name, and how many more there are."""
+    columns, rows = table
+    if rows:
+        emit(columns, rows[:_SHOWN_RECORDS], Format.TABLE)
+    if rows and count > _SHOWN_RECORDS:
+        say(f"… and {count - _SHOWN_RECORDS:,} more {what}; the certificate's JSON names the first {len(rows):,}.")
 
 
 def show_misses(judgements: Sequence[Judgement]) -> bool:
@@ -100,6 +110,13 @@ def show_misses(judgements: Sequence[Judgement]) -> bool:
     for judgement in missed:
         complain(judgement.sentence())
     return bool(missed)
+
+
+def _tell_apart(first: Certificate, second: Certificate) -> None:
+    from recorder.replaying.figures import differences
+
+    if found := differences(first, second):
+        say(f"warning: these replays differ in more than how exact they were: {'; '.join(found)}")
 
 
 def _show_both(first: Certificate, second: Certificate, form: Format) -> None:

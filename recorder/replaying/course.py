@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
+from recorder.capture.reader import Capture
 from recorder.replaying.clock import Anchor, PlayerClock
 from recorder.replaying.options import IntraMs, Late, Options, TimeBasis
 from recorder.replaying.player import Player
@@ -14,6 +17,16 @@ from recorder.replaying.tally import Failure, Tally
 class Choices(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for, beyond rate, gaps and timestamps."""
 
+    held: int | None = None
+    """Records in the captures, whatever was chosen; None in certificates from before what was chosen was told."""
+    topics_held: int = 0
+    partitions: tuple[int, ...] = ()
+    keys: tuple[str, ...] = ()
+    """As text; bytes that are none are escaped (``\\xff``). These three, and the window: empty or None is all."""
+    window_from_ms: int | None = None
+    window_to_ms: int | None = None
+    """By the records' own timestamps (half-open)."""
+    dead_letters: bool = False
     time_basis: TimeBasis = "create"
     intra_ms: IntraMs = "burst"
     from_ms: int | None = None
@@ -60,9 +73,17 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     """How often records that were due waited for a cap."""
 
 
-def choices(options: Options, survey: Survey) -> Choices:
-    """What `options` ask for."""
+def choices(options: Options, survey: Survey, captures: Sequence[Capture]) -> Choices:
+    """What `options` ask for, of what the captures hold."""
+    chosen = options.selection
     return Choices(
+        held=sum(capture.manifest.records for capture in captures),
+        topics_held=len({topic.name for capture in captures for topic in capture.manifest.topics}),
+        partitions=chosen.partitions,
+        keys=tuple(key.decode(errors="backslashreplace") for key in chosen.keys),
+        window_from_ms=chosen.window.from_ms,
+        window_to_ms=chosen.window.to_ms,
+        dead_letters=options.dead_letters is not None,
         time_basis=options.time_basis,
         intra_ms=options.intra_ms,
         from_ms=survey.start_ms,

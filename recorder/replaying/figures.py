@@ -63,6 +63,27 @@ def comparison_rows(first: Certificate, second: Certificate) -> Rows:
     return ("figure", "first", "second", "ratio"), rows
 
 
+def differences(first: Certificate, second: Certificate) -> list[str]:
+    """What was not the same about two replays, so that their figures differ for more reasons than how exact they were:
+    ``rate 1 and 2``."""
+    both = (_circumstances(first), _circumstances(second))
+    return [f"{what} {both[0][what]} and {both[1][what]}" for what in both[0] if both[0][what] != both[1][what]]
+
+
+def _circumstances(certificate: Certificate) -> dict[str, str]:
+    choices = certificate.course.choices
+    caps = {"records/s": choices.records_per_second, "Mbit/s": choices.megabits_per_second}
+    ids = (certificate.capture_id, *certificate.further_captures)
+    return {
+        "capture": f"{certificate.capture} ({', '.join(one[:12] for one in ids)})",
+        "target": certificate.target_cluster_id or "(unknown)",
+        "rate": "top speed" if certificate.rate is None else f"{certificate.rate:g}",
+        "cap": ", ".join(f"{cap:g} {unit}" for unit, cap in caps.items() if cap) or "none",
+        "records": f"{certificate.planned:,}",
+        "end": certificate.ended_by,
+    }
+
+
 def _figures(certificate: Certificate) -> dict[str, float | None]:
     figures: dict[str, float | None] = {
         f"{measure.name} {name} (ms)": value

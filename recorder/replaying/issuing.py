@@ -123,7 +123,7 @@ def issue(
             *(() if resumption is None else resumption.findings),
             *findings,
         ),
-        course=course(choices(options, survey), played.clock, player, tally, capped),
+        course=course(choices(options, survey, plan.captures), played.clock, player, tally, capped),
         rhythm=tally.rhythm.rhythm(),
         transactions=_transactions(played),
         stamped_by_target=plan.stamped_by_target,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +37,10 @@ KINDS: dict[str, tuple[str, Unit]] = {
     "dropped": ("Dropped for lateness", "records"),
 }
 """All that can be demanded: what it is in words, and its unit."""
+_BY_PROBE = ("append_", "arrival_")
+"""What only a probe measures."""
+_UNPACED = ("round_trip_", "loss", "inversions", "key_inversions", "dropped")
+"""What is known also without deadlines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,17 @@ def parse_objectives(text: str) -> tuple[Objective, ...]:
             raise UsageError(f"--slo says {name} twice: give it once.")
         found[name] = Objective(name, _limit(name, limit))
     return tuple(found.values())
+
+
+def unmeasurable(objectives: Sequence[Objective], *, paced: bool, probed: bool) -> dict[str, str]:
+    """Objectives that will be missed whatever happens, as nothing will measure them: which, and what to give for it."""
+    found = {}
+    for objective in objectives:
+        if objective.name.startswith(_BY_PROBE) and not probed:
+            found[objective.name] = "--probe"
+        elif not paced and not objective.name.startswith(_UNPACED):
+            found[objective.name] = "a --rate instead of top speed"
+    return found
 
 
 def show(figure: float, unit: Unit) -> str:

@@ -25,6 +25,7 @@ from recorder.replaying.partitions import Placement, placements
 from recorder.replaying.preflight import (
     check_calibration_topic,
     check_creation,
+    check_objectives,
     check_space,
     check_topics,
     check_transactions,
@@ -183,6 +184,7 @@ def prepare(
         *check_topics(routes, checked, options, existing, to_create, defaults),
         *check_creation(to_create, existing, options, brokers, may_create(cluster) if to_create else None),
         *check_space(spaces, counts, settings),
+        *check_objectives(options),
         *check_transactions(longest_transaction_ms(cluster) if options.transactional else None),
         *check_quota(cluster, routes, seen, options),
         *of_schemas,

@@ -11,6 +11,7 @@ from recorder.errors import BlackboxError, UsageError
 from recorder.kafka.target import NewTopicPlan, TargetTopic
 from recorder.kafka.transactions import TIMEOUT_MS
 from recorder.replaying.findings import Finding, count_of, error, warning
+from recorder.replaying.objectives import unmeasurable
 from recorder.replaying.options import Options
 from recorder.replaying.partitions import Placement, placements
 from recorder.replaying.routes import Routes
@@ -30,6 +31,8 @@ def check_topics(
     """Would every topic take its records? `created` are checked as they will be."""
     if not survey.records:
         yield warning(None, "The selection holds no records: nothing will be sent", "Widen -t, --from and --to.")
+    if options.pace is not None and 2 * survey.wild > survey.records:
+        yield _without_rhythm(survey, options)
     counts = {name: topic.partitions for name, topic in existing.items()}
     counts |= {name: topic.partitions for name, topic in created.items()}
     placed = placements(routes, options, counts)
@@ -95,6 +98,18 @@ def check_transactions(longest_ms: int | None) -> Iterator[Finding]:
         )
 
 
+def check_objectives(options: Options) -> Iterator[Finding]:
+    """Will all that is demanded be measured?"""
+    found = unmeasurable(options.objectives, paced=options.pace is not None, probed=options.probe)
+    for how in dict.fromkeys(found.values()):
+        names = ", ".join(name for name, needed in found.items() if needed == how)
+        yield warning(
+            None,
+            f"Nothing will measure {names}, so --slo will be missed (exit code 5)",
+            f"Give {how}, or leave that out of --slo.",
+        )
+
+
 def check_space(
     spaces: Sequence[Space], counts: Mapping[str, int], settings: Mapping[str, Mapping[str, str] | None]
 ) -> Iterator[Finding]:
@@ -116,6 +131,23 @@ def combine(survey: Survey, routes: Routes, target: str) -> TopicSurvey:
         without_key=sum(part.without_key for part in parts),
         ahead_ms=max(part.ahead_ms for part in parts),
         behind_ms=max(part.behind_ms for part in parts),
+    )
+
+
+def _without_rhythm(survey: Survey, options: Options) -> Finding:
+    """Most records would go at once, and look like a replay that was exact."""
+    how = f"{survey.wild:,} of {survey.records:,} records"
+    if options.time_basis == "append":
+        return warning(
+            None,
+            f"{how} have no append time: they go with the records before them, without a rhythm of their own",
+            "Give --time-basis create, or leave their topics out with -x.",
+        )
+    return warning(
+        None,
+        f"{how} have no usable timestamp (none, before 1970, or long after the recording): they go with the "
+        "records before them, without a rhythm of their own",
+        "Give --time-basis offset with --pps to choose one.",
     )
 
 

@@ -51,10 +51,14 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """The first 100."""
 
     @property
+    def wrong(self) -> int:
+        """How many flaws there are."""
+        return self.missing + self.doubled + self.foreign + self.key_inversions + self.partition_inversions
+
+    @property
     def holds(self) -> bool:
         """Every confirmed record is there once, unchanged and in order, and nothing else."""
-        wrong = self.missing + self.doubled + self.foreign + self.key_inversions + self.partition_inversions
-        return self.why_not is None and not wrong
+        return self.why_not is None and not self.wrong
 
     def sentence(self) -> str:
         """For one line of a summary."""
@@ -69,8 +73,12 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         }
         found = ", ".join(f"{count:,} {what}" for what, count in odd.items() if count)
         gone = f"; {self.unconfirmed:,} unconfirmed ones are not there" if self.unconfirmed else ""
-        where = f"{self.partitions:,} partition{'' if self.partitions == 1 else 's'} of the target's log"
-        told = f"{self.records:,} records and {self.keys:,} keys held against {where}"
+        where = f"{_count(self.partitions, 'partition')} of the target's log"
+        told = f"{_count(self.records, 'record')} and {_count(self.keys, 'key')} held against {where}"
         if self.holds:
             return f"holds: {told}: each there once, equal and in the capture's order{gone}"
         return f"FAILED: {told}: {found}{gone}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

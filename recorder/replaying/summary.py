@@ -11,6 +11,7 @@ from recorder.replaying.figures import Rows
 from recorder.replaying.objectives import Judgement, show
 from recorder.replaying.partitions import Placement
 from recorder.replaying.read_ahead import advice
+from recorder.replaying.selected import selected
 from recorder.replaying.silence import BY_REPORTS
 from recorder.window import format_duration, format_time
 
@@ -25,6 +26,7 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
         "began": f"{format_time(certificate.started_at_ms)}, {_pace(certificate)}",
         "ended by": certificate.ended_by + (f": {certificate.error}" if certificate.error else ""),
         **_earlier(certificate),
+        **({} if (part := selected(certificate)) is None else {"selected": part}),
         "records": f"{certificate.acked:,} confirmed of {certificate.planned:,} planned, {certificate.failed:,} failed",
         **({} if certificate.confirmed_by == BY_REPORTS else {"confirmed by": certificate.confirmed_by}),
         "took": f"{format_duration(certificate.sending_ns / 1e6)}{_planned(certificate)}{speed}",
@@ -77,6 +79,13 @@ def failure_rows(certificate: Certificate) -> Rows:
     return ("topic", "partition", "offset", "error"), [
         [failure.topic, failure.partition, failure.offset, failure.error]
         for failure in (*(certificate.prologue.failures if certificate.prologue else ()), *certificate.failures)
+    ]
+
+
+def drop_rows(certificate: Certificate) -> Rows:
+    """Records that were too late to be sent; the certificate holds the first 1,000."""
+    return ("dropped", "topic", "partition", "offset"), [
+        [drop.error, drop.topic, drop.partition, drop.offset] for drop in certificate.course.drops
     ]
 
 
@@ -215,10 +224,23 @@ def _course(course: Course) -> dict[str, str]:
 
 
 def _pace(certificate: Certificate) -> str:
+    capped = _capped(certificate.course)
     if certificate.rate is None:
-        return "at top speed"
+        offsets = certificate.course.choices.time_basis == "offset"
+        return ("by offsets, without a rhythm" if offsets else "at top speed") + capped
     gap = "" if certificate.max_gap_ms is None else f", idle stretches up to {format_duration(certificate.max_gap_ms)}"
-    return f"at rate {certificate.rate:g}{gap}"
+    return f"at rate {certificate.rate:g}{gap}{capped}"
+
+
+def _capped(course: Course) -> str:
+    """What was the most a second, and whether that held records back."""
+    records, megabits = course.choices.records_per_second, course.choices.megabits_per_second
+    caps = [f"{records:g} records/s"] if records else []
+    caps += [f"{megabits:g} Mbit/s"] if megabits else []
+    if not caps:
+        return ""
+    waits = "which held records back" if course.capped else "which held nothing back"
+    return f", at most {' and '.join(caps)} ({waits})"
 
 
 def _planned(certificate: Certificate) -> str:

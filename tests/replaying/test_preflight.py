@@ -14,8 +14,9 @@ from recorder.kafka.target import KAFKA_DEFAULTS, TargetTopic
 from recorder.replaying.clusters import check_clusters
 from recorder.replaying.creation import plan_topic
 from recorder.replaying.findings import Finding
+from recorder.replaying.objectives import parse_objectives
 from recorder.replaying.options import Options
-from recorder.replaying.preflight import check_topics, check_transactions, combine
+from recorder.replaying.preflight import check_objectives, check_topics, check_transactions, combine
 from recorder.replaying.routes import plan_routes
 from recorder.replaying.survey import survey
 from tests.builders import T0, make_capture, record
@@ -150,6 +151,36 @@ def test_a_created_topic_is_like_the_recorded_one_and_lets_every_record_in(tmp_p
     }
     assert "not copied: confluent.tier" in plan.notes
     assert list(check_topics(routes, found, Options(), {}, {"orders": plan}, KAFKA_DEFAULTS)) == []
+
+
+def test_records_that_no_timestamp_places_are_told_of_before_they_all_go_at_once(tmp_path: Path) -> None:
+    after = T0 + 600_000 + 2 * HOUR  # the capture was made long before
+    rows = [record("orders", 0, after + second * 1_000, "k", "v") for second in range(3)]
+    capture = make_capture(tmp_path / "c", rows, clean=True)
+    told = next(finding for finding in _check(capture, Options(timestamps="now")) if finding.topic is None)
+    assert told.severity == "warning" and _matches("3 of 3 records have no usable timestamp", told.what)
+    assert "--time-basis offset" in told.fix
+    assert _check(capture, Options(timestamps="now", top_speed=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (Options(objectives=parse_objectives("p99=5ms,drift=1ms,loss=0")), None),
+        (Options(objectives=parse_objectives("arrival_p99=5ms,loss=0")), ("arrival_p99", "--probe")),
+        (
+            Options(objectives=parse_objectives("p99=5ms,round_trip_p50=1s,loss=0,inversions=0"), top_speed=True),
+            ("p99", "--rate"),
+        ),
+    ],
+)
+def test_an_objective_that_nothing_will_measure_is_told_before_the_replay(
+    options: Options, told: tuple[str, str] | None
+) -> None:
+    found = list(check_objectives(options))
+    assert len(found) == (told is not None)
+    for finding in found:
+        assert told is not None and f"measure {told[0]}," in finding.what and told[1] in finding.fix
 
 
 def _check(
