@@ -17,6 +17,7 @@ SHORTEST_WORD = 3
 SHORTEST_NUMBER = 5
 WHOLE_WORD_BELOW = 6
 LONG_NUMBER = 9
+_DIGITS = b"0123456789"
 _ODD_SPACES = re.compile(r"\s\s|[^\S ]")
 _ODD_SIGNS = ("  ", "\t", "\r", "\v", "\f")
 _NAME = re.compile(r"([^\W\d_][^\d_,;:@/]{0,40}) ([^\W\d_][^\W\d_]*(?:['-][^\W\d_]+)*)")
@@ -137,9 +138,9 @@ def _characters(data: bytes) -> int:
 
 def searchable(needle: bytes) -> bool:
     """Whether finding it in a text means anything."""
-    if any(byte > 127 or chr(byte).isalpha() for byte in needle):
+    if not needle.isascii() or needle.lower() != needle.upper():
         return len(needle) >= SHORTEST_WORD
-    return sum(chr(byte).isdigit() for byte in needle) >= SHORTEST_NUMBER  # 605 691 713 is a number, too
+    return len(needle) - len(needle.translate(None, _DIGITS)) >= SHORTEST_NUMBER  # 605 691 713 is a number, too
 
 
 def whole(data: bytes, start: int, end: int, needle: bytes) -> bool:

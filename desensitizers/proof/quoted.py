@@ -29,8 +29,9 @@ _MOST_LIKELY_BYTES = 4 << 20
 
 _EVERYTHING = "quoted"
 """The bag of what all texts quote; a word may be in it twice."""
-_TOGETHER_BYTES = 24 << 20
-"""Of these, as they are spilled: half a million words, which take 100 MB ready to be searched, and 300 MB before."""
+_TOGETHER_BYTES = 32 << 20
+"""Of these, as they are spilled: half a million words, most of them twice, which take 100 MB ready to be searched, and
+300 MB before."""
 
 Bags = tuple[str, str]
 """A bag of texts, and the bag for what they quote."""

@@ -125,29 +125,34 @@ class _Group:
     that is what must be there, since a window alone may be shared by many needles (zeros in numbers).
     """
 
-    __slots__ = ("_at", "_data", "_hashes", "_least", "_sizes", "_starts", "_steps", "_tables", "_width")
+    __slots__ = (
+        "_data", "_hashes", "_least", "_rarest", "_sizes", "_starts", "_steps", "_stride", "_tables", "_width",
+        "_windows",
+    )  # fmt: skip
 
     def __init__(self, data: bytes, starts: Ints, sizes: Ints, least: int, width: int, stride: int) -> None:
-        self._least, self._width = least, width
+        self._least, self._width, self._stride = least, width, stride
         self._steps = range(0, 4, stride)
         self._data, self._starts, self._sizes = data, starts, sizes
         words = _words(data)
         shared = _shared(words, width)
         windows = len(starts) * stride
         self._tables = _Table(windows, _FACTOR, _ROOM), _Table(windows, _FACTOR, _OTHER_ROOM)
+        self._rarest = np.empty(len(starts), np.int32)
         keys = np.empty((len(starts), stride), np.uint64)
         for some in (slice(begin, begin + _STRETCH) for begin in range(0, len(starts), _STRETCH)):
             room = sizes[some] - width - stride + 1
-            at = starts[some, None] + _rarest(words, shared, starts[some], room, width, stride)[:, None]
-            at = at + np.arange(stride)
+            self._rarest[some] = _rarest(words, shared, starts[some], room, width, stride)
+            at = (starts[some] + self._rarest[some])[:, None] + np.arange(stride)
             self._tables[0].add(_cut(words[at], width).ravel())
             np.minimum(at, (starts[some] + sizes[some] - least)[:, None], out=at)
             wider = self._wider(words, at)
             self._tables[1].add(wider.ravel())
-            keys[some] = (wider * _FACTOR) >> _HALF << _HALF | at.view(np.uint64)
+            numbers = np.arange(some.start * stride, some.start * stride + wider.size, dtype=np.uint64)
+            keys[some] = (wider * _FACTOR) >> _HALF << _HALF | numbers.reshape(wider.shape)
         flat = keys.ravel()
         flat.sort()
-        self._at = flat.astype(np.uint32)
+        self._windows = flat.astype(np.uint32)
         flat >>= _HALF
         self._hashes = flat.astype(np.uint32)
 
@@ -167,6 +172,8 @@ class _Group:
         first, second = self._tables
         before = np.arange(self._least - self._width + 1)[:, None]
         met: set[int] = set()
+        there: list[tuple[Words, Ints]] = []
+        count = 0
         for start in range(0, len(quarters) - 1, _STRETCH):
             both = quarters[start + 1 : start + 1 + _STRETCH].astype(np.uint64)
             both <<= _HALF
@@ -177,8 +184,13 @@ class _Group:
                 places = places[(places >= 0) & (places <= len(words) - self._least)]
                 wider = self._wider(words, places)
                 sure = second.has(wider)
-                if len(sure):
-                    met.update(self._needles(words, wider[sure], places[sure]).tolist())
+                there.append((wider[sure], places[sure]))
+                count += len(sure)
+            if count > _STRETCH:
+                met.update(self._needles(words, there).tolist())
+                there, count = [], 0
+        if count:
+            met.update(self._needles(words, there).tolist())
         return list(met)
 
     def _wider(self, words: Words, places: Ints) -> Words:
@@ -189,31 +201,29 @@ class _Group:
             found ^= words[places + (self._least - 8)]
         return found
 
-    def _needles(self, words: Words, wider: Words, places: Ints) -> Ints:
-        """Numbers of the needles whose windows stand at these places of the haystack."""
-        hashes = ((wider * _FACTOR) >> _HALF).astype(np.uint32)
+    def _needles(self, words: Words, there: Sequence[tuple[Words, Ints]]) -> Ints:
+        """Numbers of the needles of which windows stand at some places of the haystack; (windows, places)."""
+        hashes = ((np.concatenate([wider for wider, _places in there]) * _FACTOR) >> _HALF).astype(np.uint32)
+        order = np.argsort(hashes)  # one after the other they are found in the processor's cache
+        hashes, places = hashes[order], np.concatenate([places for _wider, places in there])[order]
         low = np.searchsorted(self._hashes, hashes)
-        there = self._hashes[np.minimum(low, len(self._hashes) - 1)] == hashes
-        low, places = low[there], places[there]
-        counts = np.searchsorted(self._hashes, hashes[there], "right") - low
+        known = self._hashes[np.minimum(low, len(self._hashes) - 1)] == hashes
+        low, places = low[known], places[known]
+        counts = np.searchsorted(self._hashes, hashes[known], "right") - low
         if counts.sum() > _MOST_MEETINGS:
             low, only = np.unique(low, return_index=True)
-            return distinct(self._owners(_ranges(low, counts[only])))
-        found = _ranges(low, counts)
-        owners = self._owners(found)
-        begins = np.repeat(places, counts) - (self._at[found].astype(np.int64) - self._starts[owners])
-        ends = begins + self._sizes[owners] - self._width
+            return distinct(self._windows[_ranges(low, counts[only])].astype(np.int64) // self._stride)
+        owners, steps = np.divmod(self._windows[_ranges(low, counts)].astype(np.int64), self._stride)
+        starts, sizes = self._starts[owners], self._sizes[owners]
+        begins = np.repeat(places, counts) - np.minimum(self._rarest[owners] + steps, sizes - self._least)
+        ends = begins + sizes - self._width
         inside = (begins >= 0) & (ends < len(words))
         owners, begins, ends = owners[inside], begins[inside], ends[inside]
+        starts, last = starts[inside], (starts + sizes)[inside] - self._width
         mine = _words(self._data)
-        starts = self._starts[owners]
         same = _cut(words[begins] ^ mine[starts], self._width) == 0
-        same &= _cut(words[ends] ^ mine[starts + self._sizes[owners] - self._width], self._width) == 0
+        same &= _cut(words[ends] ^ mine[last], self._width) == 0
         return distinct(owners[same])
-
-    def _owners(self, windows: Ints) -> Ints:
-        found: Ints = np.searchsorted(self._starts, self._at[windows].astype(np.int64), "right") - 1
-        return found
 
 
 def _cut(words: Words, width: int) -> Words:
