@@ -35,6 +35,7 @@ _STRETCH = 1 << 16
 _ROOM, _OTHER_ROOM = 16, 8
 """Bits of the tables for each window."""
 _MOST_BITS = 28
+_MARKS_BITS = 10
 _COMMON_BITS = 22
 _SAMPLE = 4 << 20
 _MOST_MEETINGS = 4 << 20
@@ -88,34 +89,43 @@ class Needles:
 
 
 class _Table:
-    """A set of windows by a hash: it may hold more, but hardly does."""
+    """A set of windows by a hash: it may hold more, but hardly does.
 
-    __slots__ = ("_bits", "_factor", "_shift")
+    A window has a few bits, all in one word: a look-up misses the processor's cache once.
+    """
+
+    __slots__ = ("_factor", "_shift", "_words")
 
     def __init__(self, windows: int, factor: np.uint64, room: int) -> None:
         bits = min(_MOST_BITS, max(16, (windows * room).bit_length()))
-        self._factor, self._shift = factor, np.uint64(64 - bits)
-        self._bits = np.zeros(1 << (bits - 3), np.uint8)
+        self._words = np.zeros(1 << (bits - 6), np.uint64)
+        self._factor, self._shift = factor, np.uint64(64 - (bits - 6) - _MARKS_BITS)
 
     def add(self, windows: Words) -> None:
         slots, marks = self._places(windows)
-        np.bitwise_or.at(self._bits, slots, marks)
+        np.bitwise_or.at(self._words, slots, marks)
 
     def has(self, windows: Words) -> npt.NDArray[np.intp]:
         """Numbers of the windows that are in the set."""
         slots, marks = self._places(windows)
-        marks &= self._bits.take(slots)
-        return np.flatnonzero(marks.view(np.bool_))  # any bit is true
+        return np.flatnonzero((self._words.take(slots) & marks) == marks)
 
-    def _places(self, windows: Words) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
+    def _places(self, windows: Words) -> tuple[npt.NDArray[np.intp], Words]:
         hashes = windows * self._factor
         hashes >>= self._shift
-        marks = _MARKS.take(hashes.astype(np.uint8) & np.uint8(7))
-        hashes >>= np.uint64(3)
+        marks = _MARKS.take((hashes & np.uint64(len(_MARKS) - 1)).view(np.intp))
+        hashes >>= np.uint64(_MARKS_BITS)
         return hashes.view(np.intp), marks
 
 
-_MARKS = np.uint8(1) << np.arange(8, dtype=np.uint8)
+def _marks() -> Words:
+    """Words of which four bits or a few less are set."""
+    places = np.random.default_rng(0).integers(64, size=(4, 1 << _MARKS_BITS), dtype=np.uint64)
+    marks: Words = np.bitwise_or.reduce(np.uint64(1) << places)
+    return marks
+
+
+_MARKS = _marks()
 
 
 class _Group:
