@@ -27,6 +27,7 @@ _DOUBLINGS = (1, 2, 4)
 """Which make runs of one byte runs of `_SHORTEST_RUN`."""
 _RUN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _IN_RUN, _CAPITAL, _SMALL, _NO_LETTER, _NO_HEX, _DASH = 1, 2, 4, 8, 16, 32
+_ONLY_DIGITS = _IN_RUN | _NO_LETTER
 _URLSAFE = bytes.maketrans(b"-_", b"+/")
 _ENDS = bytes(8)
 _LONGEST_LINE, _SHORTEST_LINE = 76, 56
@@ -38,6 +39,8 @@ _DIGITS_IN_HEX = re.compile(rb"(?:[2-7][0-9]){9,}")
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.intp]
 Marks = npt.NDArray[np.bool_]
+Stretches = tuple[Places, Places]
+"""Where they begin and end."""
 
 
 def layers(block: bytes, depth: int = DEPTH) -> list[bytes]:
@@ -97,7 +100,7 @@ def _by_lines(block: bytes) -> Iterator[bytes]:
         begin = end
 
 
-def _runs(block: bytes) -> tuple[set[bytes], tuple[Places, Places]]:
+def _runs(block: bytes) -> tuple[set[bytes], Stretches]:
     """Stretches of base64's letters that could hold six bytes, and where those of hex begin and end.
 
     What base64 makes is told from words by mixed case (after the first letter), else by digits among letters in whole
@@ -107,27 +110,46 @@ def _runs(block: bytes) -> tuple[set[bytes], tuple[Places, Places]]:
     starts, ends = _stretches(classes)
     if not len(starts):
         return set(), (starts, ends)
-    marked, plain = _marked(block, starts), len(starts)
-    starts, ends = np.append(starts, starts[marked] + 2), np.append(ends, ends[marked])
-    whole = np.bitwise_or.reduceat(classes, np.column_stack((starts, ends)).ravel())[::2]
-    broken = _broken(block, classes, starts[:plain], ends[:plain], whole[:plain])
-    digits = np.flatnonzero((whole == _IN_RUN | _NO_LETTER) & (ends - starts >= _SHORTEST_DIGITS))
-    spans = zip(starts[digits].tolist(), ends[digits].tolist(), strict=True)
-    digits = digits[[_DIGITS_IN_HEX.fullmatch(block, *span) is not None for span in spans]]
+    whole = _in_all(classes, starts, ends)
+    broken = _broken(block, classes, starts, ends, whole)
+    digits = np.flatnonzero(whole == _ONLY_DIGITS)
     in_digits = starts[digits], ends[digits]
     chosen = np.flatnonzero(_WORTH_A_LOOK[whole])  # hardly any: words and ids with dashes are not
     starts, ends, whole = starts[chosen], ends[chosen], whole[chosen]
     all_hex = ~_has(whole, _NO_HEX)
-    in_hex = all_hex & (ends - starts >= _SHORTEST_HEX)
     mixed = _has(whole, _CAPITAL) & _has(whole, _SMALL)
     if mixed.any():
-        inner = np.bitwise_or.reduceat(classes, np.column_stack((starts + 1, ends)).ravel())[::2]
-        mixed &= _has(inner, _CAPITAL)
+        mixed &= _has(_in_all(classes, starts + 1, ends), _CAPITAL)
     others = np.flatnonzero(_has(whole, _NO_LETTER) & ~_has(whole, _DASH) & ~all_hex & ~mixed)
     mixed[others] = _grouped(block, starts[others], ends[others])
-    mixed &= chosen < plain
-    hexadecimal = (np.append(one[in_hex], other) for one, other in zip((starts, ends), in_digits, strict=True))
-    return _slices(block, starts[mixed], ends[mixed]) | broken, (next(hexadecimal), next(hexadecimal))
+    in_base64 = _slices(block, starts[mixed], ends[mixed]) | broken
+    in_hex = starts[all_hex], ends[all_hex]
+    marked = np.flatnonzero(_marked(block, starts))
+    if len(marked):
+        starts, ends = starts[marked] + 2, ends[marked]
+        whole = _in_all(classes, starts, ends)
+        all_hex, only_digits = ~_has(whole, _NO_HEX) & _has(whole, _CAPITAL | _SMALL), whole == _ONLY_DIGITS
+        in_hex = np.append(in_hex[0], starts[all_hex]), np.append(in_hex[1], ends[all_hex])
+        in_digits = np.append(in_digits[0], starts[only_digits]), np.append(in_digits[1], ends[only_digits])
+    return in_base64, _hexadecimal(block, in_hex, in_digits)
+
+
+def _in_all(classes: Bytes, starts: Places, ends: Places) -> Bytes:
+    """What is anywhere in each of some stretches."""
+    bounds = np.empty(2 * len(starts), np.intp)
+    bounds[::2], bounds[1::2] = starts, ends
+    found: Bytes = np.bitwise_or.reduceat(classes, bounds)[::2] if len(bounds) else classes[:0]
+    return found
+
+
+def _hexadecimal(block: bytes, in_hex: Stretches, in_digits: Stretches) -> Stretches:
+    """Which stretches of hex digits, and of decimal digits alone, could be hex."""
+    long = in_hex[1] - in_hex[0] >= _SHORTEST_HEX
+    starts, ends = in_digits
+    digits = np.flatnonzero(ends - starts >= _SHORTEST_DIGITS)
+    spans = zip(starts[digits].tolist(), ends[digits].tolist(), strict=True)
+    digits = digits[[_DIGITS_IN_HEX.fullmatch(block, *span) is not None for span in spans]]
+    return np.append(in_hex[0][long], starts[digits]), np.append(in_hex[1][long], ends[digits])
 
 
 def _marked(block: bytes, starts: Places) -> Marks:
@@ -140,8 +162,10 @@ def _marked(block: bytes, starts: Places) -> Marks:
 def _broken(block: bytes, classes: Bytes, starts: Places, ends: Places, whole: Bytes) -> set[bytes]:
     """Base64 that is broken into lines of one length, each whole again."""
     sizes = ends - starts
-    line = (sizes >= _SHORTEST_LINE) & (sizes <= _LONGEST_LINE) & (sizes % 4 == 0)
-    line &= _has(whole, _CAPITAL) & _has(whole, _SMALL) & ((classes[ends] == 0) & (ends < len(block)))
+    long = np.flatnonzero((sizes >= _SHORTEST_LINE) & (sizes <= _LONGEST_LINE))
+    starts, ends, sizes, whole = starts[long], ends[long], sizes[long], whole[long]
+    line = (sizes % 4 == 0) & _has(whole, _CAPITAL) & _has(whole, _SMALL)
+    line &= (classes[ends] == 0) & (ends < len(block))
     found: set[bytes] = set()
     done = 0
     for number in np.flatnonzero(line).tolist():
@@ -177,7 +201,7 @@ def _worth_a_look() -> Marks:
     return in_both_cases | (lettered & ((_has(classes, _NO_LETTER) & ~_has(classes, _DASH)) | ~_has(classes, _NO_HEX)))
 
 
-def _stretches(classes: Bytes) -> tuple[Places, Places]:
+def _stretches(classes: Bytes) -> Stretches:
     """Where `_SHORTEST_RUN` bytes and more in a row are in a run: the first places, and those after the last."""
     begins = classes != 0
     for step in _DOUBLINGS:
