@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,24 +44,42 @@ Words = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Fresh:
     """Pieces that were not met before."""
 
     column: Any
     """A binary Arrow array."""
-    lines: Lines
-    whole: Any
-    """The array that they are of."""
-    rows: Places
-    """Which row of it each is in."""
     hashes: Words
     """Of each; 0 when it can't be known again."""
+    sources: tuple[tuple[Any, Places], ...]
+    """The arrays that they are of, one after the other, and which row of it each is in."""
+    places: tuple[str, ...]
+
+    @classmethod
+    def together(cls, several: Sequence[Fresh]) -> Fresh:
+        """Those of several columns as one."""
+        import pyarrow as pa
+
+        return cls(
+            pa.concat_arrays([one.column for one in several]),
+            np.concatenate([one.hashes for one in several]),
+            tuple(source for one in several for source in one.sources),
+            tuple(place for one in several for place in one.places),
+        )
+
+    @cached_property
+    def lines(self) -> Lines:
+        return Lines.of(self.column)
 
     def payload(self, piece: int) -> bytes | None:
         """What a piece was cut from."""
-        found: bytes | None = self.whole[int(self.rows[piece])].as_py()
-        return found
+        for whole, rows in self.sources:
+            if piece < len(rows):
+                found: bytes | None = whole[int(rows[piece])].as_py()
+                return found
+            piece -= len(rows)
+        raise IndexError(piece)
 
 
 class Repeats:
@@ -82,7 +101,7 @@ class Repeats:
 
         if self._resting.get(place, 0) > 0:
             self._resting[place] -= 1
-            return Fresh(column, Lines.of(column), column, np.arange(len(column)), np.zeros(len(column), np.uint64))
+            return Fresh(column, np.zeros(len(column), np.uint64), ((column, np.arange(len(column))),), (place,))
         begins, data = _content(column)
         if not len(data) or _in_one_piece(data):
             return None
@@ -97,14 +116,14 @@ class Repeats:
             pa.binary(), len(sizes), [None, pa.py_buffer(bounds.astype(np.int32)), pa.py_buffer(data)]
         ).take(pa.array(new))
         rows = np.searchsorted(begins, bounds[new], "right") - 1
-        return Fresh(pieces, Lines.of(pieces), column, rows, hashes[new])
+        return Fresh(pieces, hashes[new], ((column, rows),), (place,))
 
-    def remember(self, looked_at: Fresh, *, but: Collection[int] = (), place: str = "") -> None:
+    def remember(self, looked_at: Fresh, *, but: Collection[int] = ()) -> None:
         """From now on these are no news, `but` some of them."""
         hashes = looked_at.hashes.copy()
         hashes[list(but)] = 0
         hashes = hashes[hashes != 0]
-        self._met.add(place)
+        self._met.update(looked_at.places)
         self._added += len(hashes)
         size = len(self._slots)
         while self._added > size < _MOST_SLOTS:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from desensitizers.detectors import NAMES, detector
 from desensitizers.detectors.base import Detector
 from desensitizers.proof.lines import Lines
@@ -20,6 +22,8 @@ _SPACES = str.maketrans("\t\r", "  ")
 _WORD = re.compile(r"[0-9A-Za-z]+")
 PIECEWISE = frozenset(NAMES) - {"name", "address", "ner"}
 """Detectors of which neither sieve nor prefilter looks across a comma that a quote follows."""
+_RARE = frozenset(("email", "phone", "iban", "jwt", "secret", "private_key"))
+"""Detectors that hardly ever suspect anything in a clean copy: their prefilters go over all of it together first."""
 
 
 class Rescan:
@@ -27,6 +31,7 @@ class Rescan:
 
     def __init__(self, names: Iterable[str]) -> None:
         self.detectors = [detector(name) for name in names]
+        self._rare = "|".join(f"(?:{one.prefilter})" for one in self.detectors if one.name in _RARE)
 
     def rows(
         self, column: Any, labels: Sequence[str] | None = None, lines: Lines | None = None
@@ -38,9 +43,8 @@ class Rescan:
         column's, if somebody has them already.
         """
         found = []
-        for one in self.detectors if len(column) else ():
-            if one.name in SIEVES and lines is None:
-                lines = Lines.of(column)
+        lines = Lines.of(column) if lines is None else lines
+        for one in self._suspicious(lines) if len(column) else ():
             for row in _suspects(one, column, lines):
                 text = column[row].as_py().decode("utf-8", "replace")
                 spans = [text[start:end] for start, end in one.leaks(text)]
@@ -56,13 +60,19 @@ class Rescan:
         `lines` are the column's. `payload` gives what a row is a part of, to be looked at instead.
         """
         looked_at: set[int] = set()
-        for one in self.detectors if len(column) else ():
+        for one in self._suspicious(lines) if len(column) else ():
             for row in _suspects(one, column, lines):
                 text = (payload(row) if payload is not None else column[row].as_py()) or b""
                 if any(one.leaks(text.decode("utf-8", "replace"))):
                     return None
                 looked_at.add(row)
         return looked_at
+
+    def _suspicious(self, lines: Lines) -> list[Detector]:
+        """The detectors that could suspect one of these lines."""
+        if not self._rare or _matches(self._rare, lines.data):
+            return self.detectors
+        return [one for one in self.detectors if one.name not in _RARE]
 
     @property
     def sees_pieces(self) -> bool:
@@ -82,13 +92,24 @@ class Rescan:
         return len(lines) > 0 and self.suspected(lines, Lines.of(lines)) is None
 
 
-def _suspects(one: Detector, column: Any, lines: Lines | None) -> list[int]:
+def _matches(pattern: str, data: bytes) -> bool:
+    """Whether RE2 finds the pattern anywhere in the data, by one look at all of it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ends = pa.py_buffer(np.array([0, len(data)], np.int64))
+    whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(data)])
+    found: bool = pc.match_substring_regex(whole, pattern)[0].as_py()
+    return found
+
+
+def _suspects(one: Detector, column: Any, lines: Lines) -> list[int]:
     """The rows that deserve a closer look."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     rows = None
-    if lines is not None and one.name in SIEVES:
+    if one.name in SIEVES:
         places = SIEVES[one.name](lines)
         if not len(places):
             return []

@@ -29,9 +29,6 @@ class Part:
         """Of `sought`."""
         return Lines.of(self.sought)
 
-    def whole_lines(self) -> bytes:
-        return self.lines.data
-
     @property
     def size(self) -> int:
         """Bytes of all payloads."""

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -15,7 +16,7 @@ import pyarrow as pa
 from desensitizers.proof.needles import ROW
 from desensitizers.proof.originals import NEEDLES, WHOLE, packed
 from desensitizers.proof.peel import layers
-from desensitizers.proof.repeats import Repeats
+from desensitizers.proof.repeats import Fresh, Repeats
 from desensitizers.proof.rescan import Rescan
 from desensitizers.proof.search import Exact, Haystack
 from desensitizers.proof.sought import Sought
@@ -115,16 +116,11 @@ def _proven(
             frame.add(batch)
             order.add(batch.column("key"))
             payloads += held(batch)
-            for part in parts(batch):
-                searched += part.size
-                fresh = repeats.fresh(part.sought, part.place) if repeats is not None else None
-                if fresh is not None and repeats is not None:
-                    below = layers(fresh.lines.data)
-                    suspected = rescan.suspected(fresh.column, fresh.lines, fresh.payload)
-                    if suspected is not None and not rescan.finds_in_texts(below[1:]):
-                        sought.add(below, part.whole_lines)
-                        repeats.remember(fresh, but=suspected, place=part.place)
-                        continue
+            whole = list(parts(batch))
+            searched += sum(part.size for part in whole)
+            if repeats is not None:
+                whole = _not_in_pieces(whole, repeats, rescan, sought)
+            for part in whole:
                 leaks += _detect(rescan, batch, part, hits)
                 below = layers(part.lines.data)
                 for name in rescan.texts(below[1:]):
@@ -151,6 +147,31 @@ def _proven(
         tuple(payloads.tolist()),
         order.digest(),
     )
+
+
+def _not_in_pieces(whole: Sequence[Part], repeats: Repeats, rescan: Rescan, sought: Sought) -> list[Part]:
+    """The parts of a batch that must be looked at as a whole; of the others what is new is searched, all at once."""
+    found = [(part, repeats.fresh(part.sought, part.place)) for part in whole]
+    left = [part for part, fresh in found if fresh is None]
+    in_pieces = [(part, fresh) for part, fresh in found if fresh is not None]
+    groups = [in_pieces] if in_pieces else []
+    while groups:
+        group = groups.pop()
+        fresh = Fresh.together([fresh for _part, fresh in group])
+        below = layers(fresh.lines.data)
+        suspected = rescan.suspected(fresh.column, fresh.lines, fresh.payload)
+        if suspected is not None and not rescan.finds_in_texts(below[1:]):
+            sought.add(below, partial(_lines_of, [part for part, _fresh in group]))
+            repeats.remember(fresh, but=suspected)
+        elif len(group) > 1:
+            groups += [[one] for one in group]
+        else:
+            left.append(group[0][0])
+    return left
+
+
+def _lines_of(whole: Sequence[Part]) -> bytes:
+    return b"".join(part.lines.data for part in whole)
 
 
 _known: dict[tuple[Any, ...], Repeats] = {}
