@@ -149,6 +149,24 @@ def _broker_settings(cluster: Cluster) -> dict[str, str]:
     return {name: entry.value for name, entry in answer.items() if entry.value is not None}
 
 
+def refused_topics(cluster: Cluster, plans: Sequence[NewTopicPlan]) -> dict[str, tuple[str, str]]:
+    """Which topics the brokers would not create as planned, what they say and what to do; nothing is created.
+
+    Rights, names, settings and the cluster's own policies: only the brokers know all of these.
+    """
+    if not plans:
+        return {}
+    asked = cluster.admin.create_topics(_new(plans), request_timeout=_CREATE_SECONDS, validate_only=True)
+    refused: dict[str, tuple[str, str]] = {}
+    for name, future in asked.items():
+        try:
+            future.result()
+        except KafkaException as error:
+            if error.args[0].code() > 0:  # the broker's word, not our trouble to reach it
+                refused[name] = _creation_trouble(error.args[0])
+    return refused
+
+
 def create_topics(cluster: Cluster, plans: Sequence[NewTopicPlan]) -> None:
     """Create topics and return when all their partitions have leaders.
 
@@ -156,20 +174,26 @@ def create_topics(cluster: Cluster, plans: Sequence[NewTopicPlan]) -> None:
     """
     if not plans:
         return
-    new = [NewTopic(p.name, p.partitions, p.replicas, config=dict(p.config)) for p in plans]
-    for name, future in cluster.admin.create_topics(new, request_timeout=_CREATE_SECONDS).items():
+    for name, future in cluster.admin.create_topics(_new(plans), request_timeout=_CREATE_SECONDS).items():
         try:
             future.result()
         except KafkaException as error:
-            reason: KafkaError = error.args[0]
-            advice = (
-                "Ask for the right CREATE, or have the topic created."
-                if reason.code() in {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
-                else "Create it yourself and run the replay again without --create-topics."
-            )
-            raise BlackboxError(f"Can't create topic {name} on the target: {reason.str()}. {advice}") from None
+            what, fix = _creation_trouble(error.args[0])
+            raise BlackboxError(f"Topic {name} of the target: {what}. {fix}") from None
     _wait_for_leaders(cluster, {plan.name: plan.partitions for plan in plans})
     cluster.refresh()
+
+
+def _creation_trouble(reason: KafkaError) -> tuple[str, str]:
+    """Why a topic can't be created, and what to do."""
+    what = f"It can't be created: {reason.str().rstrip('.')}"
+    if reason.code() in {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}:
+        return what, "Ask for the right CREATE on the cluster or on the topic, or have it created."
+    return what, "Give --topic-config and --partitions-of as the target wants them, or create it yourself."
+
+
+def _new(plans: Sequence[NewTopicPlan]) -> list[NewTopic]:
+    return [NewTopic(plan.name, plan.partitions, plan.replicas, config=dict(plan.config)) for plan in plans]
 
 
 def _wait_for_leaders(cluster: Cluster, wanted: Mapping[str, int]) -> None:
@@ -209,16 +233,6 @@ def _replicas_and_rights(cluster: Cluster, names: list[str]) -> tuple[dict[str, 
         if description.authorized_operations is not None:
             may_write[name] = bool({AclOperation.WRITE, AclOperation.ALL} & set(description.authorized_operations))
     return replicas, in_sync, may_write
-
-
-def may_create(cluster: Cluster) -> bool | None:
-    """May we create any topic? False may still leave some by name; None where the cluster does not tell."""
-    try:
-        answer = cluster.admin.describe_cluster(include_authorized_operations=True, request_timeout=ANSWER_SECONDS)
-        allowed = answer.result().authorized_operations
-    except KafkaException:
-        return None
-    return None if allowed is None else bool({AclOperation.CREATE, AclOperation.ALL} & set(allowed))
 
 
 def _count(number: int, thing: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from recorder.errors import UsageError
-from recorder.kafka.target import TOPIC_SETTINGS, NewTopicPlan
+from recorder.kafka.target import KAFKA_DEFAULTS, TOPIC_SETTINGS, NewTopicPlan
 from recorder.replaying.options import Options
 from recorder.replaying.routes import Routes
 from recorder.replaying.survey import TopicSurvey
@@ -15,6 +15,7 @@ BATCH_OVERHEAD = 61  # the head of a record batch
 FOREVER = "9223372036854775807"
 EVERY = "*"
 _SETTING = re.compile(r"(?P<topic>[a-zA-Z0-9._-]{1,249}|\*):(?P<name>[a-z][a-z.]*)=(?P<value>.*)")
+_NUMBER = re.compile(r"-?\d{1,19}", re.ASCII)
 _COUNT = re.compile(r"(?P<topic>[a-zA-Z0-9._-]{1,249})=(?P<count>[1-9]\d{0,5})", re.ASCII)
 
 
@@ -78,6 +79,8 @@ def parse_topic_config(texts: Sequence[str]) -> dict[str, dict[str, str]]:
         settings = found.setdefault(match["topic"], {})
         if match["name"] in settings:
             raise UsageError(f"--topic-config sets {match['name']} of {match['topic']} twice: give it once.")
+        if KAFKA_DEFAULTS.get(match["name"], "").lstrip("-").isdigit() and not _NUMBER.fullmatch(match["value"]):
+            raise UsageError(f"--topic-config '{text}': {match['name']} is a whole number, and that is none.")
         settings[match["name"]] = match["value"]
     return found
 

@@ -11,7 +11,7 @@ from recorder.errors import BlackboxError, ExitCode, RefusedError
 from recorder.kafka.cluster import Cluster
 from recorder.kafka.connection import Connection
 from recorder.kafka.producer import DEFAULT_BATCH_BYTES, Limits
-from recorder.kafka.target import NewTopicPlan, default_settings, longest_transaction_ms, may_create, target_topics
+from recorder.kafka.target import NewTopicPlan, default_settings, longest_transaction_ms, refused_topics, target_topics
 from recorder.payloads.naming import Counts
 from recorder.replaying.allowance import check_quota
 from recorder.replaying.clusters import check_captures
@@ -182,7 +182,7 @@ def prepare(
     findings = (
         *check_captures(captures, cluster.cluster_id, options),
         *check_topics(routes, checked, options, existing, to_create, defaults),
-        *check_creation(to_create, existing, options, brokers, may_create(cluster) if to_create else None),
+        *check_creation(to_create, existing, options, brokers, refused_topics(cluster, tuple(to_create.values()))),
         *check_space(spaces, counts, settings),
         *check_objectives(options),
         *check_transactions(longest_transaction_ms(cluster) if options.transactional else None),

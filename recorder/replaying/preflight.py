@@ -30,7 +30,7 @@ def check_topics(
 ) -> Iterator[Finding]:
     """Would every topic take its records? `created` are checked as they will be."""
     if not survey.records:
-        yield warning(None, "The selection holds no records: nothing will be sent", "Widen -t, --from and --to.")
+        yield warning(None, "The selection holds no records: nothing will be sent", "Widen what is chosen: -t, -p, -k, --from, --to, --start, --end, --where.")
     if options.pace is not None and 2 * survey.wild > survey.records:
         yield _without_rhythm(survey, options)
     counts = {name: topic.partitions for name, topic in existing.items()}
@@ -53,8 +53,9 @@ def check_topics(
             yield warning(target, "We may not read its settings", "Allow DescribeConfigs to have them checked.")
         elif found.records:
             yield from check_settings(target, found, settings, options)
-            if target in existing:
-                yield from check_replicas(existing[target], settings)
+            there = existing.get(target)
+            in_sync, copies = (there.in_sync, there.replicas) if there else (created[target].replicas,) * 2
+            yield from check_replicas(target, in_sync, copies, settings)
 
 
 def check_creation(
@@ -62,9 +63,9 @@ def check_creation(
     existing: Mapping[str, TargetTopic],
     options: Options,
     brokers: int,
-    may_create: bool | None,
+    refused: Mapping[str, tuple[str, str]],
 ) -> Iterator[Finding]:
-    """Can the missing topics be created as they were planned?"""
+    """Can the missing topics be created as they were planned? `refused`: what the brokers say, and what to do."""
     for new in created.values():
         if new.replicas > brokers:
             yield error(
@@ -72,12 +73,8 @@ def check_creation(
                 f"--replication-factor {new.replicas} needs as many brokers, and the target has {brokers}",
                 f"Give --replication-factor {brokers}.",
             )
-    if created and may_create is False:
-        yield warning(
-            None,
-            f"We may not create topics in general, and {', '.join(created)} must be created",
-            "Ask for the right CREATE on the cluster or on these topics, or have them created.",
-        )
+        elif new.name in refused:
+            yield error(new.name, *refused[new.name])
     for name in existing:
         if name in options.topic_config or name in options.partitions_of:
             yield warning(

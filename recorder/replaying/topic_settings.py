@@ -19,15 +19,27 @@ def check_rights(topic: TargetTopic) -> Iterator[Finding]:
         yield error(topic.name, "We may not write to it", "Ask for the right WRITE on the topic.")
 
 
-def check_replicas(topic: TargetTopic, settings: Mapping[str, str]) -> Iterator[Finding]:
+def check_replicas(
+    topic: str, in_sync: int | None, replicas: int | None, settings: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Are there as many copies as a record needs? Newer brokers never ask for more than a partition has at all."""
     least = int(settings.get("min.insync.replicas", "1"))
-    if topic.in_sync is not None and topic.in_sync < least:
-        yield error(
-            topic.name,
-            f"min.insync.replicas is {least}, and a partition has {count_of(topic.in_sync, 'replica')} in sync: "
-            "it takes no records",
-            "Start the missing brokers, or lower min.insync.replicas.",
+    if in_sync is None or in_sync >= least:
+        return
+    if replicas is not None and in_sync >= replicas:
+        yield warning(
+            topic,
+            f"min.insync.replicas is {least}, and its partitions have {count_of(replicas, 'replica')}: "
+            "older brokers take no records then",
+            "Lower min.insync.replicas if these do so.",
         )
+        return
+    yield error(
+        topic,
+        f"min.insync.replicas is {least}, and a partition has {count_of(in_sync, 'replica')} in sync: "
+        "it takes no records",
+        "Start the missing brokers, or lower min.insync.replicas.",
+    )
 
 
 def check_settings(topic: str, found: TopicSurvey, settings: Mapping[str, str], options: Options) -> Iterator[Finding]:

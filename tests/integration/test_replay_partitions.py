@@ -58,6 +58,12 @@ def test_trap_22_created_topics_are_as_asked_for_and_their_own_time_is_told(
     refused = run(capsys, *words, *more, "--allow-target", "another", "--replication-factor", "2")
     assert refused.code == 7
     assert "replays may only go to another" in refused.err and "--replication-factor 2 needs" in refused.err
+    odd = ("--topic-config", f"{topic}:retention.bytes=-7", "--topic-config", f"{topic}:compression.type=best")
+    for asked in (("--dry-run",), ()):  # what only brokers know is found before anything is created, too
+        unfit = run(capsys, *words, *odd, *asked)
+        assert unfit.code == 1
+        assert "It can't be created: Invalid value" in unfit.out + unfit.err
+        assert topic not in Cluster(connect(target_kafka.bootstrap)).names()
     ran = run(capsys, *words, *more, "--allow-target", target_kafka.cluster_id)
     assert ran.code == 0, ran.err
     certificate = read_certificate(kept)
@@ -66,3 +72,15 @@ def test_trap_22_created_topics_are_as_asked_for_and_their_own_time_is_told(
     facts = Cluster(connect(target_kafka.bootstrap)).topics([topic])[topic]
     assert (len(facts.partitions), facts.overrides) == (5, {"message.timestamp.type": "LogAppendTime"})
     assert "the target's own time of arrival" in ran.out
+
+
+def test_trap_22_a_broker_asks_for_no_more_replicas_in_sync_than_there_are(
+    target_kafka: LocalKafka, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    topic = f"few-{uuid.uuid4().hex[:8]}"
+    root = make_capture(tmp_path / "c", [record(topic, 0, NOW, "k", "v")], clean=True, created_at_ms=NOW + 60_000).root
+    words = ("replay", root, "-b", target_kafka.bootstrap, "--certificate", tmp_path / "kept.json", "--create-topics")
+    ran = run(capsys, *words, "--no-calibration", "--topic-config", "*:min.insync.replicas=2")
+    assert ran.code == 0, ran.err
+    assert "its partitions have 1 replica: older brokers take no records then" in ran.err
+    assert "1 confirmed of 1 planned" in ran.out

@@ -50,14 +50,12 @@ def test_trap_22_what_cannot_be_created_is_found_before(capture: Capture) -> Non
     options = Options(create_topics=True, replication_factor=3, partitions_of={"payments": 4})
     there = TargetTopic(name="payments", partitions=1, settings={}, in_sync=1, may_write=True)
     new = {"orders": planned(capture, options)}
-    found = list(check_creation(new, {"payments": there}, options, 1, may_create=False))
-    assert [(finding.severity, finding.topic) for finding in found] == [
-        ("error", "orders"),
-        ("warning", None),
-        ("warning", "payments"),
-    ]
+    found = list(check_creation(new, {"payments": there}, options, 1, refused={"orders": ("No", "Ask.")}))
+    assert [(finding.severity, finding.topic) for finding in found] == [("error", "orders"), ("warning", "payments")]
     assert "needs as many brokers" in found[0].what and "--replication-factor 1" in found[0].fix
-    assert "CREATE" in found[1].fix and "exists already" in found[2].what
+    assert "exists already" in found[1].what
+    refused, _ = check_creation(new, {"payments": there}, options, 3, refused={"orders": ("No", "Ask.")})
+    assert (refused.severity, refused.what, refused.fix) == ("error", "No", "Ask.")
 
 
 def test_trap_22_the_disk_and_what_a_topic_keeps_of_it(capture: Capture) -> None:
@@ -72,7 +70,9 @@ def test_trap_22_the_disk_and_what_a_topic_keeps_of_it(capture: Capture) -> None
     assert not list(check_space([space], {"orders": 3}, small))
 
 
-@pytest.mark.parametrize("texts", [["orders"], ["orders:x"], ["or ders:a=b"], ["orders:a=1", "orders:a=2"]])
+@pytest.mark.parametrize(
+    "texts", [["orders"], ["orders:x"], ["or ders:a=b"], ["orders:a=1", "orders:a=2"], ["*:retention.ms=1d"]]
+)
 def test_settings_that_are_none_are_refused(texts: list[str]) -> None:
     with pytest.raises(UsageError, match="--topic-config"):
         parse_topic_config(texts)

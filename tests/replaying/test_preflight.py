@@ -163,6 +163,19 @@ def test_records_that_no_timestamp_places_are_told_of_before_they_all_go_at_once
     assert _check(capture, Options(timestamps="now", top_speed=True)) == []
 
 
+def test_few_replicas_are_an_error_only_where_some_are_missing(capture: Capture) -> None:
+    def found(in_sync: int, replicas: int) -> list[str]:
+        settings = {**KAFKA_DEFAULTS, "min.insync.replicas": "2"}
+        topic = TargetTopic(
+            name="orders", partitions=2, settings=settings, in_sync=in_sync, may_write=True, replicas=replicas
+        )
+        return [finding.severity for finding in _check(capture, existing={"orders": topic})]
+
+    assert found(in_sync=2, replicas=3) == []
+    assert found(in_sync=1, replicas=3) == ["error"]
+    assert found(in_sync=1, replicas=1) == ["warning"]  # brokers of today ask for no more copies than there are
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
