@@ -30,7 +30,11 @@ def check_topics(
 ) -> Iterator[Finding]:
     """Would every topic take its records? `created` are checked as they will be."""
     if not survey.records:
-        yield warning(None, "The selection holds no records: nothing will be sent", "Widen what is chosen: -t, -p, -k, --from, --to, --start, --end, --where.")
+        yield warning(
+            None,
+            "The selection holds no records: nothing will be sent",
+            "Widen what is chosen: -t, -p, -k, --from, --to, --start, --end, --where.",
+        )
     if options.pace is not None and 2 * survey.wild > survey.records:
         yield _without_rhythm(survey, options)
     counts = {name: topic.partitions for name, topic in existing.items()}
