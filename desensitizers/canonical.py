@@ -17,8 +17,9 @@ Canonical = Callable[[str], str]
 _DIGITS = re.compile(r"-?\s*\+?[0-9\s./()\-]*[0-9][\s)]*")
 _NOT_DIGIT = re.compile(r"[^0-9]")
 _PHONE = re.compile(r"\s*(\+|00)?[0-9\s./()\-]*[0-9]\s*")
+_NEGATIVE = re.compile(r"-[0-9]+")
+_SPACE_OR_HYPHEN = re.compile(r"[\s\-]")
 _HEX = re.compile(r"[0-9a-f]+")
-_NATIONAL_ZERO = re.compile(r"\(0\)")
 
 
 def raw(text: str) -> str:
@@ -46,16 +47,18 @@ def email(text: str) -> str:
 
 def digits(text: str) -> str:
     """A number in any grouping, without separators and leading zeros: ``42``, ``042``, ``4 2`` are one."""
+    if text.isdecimal() and text.isascii():
+        return text.lstrip("0") or "0"
     if not _DIGITS.fullmatch(text):
         raise UnfitError("is not made of digits; name the digits with extract: '...(?P<id>\\d+)'")
-    sign = "-" if re.fullmatch(r"-[0-9]+", text) else ""
+    sign = "-" if _NEGATIVE.fullmatch(text) else ""
     number = _NOT_DIGIT.sub("", text).lstrip("0") or "0"
     return sign + number
 
 
 def compact(text: str) -> str:
     """Letters and digits in upper case, without grouping: IBANs and the like."""
-    return re.sub(r"[\s\-]", "", text).upper()
+    return (text if text.isalnum() else _SPACE_OR_HYPHEN.sub("", text)).upper()
 
 
 def hexadecimal(text: str) -> str:
@@ -73,7 +76,7 @@ def phone(text: str, country: str = "") -> str:
     """
     if not _PHONE.fullmatch(text):
         raise UnfitError("is not a phone number")
-    text = _NATIONAL_ZERO.sub("", text.strip())
+    text = text.strip().replace("(0)", "")
     international = text.startswith("+")
     number = _NOT_DIGIT.sub("", text)
     if not international and number.startswith("00"):

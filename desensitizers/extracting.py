@@ -72,12 +72,11 @@ class Extract:
 
     def texts(self, texts: list[str]) -> list[str]:
         """Each clean text. Raises UnfitError when one of them can't be cleaned."""
-        matches = []
-        for text in texts:
-            match = self._match(text)
-            if match is None:
-                raise UnfitError(f"does not match extract '{self._pattern.pattern}'")
-            matches.append(match)
+        matches = [match for match in map(self._match if self._explosive else self._pattern.fullmatch, texts) if match]
+        if len(matches) < len(texts):
+            raise UnfitError(f"does not match extract '{self._pattern.pattern}'")
+        if len(self._groups) == 1:
+            return self._of_one_group(texts, matches)
         found: dict[int, list[tuple[int, int, str, bool]]] = {}
         """By row: start, end and result of each group that takes part, and whether an original was in it."""
         for name, group in self._groups.items():
@@ -91,6 +90,20 @@ class Extract:
         out = texts.copy()
         for row, parts in found.items():
             out[row] = self._together(texts[row], parts)
+        return out
+
+    def _of_one_group(self, texts: list[str], matches: list[re.Match[str]]) -> list[str]:
+        ((name, group),) = self._groups.items()
+        spans = [match.span(name) for match in matches]
+        rows = [row for row, (start, _end) in enumerate(spans) if start >= 0]
+        done = group.texts([texts[row][slice(*spans[row])] for row in rows]) if rows else []
+        out = texts.copy()
+        for row, after in zip(rows, done, strict=True):
+            start, end = spans[row]
+            out[row] = f"{texts[row][:start]}{after}{texts[row][end:]}"
+        if group.effect == "rewrite":
+            filled = (row for row in rows if spans[row][0] < spans[row][1])
+            self._findings.originals.update((PROOF_ONLY, texts[row]) for row in filled)
         return out
 
     def _together(self, text: str, parts: list[tuple[int, int, str, bool]]) -> str:

@@ -71,8 +71,8 @@ class Findings:
     def pairs_of(self, space: str, before: Sequence[str | bytes], after: Sequence[str | bytes]) -> None:
         """`pair` of each."""
         if before and after:
-            hashes = list(map(hash64, before))
-            others = hashes if before == after else map(hash64, after)
+            hashes = _hashes(before)
+            others = hashes if before == after else _hashes(after)
             self.pairs.setdefault(space, []).extend(map(add, hashes, others))
 
 
@@ -100,3 +100,11 @@ def hash64(data: str | bytes) -> bytes:
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
     return blake2b(data, digest_size=8).digest()
+
+
+def _hashes(many: Sequence[str | bytes]) -> list[bytes]:
+    """`hash64` of each."""
+    return [
+        blake2b(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data, digest_size=8).digest()
+        for data in many
+    ]

@@ -64,8 +64,12 @@ class FF1:
         import numpy as np
 
         masks = [np.uint64(modulus - 1) for modulus in self._moduli]
-        halves = [divmod(value, self._moduli[1]) for value in values]
-        left, right = np.array(halves, np.uint64).T
+        short, shift = self.size <= 1 << 64, np.uint64(bits)
+        if short:
+            whole = np.array(values, np.uint64)
+            left, right = whole >> shift, whole & masks[1]
+        else:
+            left, right = np.array([divmod(value, self._moduli[1]) for value in values], np.uint64).T
         blocks = np.empty((len(values), 2), ">u8")
         for number, prefix in enumerate(self._prefixes):
             blocks[:, 0] = prefix >> 64
@@ -74,6 +78,9 @@ class FF1:
             if self._cut == 12:
                 high = high << np.uint64(32) | low >> np.uint64(32)
             left, right = right, (left + high) & masks[number & 1]
+        if short:
+            done: list[int] = (left << shift | right).tolist()
+            return done
         return [one * self._moduli[1] + other for one, other in zip(left.tolist(), right.tolist(), strict=True)]
 
     def _chain(self, state: bytes, data: bytes) -> bytes:

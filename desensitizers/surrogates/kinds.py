@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from desensitizers.errors import UnfitError
@@ -22,7 +23,7 @@ Uniqueness = Literal["injective", "collision-resistant", "merges"]
 Options = Mapping[str, int | str | bool]
 Surrogate = Callable[[str], str]
 
-_INT_CEILINGS = (2**31, 2**63)
+INT_CEILINGS = (2**31, 2**63)
 """Numbers below these stay below, so that a surrogate fits the 32 or 64 bits the original came in."""
 _MOST_DIGITS = 30
 TEST_CARD_PREFIXES = {"3": "378282", "4": "400000", "5": "555555", "2": "222300", "6": "601111"}
@@ -103,7 +104,7 @@ def decade(number: int) -> tuple[int, int]:
     """The half-open range of numbers of the same width, cut where 32 and 64 bit integers end."""
     width = len(str(number))
     low, high = (10 ** (width - 1) if width > 1 else 0), 10**width
-    for ceiling in _INT_CEILINGS:
+    for ceiling in INT_CEILINGS:
         if low < ceiling < high:
             low, high = (low, ceiling) if number < ceiling else (ceiling, high)
     return low, high
@@ -222,8 +223,12 @@ def _iban(key: bytes, _options: Options) -> Surrogate:
 
 def iban_check(country: str, bban: str) -> str:
     """The two check digits of ISO 13616 (modulo 97-10) for a national part of digits."""
-    number = int(bban) * 10**6 + int("".join(str(int(char, 36)) for char in country)) * 100
-    return f"{98 - number % 97:02d}"
+    return f"{98 - (int(bban) * 10**6 + _iban_country(country)) % 97:02d}"
+
+
+@lru_cache(maxsize=256)
+def _iban_country(country: str) -> int:
+    return int("".join(str(int(char, 36)) for char in country)) * 100
 
 
 def _ip(key: bytes, _options: Options) -> Surrogate:

@@ -28,6 +28,10 @@ PHONES = st.builds("{}{}".format, st.sampled_from(["+", "00", "0", "", "+49 30 "
         ("phone", {"country": "49"}, PHONES),
         ("card", {"keep_prefix": 6}, CARDS),
         ("card", {}, CARDS),
+        ("digits", {}, st.integers(2**31 - 3, 2**31 + 3).map(str)),
+        ("digits", {}, st.integers(0, 10**19).map(str)),
+        ("name", {}, st.text(st.characters(), min_size=1)),
+        ("email", {}, st.text(min_size=1).map("{}@firma.de".format)),
     ],
 )
 @given(data=st.data())
