@@ -25,6 +25,14 @@ def _reserved(address: str) -> bool:
     return host.endswith(_RESERVED_TLDS) or any(host == name or host.endswith("." + name) for name in _RESERVED_HOSTS)
 
 
+def _has_domain(address: str) -> bool:
+    """Whether its host ends as top-level domains are spelled: in ASCII, without any, or in a long mixture."""
+    name, _dot, label = address.rpartition("@")[2].rpartition(".")
+    if address.endswith("]"):
+        return True
+    return bool(name) and len(label) > 1 and (label.isascii() or len(label) > 4 or not any(map(str.isascii, label)))
+
+
 DETECTOR = Detector(
     name="email",
     version=2,
@@ -37,6 +45,6 @@ DETECTOR = Detector(
     eager=_ANY_ADDRESS,
     strict=_ADDRESS,
     valid=lambda _text: True,
-    certain=lambda _text: True,
+    certain=_has_domain,
     reserved=_reserved,
 )

@@ -43,12 +43,16 @@ Stretches = tuple[Places, Places]
 """Where they begin and end."""
 
 
-def layers(block: bytes, depth: int = DEPTH) -> list[bytes]:
-    """`block` and every layer found below it, each to be searched by itself."""
-    out = [block, *respelled(block)]
+def layers(block: bytes, depth: int = DEPTH, taking: Callable[[bytes], bytes] | None = None) -> list[bytes]:
+    """`block` and every layer found below it, each to be searched by itself.
+
+    `taking`: gives for each layer what is left of it when something has been taken out.
+    """
+    rest = taking(block) if taking else block
+    out = [rest, *respelled(rest)]
     if depth:
-        for below in _below(block):
-            out += layers(below, depth - 1)
+        for below in _below(rest) if rest is block else [*_below(rest), *inflated(block)]:
+            out += layers(below, depth - 1, taking)
     return out
 
 

@@ -20,6 +20,10 @@ from desensitizers.proof.sieves import SIEVES
 _NEIGHBOURS = 64
 _SPACES = str.maketrans("\t\r", "  ")
 _WORD = re.compile(r"[0-9A-Za-z]+")
+_WESTERN = re.compile("[\ufffd\u0080-\u024f\u02c6\u02dc\u2013-\u203a\u20ac\u2122]")
+_MOST_WESTERN = 5
+"""One of so many characters is an accented letter or sign of Latin at most: bytes without a meaning, read as if
+Windows had written them, are half such."""
 PIECEWISE = frozenset(NAMES) - {"name", "address", "ner"}
 """Detectors of which neither sieve nor prefilter looks across a comma that a quote follows."""
 _RARE = frozenset(("email", "phone", "iban", "jwt", "secret", "private_key"))
@@ -129,9 +133,12 @@ def _texts(pieces: Sequence[bytes]) -> Any:
 def is_text(line: bytes) -> bool:
     """Whether these are letters that a person could read."""
     try:
-        return line.decode().translate(_SPACES).isprintable()
+        text = line.decode()
     except UnicodeDecodeError:
         return False
+    if not text.translate(_SPACES).isprintable():
+        return False
+    return text.isascii() or len(_WESTERN.findall(text)) <= max(1, len(text) // _MOST_WESTERN)
 
 
 def _among_ids(span: str, text: str, row: int, column: Any, labels: Sequence[str] | None) -> bool:

@@ -330,10 +330,12 @@ class Exact:
 
     def find(self, data: bytes) -> set[bytes]:
         """Those that are in `data`, which is folded already."""
-        if self._automaton is None:
-            return set()
-        hits = self._automaton.find_overlapping(data)
-        return {self._needles[number] for start, end, number in hits if stands(data, start, end)}
+        return {needle for _start, _end, needle in self.places(data)}
+
+    def places(self, data: bytes) -> Iterator[tuple[int, int, bytes]]:
+        """The same with where each begins and ends, every time."""
+        hits = self._automaton.find_overlapping(data) if self._automaton is not None else ()
+        return ((start, end, self._needles[number]) for start, end, number in hits if stands(data, start, end))
 
     def any_in(self, pieces: Iterable[bytes]) -> bool:
         """Whether one of them is in one of the pieces, in upper or lower case."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -31,7 +31,7 @@ from recorder.scrubbing.jobs import COLUMN_BYTES, Frame, batches, forget_plans
 from recorder.scrubbing.parts import Part, columns, parts
 
 _SHOWN = 10
-HIDDEN = "hidden"
+HIDDEN, ORIGINAL = "hidden", "original"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Leak:
     place: str
 
     def __str__(self) -> str:
-        kind = "an original" if self.what == "original" else f"something that looks like a real {self.what}"
+        kind = "an original" if self.what == ORIGINAL else f"something that looks like a real {self.what}"
         kind = "something that no record has" if self.what == HIDDEN else kind
         where = f"{self.topic}-{self.partition}@{self.offset}" if self.offset >= 0 else self.topic
         return f"{where} {self.place}: {kind}"
@@ -65,6 +65,8 @@ class Proven:
     held: tuple[int, ...] = ()
     """Payloads, by `accounts.KINDS`."""
     key_order: str = ""
+    found: frozenset[bytes] = field(default=frozenset(), repr=False)
+    """Needles of the originals among the hits."""
 
 
 def prove(
@@ -105,13 +107,13 @@ def _proven(
     hits: Counter[str] = Counter()
     searched = 0
     sought = Sought(spill)
+    originals: set[bytes] = set()
     for segment in segments:
         found: set[bytes] = set()
-        names = ROW.join((b"", *segment.path.encode().split(b"/")[1:], footer(root / segment.path), b""))
         for place in unseen(root / segment.path):
             hits[HIDDEN] += 1
             leaks.append(Leak(HIDDEN, segment.path, -1, -1, place))
-        sought.add([names])
+        sought.add([names_of(root, segment)])
         for batch in batches(root, segment, COLUMN_BYTES):
             frame.add(batch)
             order.add(batch.column("key"))
@@ -136,7 +138,8 @@ def _proven(
             found |= sought.found(when_full=True)
         found |= sought.found()
         if found:
-            hits["original"] += len(found)
+            originals |= found
+            hits[ORIGINAL] += len(found)
             leaks += _locate(root, segment, found, decoded)
     pa.default_memory_pool().release_unused()
     return Proven(
@@ -146,6 +149,7 @@ def _proven(
         searched,
         tuple(payloads.tolist()),
         order.digest(),
+        frozenset(originals),
     )
 
 
@@ -172,6 +176,11 @@ def _not_in_pieces(whole: Sequence[Part], repeats: Repeats, rescan: Rescan, soug
 
 def _lines_of(whole: Sequence[Part]) -> bytes:
     return b"".join(part.lines.data for part in whole)
+
+
+def names_of(root: Location, segment: Segment) -> bytes:
+    """What a segment's name and footer say, one a line."""
+    return ROW.join((b"", *segment.path.encode().split(b"/")[1:], footer(root / segment.path), b""))
 
 
 _known: dict[tuple[Any, ...], Repeats] = {}
@@ -214,7 +223,7 @@ def prove_texts(texts: Sequence[str], where: str, detectors: Sequence[str], spil
     below = layers(ROW.join((b"", *(text.encode() for text in texts if text), b"")))
     found = [Leak(one, where, -1, -1, "text") for one in Rescan(detectors).texts(below)]
     if spill is not None and Haystack(below).find(chain(packed(spill, NEEDLES), packed(spill, WHOLE))):
-        found.append(Leak("original", where, -1, -1, "text"))
+        found.append(Leak(ORIGINAL, where, -1, -1, "text"))
     return found
 
 
@@ -265,17 +274,17 @@ def _locate(root: Location, segment: Segment, needles: Iterable[bytes], decoded:
             rows = [row for row, length in enumerate(lengths) for _ in range(length)] if "header" in place else None
             for row, payload in enumerate(whole):
                 if wanted.any_in(layers(ROW + payload + ROW)):
-                    yield _leak("original", batch, rows[row] if rows else row, place + _path(payload, wanted))
+                    yield _leak(ORIGINAL, batch, rows[row] if rows else row, place + _path(payload, wanted))
                     found += 1
                     if found >= _SHOWN:
                         return
         for place, leaves in decoded.of(batch):
             for row, told in enumerate(leaves):
                 if found < _SHOWN and told and wanted.any_in([lines([told])]):
-                    yield _leak("original", batch, row, f"{place}, decoded")
+                    yield _leak(ORIGINAL, batch, row, f"{place}, decoded")
                     found += 1
     if not found:
-        yield Leak("original", segment.path, -1, -1, "name or footer")
+        yield Leak(ORIGINAL, segment.path, -1, -1, "name or footer")
 
 
 def _path(payload: bytes, wanted: Exact) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from desensitizers.plan import Plan
+from desensitizers.proof.chance import Verdict
 from desensitizers.sink import Problem
 from recorder.capture.manifest import Manifest
 from recorder.scrubbing.errors import ScrubError
@@ -52,13 +53,14 @@ def refuse(problems: Iterable[Problem]) -> None:
     )
 
 
-def refuse_leaks(proofs: Sequence[Proven]) -> None:
-    """ScrubError when anything was found that should be gone."""
+def refuse_leaks(proofs: Sequence[Proven], verdict: Verdict | None) -> None:
+    """ScrubError when anything was found that should be gone; `verdict` is on originals inside random ids."""
     hits: Counter[str] = Counter()
     for proof in proofs:
         hits.update(dict(proof.hits))
     if hits:
-        raise ScrubError(leak_sentence([leak for proof in proofs for leak in proof.leaks], hits))
+        sentence = leak_sentence([leak for proof in proofs for leak in proof.leaks], hits)
+        raise ScrubError(sentence if verdict is None else f"{sentence}\n{verdict}")
 
 
 def refuse_found(leaks: Sequence[Leak]) -> None:

@@ -35,6 +35,7 @@ from recorder.payloads.reasons import PayloadError
 from recorder.payloads.schemas import Schema
 from recorder.payloads.snapshot import carry_schemas, read_schemas
 from recorder.scrubbing.anonymity import kept_fields
+from recorder.scrubbing.chance import told_from_chance
 from recorder.scrubbing.clean_manifest import clean_manifest
 from recorder.scrubbing.errors import ScrubError
 from recorder.scrubbing.jobs import Place, Rewritten, Run, forget, learn, rewrite, seek_quotes
@@ -241,12 +242,17 @@ class _Scrub:
         for place, proof in zip(self._places, proving, strict=True):
             proofs.append(proof)
             self._progress("prove", place.segment.bytes)
-        refuse_leaks(proofs)
+        segments = [result.segments for result in rewritten]
+        proofs, verdict = told_from_chance(self._copy, segments, proofs, self._run.spill, self._schemas, self._map)
+        refuse_leaks(proofs, verdict)
         if any(proof.frame != result.frame for proof, result in zip(proofs, rewritten, strict=True)):
             raise ScrubError("The copy's offsets, times or order differ from the capture's: no copy was made.")
         self._checks["search"] = (
-            f"0 of them in {sum(proof.searched_bytes for proof in proofs):,} bytes, encodings peeled"
+            f"{'0 of them' if verdict is None else 'none of them but by chance'} in "
+            f"{sum(proof.searched_bytes for proof in proofs):,} bytes, encodings peeled"
         )
+        if verdict is not None:
+            self._checks["chance"] = str(verdict)
         self._checks["order"] = "offsets, partitions, times and the order of every key are the capture's"
         names = ", ".join(self._detectors) or "none"
         self._checks["detectors"] = f"nothing outside reserved ranges: {names}"

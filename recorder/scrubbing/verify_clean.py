@@ -27,6 +27,7 @@ from recorder.capture.reader import Capture, open_capture
 from recorder.capture.verify import Check, verify
 from recorder.errors import CaptureError
 from recorder.payloads.snapshot import read_schemas
+from recorder.scrubbing.chance import told_from_chance
 from recorder.scrubbing.jobs import Run
 from recorder.scrubbing.planted import missed_canaries
 from recorder.scrubbing.prove import Proven, prove, prove_manifest
@@ -159,13 +160,19 @@ def _check_leaks(
     jobs = [(capture.root, (place.segment,), detectors, spill, schemas) for place in work]
     found: list[Check] = []
     hits: Counter[str] = Counter()
-    results: Any = mapped(executor, prove, jobs, lazy=True)
-    for place, proof in zip(work, results, strict=True):
-        assert isinstance(proof, Proven)
-        hits.update(dict(proof.hits))
-        where = place.segment.path
-        found += [Check("leaks", "FAILED", where, str(leak)) for leak in proof.leaks]
+    run_all: Any = functools.partial(mapped, executor)
+    proofs: list[Proven] = []
+    for place, proof in zip(work, run_all(prove, jobs, lazy=True), strict=True):
+        proofs.append(proof)
         advance(place.segment.bytes)
+    if spill is not None:
+        segments = [(place.segment,) for place in work]
+        proofs, verdict = told_from_chance(capture.root, segments, proofs, spill, schemas, run_all)
+        if verdict is not None:
+            found.append(Check("chance", "WARNING" if verdict.by_chance else "FAILED", str(capture.root), str(verdict)))
+    for place, proof in zip(work, proofs, strict=True):
+        hits.update(dict(proof.hits))
+        found += [Check("leaks", "FAILED", place.segment.path, str(leak)) for leak in proof.leaks]
     for leak in prove_manifest(capture.manifest, schemas, detectors, spill):
         hits[leak.what] += 1
         found.append(Check("leaks", "FAILED", MANIFEST_NAME, str(leak)))
@@ -173,4 +180,4 @@ def _check_leaks(
         counted = ", ".join(f"{number:,} × {what}" for what, number in sorted(hits.items()))
         return [*found[:_SHOWN], Check("leaks", "FAILED", str(capture.root), f"found in all: {counted}")]
     searched = f"{', '.join(detectors)}{'' if spill is None else ' and every original'}"
-    return [Check("leaks", "PASSED", str(capture.root), f"nothing found by {searched}")]
+    return [*found, Check("leaks", "PASSED", str(capture.root), f"nothing found by {searched}")]

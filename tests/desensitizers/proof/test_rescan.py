@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import random
 from unittest.mock import patch
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from desensitizers.detectors import PROOF_DEFAULT, detector
 from desensitizers.detectors.card import luhn_digit
 from desensitizers.proof import sieves
+from desensitizers.proof.peel import layers
 from desensitizers.proof.rescan import Rescan
 
 RESCAN = Rescan(PROOF_DEFAULT)
@@ -98,3 +100,16 @@ def test_what_a_sieve_drops_a_detector_would_not_find(name: str, payloads: list[
     column = pa.array(payloads, pa.binary())
     with patch.object(sieves, "_AT_ONCE", at_once):
         assert Rescan([name]).rows(column, [str(row) for row in range(len(payloads))]) == expected
+
+
+def test_what_random_ids_decode_to_is_no_address() -> None:
+    rng = random.Random(3)
+    ids = b"\n".join(base64.urlsafe_b64encode(rng.randbytes(24)) for _ in range(30_000))
+    noise = [*layers(b"\n" + ids + b"\n")[1:], "W;\ufffd×*NÄn@J.ff".encode(), "x@y.bé".encode()]
+    assert Rescan(["email"]).texts(noise) == []
+
+
+@pytest.mark.parametrize("text", ["Zoë <zoë@müller.de>", "почта: anna@firma.de", "anna@пример.рф", "héléna@f.fr"])
+def test_addresses_in_texts_of_other_letters_are_found(text: str) -> None:
+    below = layers(b"\n" + base64.b64encode(text.encode()) + b"\n")
+    assert Rescan(["email"]).texts(below[1:]) == ["email"]
