@@ -24,6 +24,7 @@ ORIGINALS, DISTINCT, WORDS, NEEDLES, WHOLE = "originals", "distinct", "words", "
 """The last are needles that only whole payloads have (see `repeats`)."""
 _MARK = b"\x00"
 _PROOF_ONLY = b"?"
+_DIGITS = b"0123456789"
 _PASS_BYTES = 64 << 20
 """Bytes of needles that are looked for at a time; packed they take about five times as much."""
 _KEEP_BYTES = 96 << 20
@@ -62,15 +63,20 @@ def sharpen(spill: Spill, bucket: int, thresholds: Thresholds, keeping_form: fro
 
     `keeping_form`: domains whose surrogates look like their originals.
     """
-    writer, whole = spill.writer(NEEDLES), spill.writer(WHOLE, buckets=1)
+    writer, whole = spill.writer(NEEDLES, buckets=1), spill.writer(WHOLE, buckets=1)
     searched = 0
+    alike: dict[bytes, bool] = {}
     for block in spill.blocks(DISTINCT, bucket):
         for item in block:
             data, _, owners = item.rpartition(_MARK)
-            like = any(
-                owner == _PROOF_ONLY.decode() or owner in keeping_form or owner.startswith(KEEPS_FORM)
-                for owner in owners.decode().split(",")
-            )
+            like = alike.get(owners)
+            if like is None:
+                like = alike[owners] = any(
+                    owner == _PROOF_ONLY.decode() or owner in keeping_form or owner.startswith(KEEPS_FORM)
+                    for owner in owners.decode().split(",")
+                )
+            if like and data.isascii() and len(data) - len(data.translate(None, _DIGITS)) < thresholds.digits:
+                continue  # as it would turn out for each of its needles
             text = data.decode("utf-8", "surrogatepass").partition("\0")[0]
             forms = list(needles(text, thresholds, keeps_form=like))
             for form in forms:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from desensitizers.domains import default_domain
 from desensitizers.keys import Keyring
 from desensitizers.proof import originals, quoted, uniqueness
-from desensitizers.proof.needles import Thresholds
+from desensitizers.proof.needles import Thresholds, needles
 from desensitizers.proof.originals import DISTINCT, NEEDLES, ORIGINALS, WORDS
 from desensitizers.proof.spill import BUCKETS, Spill
 from desensitizers.sink import PROOF_ONLY, Findings
@@ -97,9 +97,22 @@ def test_uniqueness_is_counted_share_by_share(tmp_path: Path, monkeypatch: pytes
     domain.tell = findings.pair
     for number in range(1_000):
         domain.surrogate(f"customer {number}")
+    keys = [f"key {number}" for number in range(1_000)]
+    findings.pairs_of("kept", keys, keys)
+    findings.pairs_of("merged", keys, [f"{number // 2}" for number in range(1_000)])
     spill = Spill(tmp_path)
     writer = spill.writer(uniqueness.PAIRS, buckets=1)
     uniqueness.write(writer, findings.pairs)
     writer.close()
-    (tally,) = uniqueness.tally(spill).values()
-    assert (tally.originals, tally.results, tally.pairs) == (1_000, 1_000, 1_000)
+    assert uniqueness.tally(spill) == {
+        "kept": uniqueness.Tally(1_000, 1_000, 1_000),
+        "merged": uniqueness.Tally(1_000, 500, 1_000),
+        "default:name/pseudonym": uniqueness.Tally(1_000, 1_000, 1_000),
+    }
+
+
+@given(st.text("0a1b2 -@.é٣", max_size=12), st.integers(1, 8))
+def test_what_keeps_its_form_and_has_few_digits_has_no_needle(text: str, digits: int) -> None:
+    few = text.isascii() and sum(char.isdigit() for char in text) < digits
+    forms = list(needles(text, Thresholds(9, digits), keeps_form=True))
+    assert not (few and forms)
