@@ -27,6 +27,9 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """Why nothing could be proven; then all figures are 0."""
     records: int = 0
     """Records of the plan, all passes."""
+    before: int = 0
+    """Records of the timeline that lie before these: an earlier part noted that they were confirmed, and a replay that
+    goes on from that note does not read them again."""
     log_records: int = 0
     """Records in the stretch of the log that was read."""
     partitions: int = 0
@@ -74,6 +77,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         found = ", ".join(f"{count:,} {what}" for what, count in odd.items() if count)
         gone = f"; {self.unconfirmed:,} unconfirmed ones are not there" if self.unconfirmed else ""
         where = f"{_count(self.partitions, 'partition')} of the target's log"
+        rest = f"; {_count(self.before, 'record')} confirmed before, by an earlier part, not read again"
+        gone += rest if self.before else ""
         told = f"{_count(self.records, 'record')} and {_count(self.keys, 'key')} held against {where}"
         if self.holds:
             return f"holds: {told}: each there once, equal and in the capture's order{gone}"

@@ -97,6 +97,8 @@ class _Comparison:
         self._plan, self._certificate, self._unconfirmed = plan, certificate, unconfirmed
         self._places = plan.routes.places()
         self._begin = (0, plan.survey.first_number) if resumption is None else resumption.begin
+        passes, number = self._begin
+        self._before = passes * plan.survey.records + number - plan.survey.first_number
         existing = existing_places(plan)
         firsts, ends = log_starts(plan.cluster, existing), log_ends(plan.cluster, existing)
         # What retention deleted since is not there to be read: it is missing.
@@ -131,6 +133,7 @@ class _Comparison:
                 self._flaws.pop("missing", None)
             return Proof(
                 records=planned,
+                before=self._before,
                 log_records=found,
                 partitions=len(self._spans),
                 keys=counts["keys"],

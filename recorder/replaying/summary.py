@@ -40,6 +40,8 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
     facts["timestamps"] = _timestamps(certificate)
     if certificate.stamped_by_target:
         facts["timestamps"] += f"; the target's own time of arrival in {', '.join(certificate.stamped_by_target)}"
+    if certificate.remap:
+        facts["renamed"] = ", ".join(f"{topic} to {target}" for topic, target in certificate.remap.items())
     facts |= _placed(certificate.placements)
     if (txn := certificate.transactions) is not None:
         lost = f", {txn.withdrawn:,} confirmed records withdrawn with them" if txn.withdrawn else ""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from recorder.capture.reader import Capture
@@ -23,7 +24,7 @@ from recorder.replaying.options import Steps
 from recorder.replaying.proof import Proof
 from recorder.replaying.proving import prove, starting_points
 from recorder.replaying.resumption import find_place
-from recorder.replaying.state import StateFile
+from recorder.replaying.state import StateFile, decode_state
 from tests.builders import make_capture, record
 from tests.cli import running as cli
 from tests.conftest import create_topic
@@ -143,12 +144,20 @@ def test_a_resumed_replay_is_proven_from_its_note_on(capture: Capture, target: C
             prepare(capture, target, paced), state=file, stop=stop, progress=lambda now: now.acked > 99 and stop.set()
         )  # type: ignore[func-returns-value]
     assert first.proof == Proof(why_not="the replay ended before its end")
+    left = decode_state(state)
+    state.write_bytes(msgspec.json.encode(msgspec.structs.replace(left, base=left.point)))  # noted a moment later
     plan = prepare(capture, target, FAST)
     with StateFile(state) as file:
         second = run(plan, state=file, resumption=find_place(plan, file.read()))
-    assert second.proof is not None
-    assert second.proof.holds, second.proof.sentence()
-    assert second.proof.records >= second.acked
+    proof = second.proof
+    assert proof is not None
+    assert proof.holds, proof.sentence()
+    assert proof.records >= second.acked
+    # What lies before the note is not proven, and that is said.
+    assert proof.before == left.point.number >= 100
+    assert proof.before + proof.records == second.planned
+    told = f"; {proof.before:,} records confirmed before, by an earlier part, not read again"
+    assert proof.sentence().endswith(told)
 
 
 def test_what_can_not_be_proven_says_why(capture: Capture, target: Connection) -> None:

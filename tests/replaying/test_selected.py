@@ -88,6 +88,11 @@ def test_a_cap_is_told_with_what_it_did() -> None:
     assert "by offsets, without a rhythm, at most 50 records/s" in certificate_facts(by_offsets)["began"]
 
 
+def test_topics_that_got_another_name_are_told() -> None:
+    assert certificate_facts(a_certificate())["renamed"] == "orders to orders2"
+    assert "renamed" not in certificate_facts(msgspec.structs.replace(a_certificate(), remap={}))
+
+
 def test_dropped_records_are_named() -> None:
     drop = Failure(topic="orders", partition=2, offset=7, error="120 ms late")
     course = Course(dropped=1, drops=(drop,))
