@@ -36,6 +36,7 @@ _READY_SECONDS = 20.0
 _NOTE_NS = 50_000_000
 _MOST_WAITING = 1 << 20
 _BATCH = 500
+_NO_GROUP = KafkaError.GROUP_AUTHORIZATION_FAILED  # the client looks for a coordinator although it joins no group
 
 Ints = npt.NDArray[np.int64]
 
@@ -88,7 +89,7 @@ class Listener:
             self._process.stdin.write(json.dumps(order).encode() + b"\n")
             self._process.stdin.flush()
         if not self._ready.wait(_READY_SECONDS) or self.error:
-            reason = self.error or f"no answer in {_READY_SECONDS:.0f} s"
+            reason = (self.error or f"no answer in {_READY_SECONDS:.0f} s").rstrip(".")
             raise KafkaUnavailableError(
                 f"The probe can't read the target at {connection.bootstrap}: {reason}. It needs the right READ on the "
                 "topics; without --probe nothing is read."
@@ -159,7 +160,7 @@ def listen(source: IO[bytes], out: IO[bytes]) -> None:
                         unread.discard(place)
                         if not unread:
                             _tell(out, _READY, b"")
-                elif not error.retriable() and error.code() >= 0:
+                elif not error.retriable() and error.code() >= 0 and error.code() != _NO_GROUP:
                     raise KafkaException(error)
             now = time.monotonic_ns()
             if rows and now - last_note > _NOTE_NS:

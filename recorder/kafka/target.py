@@ -86,6 +86,7 @@ class TargetTopic:
     may_write: bool | None
     replicas: int | None = None
     """Copies of each partition."""
+    may_read: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +111,16 @@ class NewTopicPlan:
 def target_topics(cluster: Cluster, names: Iterable[str]) -> dict[str, TargetTopic]:
     """Those of `names` that exist, described. Raises KafkaUnavailableError."""
     facts = cluster.topics(names)
-    replicas, in_sync, may_write = _replicas_and_rights(cluster, list(facts))
+    replicas, in_sync, rights = _replicas_and_rights(cluster, list(facts))
     return {
         name: TargetTopic(
             name=name,
             partitions=len(topic.partitions),
             settings=topic.effective,
             in_sync=in_sync.get(name),
-            may_write=may_write.get(name),
+            may_write=_allows(rights.get(name), AclOperation.WRITE),
             replicas=replicas.get(name),
+            may_read=_allows(rights.get(name), AclOperation.READ),
         )
         for name, topic in facts.items()
     }
@@ -214,12 +216,14 @@ def _wait_for_leaders(cluster: Cluster, wanted: Mapping[str, int]) -> None:
             time.sleep(0.02)
 
 
-def _replicas_and_rights(cluster: Cluster, names: list[str]) -> tuple[dict[str, int], dict[str, int], dict[str, bool]]:
+def _replicas_and_rights(
+    cluster: Cluster, names: list[str]
+) -> tuple[dict[str, int], dict[str, int], dict[str, set[AclOperation]]]:
     replicas: dict[str, int] = {}
     in_sync: dict[str, int] = {}
-    may_write: dict[str, bool] = {}
+    rights: dict[str, set[AclOperation]] = {}
     if not names:
-        return replicas, in_sync, may_write
+        return replicas, in_sync, rights
     answers = cluster.admin.describe_topics(
         TopicCollection(names), include_authorized_operations=True, request_timeout=ANSWER_SECONDS
     )
@@ -231,8 +235,12 @@ def _replicas_and_rights(cluster: Cluster, names: list[str]) -> tuple[dict[str, 
         replicas[name] = max((len(partition.replicas) for partition in description.partitions), default=0)
         in_sync[name] = min((len(partition.isr) for partition in description.partitions), default=0)
         if description.authorized_operations is not None:
-            may_write[name] = bool({AclOperation.WRITE, AclOperation.ALL} & set(description.authorized_operations))
-    return replicas, in_sync, may_write
+            rights[name] = set(description.authorized_operations)
+    return replicas, in_sync, rights
+
+
+def _allows(rights: set[AclOperation] | None, operation: AclOperation) -> bool | None:
+    return None if rights is None else bool({operation, AclOperation.ALL} & rights)
 
 
 def _count(number: int, thing: str) -> str:

@@ -51,7 +51,7 @@ def check_topics(
             yield _missing(target, found)
             continue
         else:
-            yield from check_rights(existing[target])
+            yield from check_rights(existing[target], options)
             settings = existing[target].settings
         if settings is None:
             yield warning(target, "We may not read its settings", "Allow DescribeConfigs to have them checked.")

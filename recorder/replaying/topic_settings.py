@@ -14,9 +14,17 @@ from recorder.window import format_duration
 _FAR_MS = 31_536_000_000_000  # a thousand years: beyond it a span says nothing to anybody
 
 
-def check_rights(topic: TargetTopic) -> Iterator[Finding]:
+def check_rights(topic: TargetTopic, options: Options) -> Iterator[Finding]:
     if topic.may_write is False:
         yield error(topic.name, "We may not write to it", "Ask for the right WRITE on the topic.")
+    reading = [flag for flag, given in (("--prove", options.prove), ("--probe", options.probe)) if given]
+    if reading and topic.may_read is False:
+        flags = " and ".join(reading)
+        yield error(
+            topic.name,
+            f"We may not read it, as {flags} would",
+            f"Ask for the right READ on the topic, or omit {flags}.",
+        )
 
 
 def check_replicas(
