@@ -49,6 +49,7 @@ class Learned:
 
         self._needles = sorted(words)
         self._domains = [words[needle] for needle in self._needles]
+        self._anywhere = list(map(counts_anywhere, self._needles))
         self._automaton = DoubleArrayAhoCorasick(self._needles) if self._needles else None
 
     def __len__(self) -> int:
@@ -98,7 +99,7 @@ class Learned:
             if not begin <= start < after:
                 place = bisect_right(ends, start)
                 begin, after = (ends[place - 1] if place else 0), ends[place]
-            if end < after and whole(data, start, end, self._needles[number]):
+            if end < after and (self._anywhere[number] or whole(data, start, end, self._needles[number])):
                 yield plain[place], start - begin, end - begin, self._domains[number]
         if len(plain) < len(texts):
             others = set(range(len(texts))).difference(plain)
@@ -116,13 +117,15 @@ def normal(text: str) -> bytes:
 def spelled(text: str) -> set[bytes]:
     """The same in other spellings, too: plain (see `desensitizers.spelling`), and a name's last word first."""
     text = text.strip()
+    if text.isascii() and len(text.split()) < 2:
+        return {text.lower().encode()}
     forms = {text}
     if not text.isascii() or _ODD_SPACES.search(text):
         forms.add(one_spaced(text))
     for form in tuple(forms):
-        if match := _NAME.fullmatch(form):
+        if " " in form and (match := _NAME.fullmatch(form)):
             forms |= {f"{match[2]}, {match[1]}", f"{match[2]} {match[1]}"}
-    return {normal(form) for form in forms}
+    return set(map(normal, forms))
 
 
 def fold(data: bytes) -> bytes:
@@ -143,9 +146,14 @@ def searchable(needle: bytes) -> bool:
     return len(needle) - len(needle.translate(None, _DIGITS)) >= SHORTEST_NUMBER  # 605 691 713 is a number, too
 
 
+def counts_anywhere(needle: bytes) -> bool:
+    """Whether it may stand within another word, too."""
+    return len(needle) >= WHOLE_WORD_BELOW and not needle.isdigit()
+
+
 def whole(data: bytes, start: int, end: int, needle: bytes) -> bool:
     """Short words must stand alone, and numbers must not be part of longer ones."""
-    if len(needle) >= WHOLE_WORD_BELOW and not needle.isdigit():
+    if counts_anywhere(needle):
         return True
     if len(needle) >= LONG_NUMBER:  # the proof finds it between letters, too
         return not (data[max(0, start - 1) : start].isdigit() or data[end : end + 1].isdigit())

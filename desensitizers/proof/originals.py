@@ -41,18 +41,19 @@ def note(writer: SpillWriter, originals: Iterable[tuple[str, str]]) -> None:
 
 def distil(spill: Spill, bucket: int) -> int:
     """`ORIGINALS` -> `DISTINCT` (texts) and `WORDS` (needle, domain) of one bucket; how many different texts."""
-    texts, words = spill.writer(DISTINCT), spill.writer(WORDS)
-    domains: dict[bytes, list[bytes]] = {}
-    for item in sorted(spill.distinct(ORIGINALS, bucket)):
+    texts, words = spill.writer(DISTINCT, buckets=1, bucket=bucket), spill.writer(WORDS)
+    domains: dict[bytes, bytes] = {}
+    for item in spill.distinct(ORIGINALS, bucket):
         domain, _, data = item.partition(_MARK)
-        domains.setdefault(data, []).append(domain)
+        others = domains.get(data)
+        domains[data] = domain if others is None else b",".join(sorted([*others.split(b","), domain]))
         if domain == _PROOF_ONLY:
             continue
         for needle in spelled(data.decode("utf-8", "surrogatepass").partition("\0")[0]):
             if searchable(needle):
                 words.add(needle + _MARK + domain, by=needle)
     for data, owners in domains.items():
-        texts.add(data + _MARK + b",".join(owners), by=data)
+        texts.add(data + _MARK + owners)
     texts.close()
     words.close()
     return len(domains)

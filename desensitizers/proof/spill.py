@@ -35,9 +35,9 @@ class Spill:
     def __repr__(self) -> str:
         return f"Spill({str(self.directory)!r}, key hidden)"
 
-    def writer(self, bag: str, *, buckets: int = BUCKETS) -> SpillWriter:
-        """Adds items to a bag, in a file of its own."""
-        return SpillWriter(self, bag, buckets)
+    def writer(self, bag: str, *, buckets: int = BUCKETS, bucket: int = 0) -> SpillWriter:
+        """Adds items to a bag, in a file of its own. If there is but one bucket it may be any: that is its number."""
+        return SpillWriter(self, bag, buckets, bucket)
 
     def blocks(self, bag: str, bucket: int | None = None) -> Iterator[list[bytes]]:
         """The items of one bucket, or of all, block by block, from all writers."""
@@ -79,10 +79,11 @@ class Spill:
 class SpillWriter:
     """Buffers items and seals them in blocks; close it before anybody reads."""
 
-    def __init__(self, spill: Spill, bag: str, buckets: int) -> None:
+    def __init__(self, spill: Spill, bag: str, buckets: int, first: int) -> None:
         self._key = spill.key
         self._bag = bag
         self._path = spill.directory / bag / secrets.token_hex(8)
+        self._first = first
         self._buckets: list[list[bytes]] = [[] for _ in range(buckets)]
         self._sizes = [0] * buckets
         self._limit = _BLOCK_BYTES if buckets > 1 else _ONE_BUCKET_BYTES
@@ -114,7 +115,7 @@ class SpillWriter:
             for bucket in buckets:
                 nonce = os.urandom(12)
                 sealed = nonce + cipher.encrypt(nonce, _pack(self._buckets[bucket]), self._bag.encode())
-                file.write(_HEAD.pack(len(sealed), bucket) + sealed)
+                file.write(_HEAD.pack(len(sealed), self._first + bucket) + sealed)
                 self._buckets[bucket] = []
                 self._sizes[bucket] = 0
 
