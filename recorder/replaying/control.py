@@ -16,6 +16,7 @@ import msgspec
 
 from recorder.errors import BlackboxError, UsageError
 from recorder.replaying.options import Point
+from recorder.window import format_duration, format_time
 
 State = Literal["playing", "paused", "confirming"]
 LOWEST_RATE, HIGHEST_RATE = 0.001, 1_000_000.0
@@ -94,6 +95,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     played_ms: float
     """How far that is from the timeline's first record, and of how much."""
     duration_ms: float
+    first_ms: int | None = None
+    last_ms: int | None = None
+    """Recorded times of the timeline's first and last records."""
     rate: float | None
     """None: top speed."""
     lap: int
@@ -150,6 +154,8 @@ class Control:
             self.stopped = True
             self._stop()
         elif not isinstance(command, AskStatus):
+            if isinstance(command, Seek):
+                _require_within(command, self._describe())
             done: Future[None] = Future()
             with self._lock:
                 if self._over:
@@ -175,6 +181,17 @@ class Control:
             self._begun.set()
             while (waiting := self.take()) is not None:
                 waiting[1].set_exception(UsageError("The replay has just ended."))
+
+
+def _require_within(seek: Seek, now: Status) -> None:
+    """A slip of the finger must not end a replay: what lies behind a pass's end is the next pass, but for the last."""
+    if now.first_ms is None or now.last_ms is None or now.lap != now.laps:
+        return
+    if seek.ms + (now.first_ms if seek.relative else 0) > now.last_ms:
+        raise UsageError(
+            f"The timeline ends at {format_time(now.last_ms)} (+{format_duration(now.last_ms - now.first_ms)}), before "
+            "that: 'blackbox ctl stop' ends the replay."
+        )
 
 
 def seek_to(point: Point) -> Seek:

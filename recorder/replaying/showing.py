@@ -62,6 +62,8 @@ class Showing:
             position_ms=None if last_ms is None else last_ms + round(since_last_ms),
             played_ms=played_ms,
             duration_ms=survey.duration_ms,
+            first_ms=survey.first_ms,
+            last_ms=survey.last_ms,
             rate=clock.rate,
             lap=player.lap + 1,
             laps=options.loop,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from recorder.replaying.control import Pause, Resume, Seek
+from recorder.errors import UsageError
+from recorder.replaying.control import Control, Pause, Resume, Seek, Status
+from tests.builders import T0
+from tests.conftest import wait_until
 from tests.replaying.stage import MS, Pieces, play
 
 
@@ -77,3 +82,33 @@ def test_at_top_speed_too() -> None:
     sent = played.numbers
     assert sent[-1_000:] == list(range(9_000, 10_000))
     assert played.player.coverage.covered + played.player.coverage.skipped == 10_000
+
+
+def _standing(lap: int, laps: int) -> Status:
+    return Status(
+        replay_id="r", capture="c", target="t", pid=1, state="paused", position_ms=T0, played_ms=0.0,
+        duration_ms=60_000.0, first_ms=T0, last_ms=T0 + 60_000, rate=1.0, lap=lap, laps=laps, planned=100, sent=0,
+        acked=0, earlier=0, failed=0, dropped=0, lateness_ns=0, eta_ms=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("beyond", [Seek(4_200_000, relative=True), Seek(T0 + 60_001)])
+def test_a_slip_of_the_finger_beyond_the_end_is_refused_and_ends_nothing(beyond: Seek) -> None:
+    control = Control()
+    control.begin(lambda: _standing(lap=2, laps=2), lambda: None)
+    with pytest.raises(UsageError, match=r"ends at 2026-11-03T14:03:00.000Z \(\+1m 00s\), before that: .*ctl stop"):
+        control.ask(beyond)
+    assert not control.pending()
+
+
+@pytest.mark.parametrize(("seek", "lap"), [(Seek(60_000, relative=True), 2), (Seek(4_200_000, relative=True), 1)])
+def test_the_last_record_and_the_next_pass_may_be_sought(seek: Seek, lap: int) -> None:
+    control = Control()
+    control.begin(lambda: _standing(lap=lap, laps=2), lambda: None)
+    with ThreadPoolExecutor(1) as other:
+        asked = other.submit(control.ask, seek)
+        wait_until(control.pending, what="the command waits for the player")
+        waiting = control.take()
+        assert waiting is not None
+        waiting[1].set_result(None)
+        assert (waiting[0], asked.result(10)) == (seek, _standing(lap, 2))
