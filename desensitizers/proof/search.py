@@ -37,7 +37,7 @@ _ROOM, _OTHER_ROOM = 16, 8
 _MOST_BITS = 28
 _MARKS_BITS = 10
 _COMMON_BITS = 22
-_SAMPLE = 4 << 20
+_SAMPLE = 2 << 20
 _MOST_MEETINGS = 4 << 20
 _EXACT_BYTES = 512 << 10
 """Needles (bytes) searched exactly at a time: making an automaton takes about 40 times as much."""
@@ -245,15 +245,13 @@ def _common(windows: Words, width: int) -> npt.NDArray[np.intp]:
     return ((_cut(windows, width) * _FACTOR) >> np.uint64(64 - _COMMON_BITS)).view(np.intp)
 
 
-def _shared(words: Words, width: int) -> npt.NDArray[np.intp]:
-    """How often the windows are there whose hash is `_common`."""
-    shared = np.zeros(1 << _COMMON_BITS, np.intp)
-    for start in range(0, len(words), _SAMPLE):
-        shared += np.bincount(_common(words[start : start + _SAMPLE], width), minlength=len(shared))
-    return shared
+def _shared(words: Words, width: int) -> npt.NDArray[np.int32]:
+    """How often the windows are there whose hash is `_common`; of very many by a sample spread over them."""
+    some = words[:: len(words) // _SAMPLE | 1]
+    return np.bincount(_common(some, width), minlength=1 << _COMMON_BITS).astype(np.int32)
 
 
-def _rarest(words: Words, shared: Ints, starts: Ints, room: Ints, width: int, stride: int) -> Ints:
+def _rarest(words: Words, shared: npt.NDArray[np.int32], starts: Ints, room: Ints, width: int, stride: int) -> Ints:
     """For each needle where in it the windows begin that the fewest others share, of three; `room` is the last."""
     best, least = np.zeros_like(starts), np.full(len(starts), np.iinfo(np.intp).max, np.intp)
     for place in (room, room // 2, np.zeros_like(room)):
