@@ -23,6 +23,7 @@ from desensitizers.proof.lines import Lines
 _COMMA, _SPACE, _QUOTE = b', "'
 _LONGEST = 512
 """Bytes of the longest piece that is known again: longer ones hardly ever repeat."""
+_AT_ONCE = 1 << 14
 _ENOUGH = 500
 """Pieces by which it is judged whether those of a place repeat at all."""
 _REST = 15
@@ -52,8 +53,8 @@ class Fresh:
     """A binary Arrow array."""
     hashes: Words
     """Of each; 0 when it can't be known again."""
-    sources: tuple[tuple[Any, Places], ...]
-    """The arrays that they are of, one after the other, and which row of it each is in."""
+    sources: tuple[tuple[Any, Places, Places], ...]
+    """The arrays that they are of, one after the other; where in its bytes the rows of each begin, and the pieces."""
     places: tuple[str, ...]
 
     @classmethod
@@ -74,11 +75,11 @@ class Fresh:
 
     def payload(self, piece: int) -> bytes | None:
         """What a piece was cut from."""
-        for whole, rows in self.sources:
-            if piece < len(rows):
-                found: bytes | None = whole[int(rows[piece])].as_py()
+        for whole, rows, pieces in self.sources:
+            if piece < len(pieces):
+                found: bytes | None = whole[int(np.searchsorted(rows, pieces[piece], "right")) - 1].as_py()
                 return found
-            piece -= len(rows)
+            piece -= len(pieces)
         raise IndexError(piece)
 
 
@@ -101,13 +102,14 @@ class Repeats:
 
         if self._resting.get(place, 0) > 0:
             self._resting[place] -= 1
-            return Fresh(column, np.zeros(len(column), np.uint64), ((column, np.arange(len(column))),), (place,))
+            every = np.arange(len(column))
+            return Fresh(column, np.zeros(len(column), np.uint64), ((column, every, every),), (place,))
         begins, data = _content(column)
         if not len(data) or _in_one_piece(data):
             return None
         bounds = np.sort(np.concatenate((begins, _cuts(data, begins))))
         sizes = np.diff(bounds)
-        hashes = _hashes(data, bounds[:-1], sizes, self._seed)
+        hashes = _hashes(data, bounds, self._seed)
         hashes[sizes > _LONGEST] = 0
         new = np.flatnonzero(((self._slots[self._places(hashes)] != hashes) | (hashes == 0)) & (sizes > 0))
         if place in self._met and 8 * len(new) > 7 * len(sizes) > _ENOUGH:
@@ -115,8 +117,7 @@ class Repeats:
         pieces = pa.Array.from_buffers(
             pa.binary(), len(sizes), [None, pa.py_buffer(bounds.astype(np.int32)), pa.py_buffer(data)]
         ).take(pa.array(new))
-        rows = np.searchsorted(begins, bounds[new], "right") - 1
-        return Fresh(pieces, hashes[new], ((column, rows),), (place,))
+        return Fresh(pieces, hashes[new], ((column, begins, bounds[new]),), (place,))
 
     def remember(self, looked_at: Fresh, *, but: Collection[int] = ()) -> None:
         """From now on these are no news, `but` some of them."""
@@ -182,13 +183,22 @@ def _cuts(data: npt.NDArray[np.uint8], bounds: Places) -> Places:
     return found
 
 
-def _hashes(data: npt.NDArray[np.uint8], starts: Places, sizes: Places, seed: np.uint64) -> Words:
-    """Of pieces by their length and words, the last of which may overlap; never 0."""
+def _hashes(data: npt.NDArray[np.uint8], bounds: Places, seed: np.uint64) -> Words:
+    """Of pieces that follow each other, so many at a time that their bytes stay in the processor's cache."""
+    found = []
+    for first in range(0, len(bounds) - 1, _AT_ONCE):
+        some = bounds[first : first + _AT_ONCE + 1]
+        found.append(_hashes_of_some(data[some[0] : some[-1]], some[:-1] - some[0], np.diff(some), seed))
+    return np.concatenate(found)
+
+
+def _hashes_of_some(data: npt.NDArray[np.uint8], starts: Places, sizes: Places, seed: np.uint64) -> Words:
+    """By their length and words, the last of which may overlap; never 0."""
     padded = np.concatenate((data, np.zeros(8, np.uint8)))
-    words = np.ndarray((len(data),), "<u8", padded.data, strides=(1,))
+    words = np.ndarray((len(data) + 1,), "<u8", padded.data, strides=(1,))
     clipped = np.minimum(sizes, _LONGEST)
     order = np.argsort(clipped.astype(np.uint16), kind="stable")[::-1]
-    begin, size = np.minimum(starts, max(len(data) - 1, 0))[order], clipped[order]
+    begin, size = starts[order], clipped[order]
     mixed = size.astype(np.uint64) * _FACTOR ^ seed
     mixed ^= words[begin] & _BEGINNING[np.minimum(size, 8)]
     longer = len(size) - np.searchsorted(size[::-1], np.arange(8, _LONGEST, 8), "right")

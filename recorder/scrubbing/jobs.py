@@ -225,7 +225,9 @@ class Frame:
         for name, digest in self._columns.items():
             column = batch.column(name)
             if pa.types.is_string(column.type):
-                digest.update(("\n".join(column.to_pylist()) + "\n").encode())
+                whole = pa.ListArray.from_arrays(pa.array([0, len(column)], pa.int32()), column)
+                digest.update(pc.binary_join(whole, "\n")[0].as_buffer())
+                digest.update(b"\n")
             else:
                 digest.update(pc.fill_null(column, -(2**31)).to_numpy(zero_copy_only=False).tobytes())
 
