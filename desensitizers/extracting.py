@@ -6,6 +6,7 @@ Of a whole column RE2 says which texts match without any group, where the patter
 from __future__ import annotations
 
 import re
+from itertools import repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -102,8 +103,8 @@ class Extract:
             start, end = spans[row]
             out[row] = f"{texts[row][:start]}{after}{texts[row][end:]}"
         if group.effect == "rewrite":
-            filled = (row for row in rows if spans[row][0] < spans[row][1])
-            self._findings.originals.update((PROOF_ONLY, texts[row]) for row in filled)
+            filled = [texts[row] for row in rows if spans[row][0] < spans[row][1]]
+            self._findings.originals.update(zip(repeat(PROOF_ONLY), filled))
         return out
 
     def _together(self, text: str, parts: list[tuple[int, int, str, bool]]) -> str:

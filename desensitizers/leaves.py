@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from decimal import Decimal
+from itertools import repeat
 from operator import eq
 from typing import TYPE_CHECKING, Any
 
@@ -287,7 +288,7 @@ class LeafRule:
         if self._learning and self.name == "scan":
             return texts
         if self.learns:
-            self._findings.originals.update((self._noted, text) for text in texts)
+            self._findings.originals.update(zip(repeat(self._noted), texts))
         if self._learning:
             return texts
         if self._action.rewrite_by is not None:

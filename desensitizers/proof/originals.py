@@ -34,9 +34,13 @@ _MOST_HAYSTACK = 64 << 20
 
 def note(writer: SpillWriter, originals: Iterable[tuple[str, str]]) -> None:
     """Spills (domain, text) pairs into `ORIGINALS`."""
+    heads: dict[str, bytes] = {PROOF_ONLY: _PROOF_ONLY + _MARK}
     for domain, text in originals:
+        head = heads.get(domain)
+        if head is None:
+            head = heads[domain] = domain.encode() + _MARK
         data = text.encode("utf-8", "surrogatepass")
-        writer.add((_PROOF_ONLY if domain == PROOF_ONLY else domain.encode()) + _MARK + data, by=data)
+        writer.add(head + data, data)
 
 
 def distil(spill: Spill, bucket: int) -> int:

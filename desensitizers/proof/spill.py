@@ -10,8 +10,8 @@ import os
 import secrets
 import struct
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -91,7 +91,7 @@ class SpillWriter:
     def add(self, item: bytes, by: bytes = b"") -> None:
         """Items with equal `by` (the item itself when empty) share a bucket."""
         buckets = len(self._buckets)
-        bucket = blake2b(by or item, digest_size=1).digest()[0] % buckets if buckets > 1 else 0
+        bucket = crc32(by or item) % buckets if buckets > 1 else 0
         self._buckets[bucket].append(item)
         self._sizes[bucket] += len(item) + _LENGTH.size
         if self._sizes[bucket] >= self._limit:
