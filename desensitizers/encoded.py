@@ -15,7 +15,7 @@ from desensitizers.proof.rescan import is_text
 
 _HINT = (
     r"%[0-9A-Fa-f]{2}|%u[0-9A-Fa-f]{4}|\\[ux0-3Unrt]|&#?[0-9A-Za-z]+;|=[0-9A-Fa-f]{2}|=\r?\n|[A-Za-z]\+[A-Za-z]"
-    r"|[0-9A-Za-z+/_-]{12}|\x00"
+    r"|[0-9A-Za-z+/_-]{12}|\x00|(?:(?:0[xX])?[0-9A-Fa-f]{2}[:,; -] ?){5}"
 )
 """RE2: a text that it doesn't match says nothing so."""
 _WORD = re.compile(r"[^\s\"'<>]{8,}")

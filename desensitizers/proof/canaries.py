@@ -57,6 +57,7 @@ _ENCODINGS: dict[str, Callable[[str], bytes]] = {
         base64.urlsafe_b64encode(part).rstrip(b"=") for part in (b'{"alg":"none"}', _inner(text), b"sig")
     ),
     "hex": _wrapped(lambda data: data.hex().encode()),
+    "hex with colons": _wrapped(lambda data: data.hex(":").encode()),
     "gzip": lambda text: gzip.compress(_inner(text)),
     "gzip in base64": _wrapped(lambda data: base64.b64encode(gzip.compress(data))),
     "zlib in base64": _wrapped(lambda data: base64.b64encode(zlib.compress(data))),
@@ -64,9 +65,11 @@ _ENCODINGS: dict[str, Callable[[str], bytes]] = {
         {"a": base64.encodebytes((_LINE + text).encode() * 2).decode()}
     ).encode(),
     "zlib": lambda text: zlib.compress(_inner(text)),
+    "deflate": lambda text: zlib.compress(_inner(text), wbits=-15),
     "quoted-printable": lambda text: quopri.encodestring((_LINE + text).encode()),
     "entities": lambda text: html.escape(text).encode("ascii", "xmlcharrefreplace"),
     "UTF-16": lambda text: text.encode("utf-16"),
+    "UTF-32": lambda text: text.encode("utf-32"),
     "Latin-1": lambda text: b"<" + text.encode("latin-1") + b">",
     "decomposed": lambda text: unicodedata.normalize("NFD", text).encode(),
     "soft hyphens": lambda text: "\u00ad".join(text).encode(),

@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 MAX_INFLATED = 16 << 20
 """Bytes taken from one compressed piece; a bomb is not unpacked whole."""
 _GZIP = b"\x1f\x8b"
@@ -23,6 +25,12 @@ _AFTER_LEVEL = 4
 """Bytes of a bzip2 stream (``BZh9``) before what it can be known by."""
 _MIXED = 0x80
 _FEWEST = 6
+_KINDS = (2, 3, 4, 5)
+"""The last bits of a bare deflate stream's first byte: blocks that compress."""
+_HEAD = 16
+"""First bytes by which a payload is known for text."""
+_SOON = 1 << 16
+"""Bytes after which most bare streams have ended."""
 HEX_BEGINNINGS = frozenset((b"1f8b", b"7801", b"785e", b"789c", b"78da", b"28b5", b"fd37", b"0422", b"425a"))
 """The first two bytes of such streams, in hex."""
 
@@ -49,19 +57,48 @@ def inflated(block: bytes) -> list[bytes]:
     return out
 
 
+def payloads_deflated(block: bytes) -> list[bytes]:
+    """The texts that payloads (each between two line ends) hold as bare deflate streams."""
+    if block.isascii():
+        return []
+    data = np.frombuffer(block, np.uint8)
+    starts = np.flatnonzero(data == ord("\n")) + 1
+    starts = starts[starts < len(data)]
+    heads = data[np.minimum(starts[:, None] + np.arange(_HEAD), len(data) - 1)]
+    odd = ((heads < 32) & (heads != ord("\n"))) | (heads > 126)
+    starts = starts[np.isin(heads[:, 0] & 7, _KINDS) & odd.any(axis=1)]
+    found = []
+    for start in starts.tolist():
+        for most in (_SOON, MAX_INFLATED):
+            stream = zlib.decompressobj(-15)
+            try:
+                plain = stream.decompress(memoryview(block)[start : start + most], MAX_INFLATED)
+            except zlib.error:
+                break
+            if stream.eof:
+                found += [plain] if stream.unused_data[:1] in (b"\n", b"") and _is_text(plain) else []
+                break
+    return found
+
+
+def _is_text(plain: bytes) -> bool:
+    try:
+        plain.decode()
+    except UnicodeDecodeError:
+        return False
+    return len(plain) >= _FEWEST
+
+
 def deflated(data: bytes) -> list[bytes]:
     """The text that a bare deflate stream holds, when `data` is one to its end, as SAML and others send it."""
-    if len(data) < _FEWEST or data[0] & 7 not in (2, 3, 4, 5):  # no block of a kind that compresses
+    if len(data) < _FEWEST or data[0] & 7 not in _KINDS:  # no block of a kind that compresses
         return []
     stream = zlib.decompressobj(-15)
     try:
         plain = stream.decompress(data, MAX_INFLATED)
-        if not stream.eof or len(plain) < _FEWEST:
-            return []
-        plain.decode()
-    except (zlib.error, UnicodeDecodeError):
+    except zlib.error:
         return []
-    return [plain]
+    return [plain] if stream.eof and _is_text(plain) else []
 
 
 def _each(block: bytes, magic: bytes, inflate: Callable[[memoryview], list[bytes]], out: list[bytes]) -> None:

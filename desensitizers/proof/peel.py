@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 import numpy as np
 import numpy.typing as npt
 
-from desensitizers.proof.compressed import HEX_BEGINNINGS, deflated, inflated
+from desensitizers.proof.compressed import HEX_BEGINNINGS, deflated, inflated, payloads_deflated
 from desensitizers.proof.escapes import unescaped
 from desensitizers.proof.spellings import respelled
 from desensitizers.proof.writings import written
@@ -51,7 +51,10 @@ def layers(block: bytes, depth: int = DEPTH, taking: Callable[[bytes], bytes] | 
     rest = taking(block) if taking else block
     out = [rest, *respelled(rest)]
     if depth:
-        for below in _below(rest) if rest is block else [*_below(rest), *inflated(block)]:
+        further = [] if rest is block else inflated(block)
+        if depth == DEPTH:
+            further += payloads_deflated(block)
+        for below in (*_below(rest), *further):
             out += layers(below, depth - 1, taking)
     return out
 

@@ -1,4 +1,5 @@
-"""How mail, pages, logs and other systems write a text: quoted-printable, entities, UTF-16, Windows' letters.
+"""How mail, pages, logs and other systems write a text: quoted-printable, entities, UTF-16 and UTF-32, Windows'
+letters, bytes one by one in hex.
 
 Each function gives the rows of a block in which it found such writing, as UTF-8.
 """
@@ -24,6 +25,13 @@ _WIDE = 16
 """High bytes of UTF-16 below this are told from data: of Latin, Greek, Cyrillic, Hebrew, Arabic, Indian letters."""
 _STEADY = 5
 """Characters in a row with the same high byte, at least."""
+_HEX_PAIRS = re.compile(rb"(?<![0-9a-zA-Z])(?:0[xX])?[0-9a-fA-F]{2}(?:(?:[:,; -]|, )(?:0[xX])?[0-9a-fA-F]{2}){5,}")
+"""Bytes as ``41:6e:6e:61`` or ``0x41, 0x6e``, as many as are searched."""
+_FARTHEST = 6
+_AT_ONCE = 1 << 16
+"""Bytes looked at at a time: what is made of them stays in the processor's cache."""
+_SEPARATORS = bytes(char in b":,; -" for char in range(256))
+_NO_PAIR = re.compile(rb"0[xX]|[:,; -]")
 
 
 def written(block: bytes) -> Iterator[bytes]:
@@ -36,6 +44,10 @@ def written(block: bytes) -> Iterator[bytes]:
         yield from _rows(_plus(block))
     if b"%" in block and (b"%u" in block or b"%U" in block):
         yield from _rows(row for row in _changed(block, b"%", b"u", _percent_u))
+    if _has_pairs(block):
+        yield from _rows(_hex_pairs(block))
+    if b"\0\0" in block:
+        yield from _rows(_wider(block))
     if not block.isascii() or b"\0" in block:
         yield from _rows(_wide(block))
         yield from _rows(_western(block))
@@ -114,6 +126,41 @@ def _wide(block: bytes) -> Iterator[bytes]:
         first = int(places[np.searchsorted(places, begin)])
         for start, code in ((begin + (first - begin + 1) % 2, "utf-16-le"), (begin + (first - begin) % 2, "utf-16-be")):
             yield block[start : end - (end - start) % 2].decode(code, "ignore").encode()
+
+
+def _has_pairs(block: bytes) -> bool:
+    """Whether there may be such bytes: five separators, each as far from the last as that from the one before."""
+    for begin in range(0, len(block), _AT_ONCE):
+        piece = block[begin : begin + _AT_ONCE + 5 * _FARTHEST]
+        separator = np.frombuffer(piece.translate(_SEPARATORS), np.bool_)
+        for far in range(3, _FARTHEST + 1) if len(piece) > 5 * _FARTHEST else ():
+            two = separator[:-far] & separator[far:]
+            if (two[: -3 * far] & two[2 * far : -far] & separator[4 * far :]).any():
+                return True
+    return False
+
+
+def _hex_pairs(block: bytes) -> Iterator[bytes]:
+    """What such bytes say where it is text: addresses of network cards hardly ever are."""
+    for match in _HEX_PAIRS.finditer(block):
+        plain = bytes.fromhex(_NO_PAIR.sub(b"", match[0]).decode())
+        if plain.translate(None, _CONTROL) == plain:
+            yield plain
+
+
+def _wider(block: bytes) -> Iterator[bytes]:
+    """UTF-32 at any place: rows in which two of four bytes are zero for a while, and the others not both."""
+    zero = np.frombuffer(block, np.uint8) == 0
+    if len(zero) < 4 * _STEADY + 4:
+        return
+    steady = zero[:-3] & zero[1:-2] & ~(zero[2:-1] & zero[3:])
+    for step in (4, 8, 4):
+        steady = steady[:-step] & steady[step:]
+    for begin, end in _around(block, np.flatnonzero(steady)):
+        for start in range(begin, min(begin + 4, end)):
+            row = block[start : end - (end - start) % 4]
+            for code in ("utf-32-le", "utf-32-be"):
+                yield row.decode(code, "ignore").encode("utf-8", "ignore")
 
 
 def _western(block: bytes) -> Iterator[bytes]:
