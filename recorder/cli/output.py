@@ -124,9 +124,11 @@ def emit_facts(title: str, facts: Mapping[str, str]) -> None:
 
 @contextmanager
 def progress(
-    description: str, total: float | None = None, unit: str = "records", *, after: float = 0
+    description: str, total: float | None = None, unit: str = "records", *, after: float = 0, eta: bool = True
 ) -> Iterator[Progress]:
     """Progress with rate and ETA on stderr; `unit` is ``records``, ``bytes`` or ``percent`` (which has no rate).
+
+    Without `eta`, for work whose notes say how long it will take.
 
     Nothing when not a terminal, nor before so many seconds `after` now.
     """
@@ -141,7 +143,7 @@ def progress(
         rich_progress.BarColumn(),
         rich_progress.TaskProgressColumn(),
         *([rates[unit]()] if unit in rates else []),
-        rich_progress.TimeRemainingColumn(),
+        *([rich_progress.TimeRemainingColumn()] if eta else []),
         rich_progress.TextColumn("{task.fields[note]}"),
         console=_console(stderr=True),
         transient=True,

@@ -274,7 +274,7 @@ def _run(plan: Plan, tz: str | None, state: StateFile, *, resume: bool) -> Certi
     control, replay_id = Control(), new_replay_id() if resumption is None else resumption.state.replay_id
     with ExitStack() as stack:
         stop = stack.enter_context(stopping())
-        bar = stack.enter_context(progress("replay", plan.records))
+        bar = stack.enter_context(progress("replay", plan.records, eta=False))  # the plan knows better
         stack.enter_context(_listening(control, replay_id))
         keyboard = stack.enter_context(Keyboard(control, tz))
 
@@ -322,6 +322,8 @@ def _standing(now: Status) -> str:
 
 
 def _end(result: Certificate) -> None:
+    from recorder.replaying.summary import refused_in_batches
+
     missed = show_misses(result.objectives)
     unproven = result.proof is not None and not result.proof.holds
     if result.proof is not None and unproven:
@@ -336,7 +338,7 @@ def _end(result: Certificate) -> None:
         complain(f"Ended: {result.error}.")
     if result.losses and result.ended_by != "stop":
         complain(f"{result.losses:,} of {result.planned:,} records did not arrive.")
-        if result.failed:
+        if refused_in_batches(result):
             say("A broker refuses whole batches: -X batch.num.messages=1 (slow) would lose only the records at fault.")
         raise typer.Exit(ExitCode.LATE if missed else ExitCode.LOSS)
     if missed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from recorder.replaying.certificate import Certificate, Inversions
 from recorder.replaying.changes import ChangeCounts
@@ -14,6 +14,8 @@ from recorder.replaying.read_ahead import advice
 from recorder.replaying.selected import selected
 from recorder.replaying.silence import BY_REPORTS
 from recorder.window import format_duration, format_time
+
+_AT_FAULT = ("MSG_SIZE_TOO_LARGE", "INVALID_MSG_SIZE", "INVALID_TIMESTAMP", "INVALID_RECORD", "INVALID_MSG")
 
 
 def certificate_facts(certificate: Certificate) -> dict[str, str]:
@@ -28,6 +30,7 @@ def certificate_facts(certificate: Certificate) -> dict[str, str]:
         **_earlier(certificate),
         **({} if (part := selected(certificate)) is None else {"selected": part}),
         "records": f"{certificate.acked:,} confirmed of {certificate.planned:,} planned, {certificate.failed:,} failed",
+        **({"failed": _failed(certificate.errors)} if certificate.errors else {}),
         **({} if certificate.confirmed_by == BY_REPORTS else {"confirmed by": certificate.confirmed_by}),
         "took": f"{format_duration(certificate.sending_ns / 1e6)}{_planned(certificate)}{speed}",
     }
@@ -82,6 +85,15 @@ def failure_rows(certificate: Certificate) -> Rows:
         [failure.topic, failure.partition, failure.offset, failure.error]
         for failure in (*(certificate.prologue.failures if certificate.prologue else ()), *certificate.failures)
     ]
+
+
+def refused_in_batches(certificate: Certificate) -> bool:
+    """Did some records fail that nothing was wrong with, as brokers refuse a batch for one of its records?"""
+    return any(error.startswith(_AT_FAULT) for error in certificate.errors)
+
+
+def _failed(errors: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,}: {error}" for error, count in sorted(errors.items(), key=lambda item: -item[1]))
 
 
 def drop_rows(certificate: Certificate) -> Rows:

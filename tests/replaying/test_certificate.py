@@ -25,7 +25,7 @@ from recorder.replaying.figures import timing_rows
 from recorder.replaying.judging import judge
 from recorder.replaying.objectives import parse_objectives
 from recorder.replaying.silence import BY_SILENCE
-from recorder.replaying.summary import certificate_facts
+from recorder.replaying.summary import certificate_facts, refused_in_batches
 from tests.builders import T0, make_capture
 from tests.replaying.certificates import a_certificate
 
@@ -158,3 +158,13 @@ def test_reading_that_starves_the_schedule_is_told_with_the_number_to_set() -> N
     starved = msgspec.structs.replace(a_certificate(), rate=1.0, starved_ns=2_500_000_000, course=course)
     assert "give --read-ahead 64MB" in certificate_facts(starved)["reading"]
     assert "reading" not in certificate_facts(msgspec.structs.replace(starved, starved_ns=1_000_000))
+
+
+def test_failures_are_summed_by_reason_and_advice_is_for_those_that_it_helps() -> None:
+    whole_batches = a_certificate()
+    assert certificate_facts(whole_batches)["failed"] == "1: MSG_SIZE_TOO_LARGE: Broker: no"
+    assert refused_in_batches(whole_batches)
+    gone = msgspec.structs.replace(whole_batches, errors={"A: odd": 2, "UNKNOWN_TOPIC_OR_PART: Broker: gone": 2_117})
+    assert certificate_facts(gone)["failed"] == "2,117: UNKNOWN_TOPIC_OR_PART: Broker: gone, 2: A: odd"
+    assert not refused_in_batches(gone)
+    assert "failed" not in certificate_facts(msgspec.structs.replace(gone, errors={}))
