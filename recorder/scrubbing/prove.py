@@ -127,13 +127,13 @@ def _proven(
                 below = layers(part.lines.data)
                 for name in rescan.texts(below[1:]):
                     hits[name] += 1
-                    leaks.append(_leak(name, batch, 0, f"{part.place}, encoded, here or in the records after"))
+                    leaks.append(leak_at(name, batch, 0, f"{part.place}, encoded, here or in the records after"))
                 sought.add(below)
             for place, rows in decoded.of(batch):
                 block = lines(rows)
                 for name in rescan.texts([block]):
                     hits[name] += 1
-                    leaks.append(_leak(name, batch, 0, f"{place}, decoded, here or in the records after"))
+                    leaks.append(leak_at(name, batch, 0, f"{place}, decoded, here or in the records after"))
                 sought.add([block])
             found |= sought.found(when_full=True)
         found |= sought.found()
@@ -248,10 +248,11 @@ def _detect(rescan: Rescan, batch: pa.RecordBatch, part: Part, hits: Counter[str
     lengths = batch.column("headers").value_lengths().to_pylist()
     rows = [row for row, length in enumerate(lengths) for _ in range(length)] if "header" in part.place else None
     for row, name in found[:_SHOWN]:
-        yield _leak(name, batch, rows[row] if rows else row, part.place)
+        yield leak_at(name, batch, rows[row] if rows else row, part.place)
 
 
-def _leak(what: str, batch: pa.RecordBatch, row: int, place: str) -> Leak:
+def leak_at(what: str, batch: pa.RecordBatch, row: int, place: str) -> Leak:
+    """In a row of a batch."""
     return Leak(
         what,
         batch.column("topic")[row].as_py(),
@@ -274,14 +275,14 @@ def _locate(root: Location, segment: Segment, needles: Iterable[bytes], decoded:
             rows = [row for row, length in enumerate(lengths) for _ in range(length)] if "header" in place else None
             for row, payload in enumerate(whole):
                 if wanted.any_in(layers(ROW + payload + ROW)):
-                    yield _leak(ORIGINAL, batch, rows[row] if rows else row, place + _path(payload, wanted))
+                    yield leak_at(ORIGINAL, batch, rows[row] if rows else row, place + _path(payload, wanted))
                     found += 1
                     if found >= _SHOWN:
                         return
         for place, leaves in decoded.of(batch):
             for row, told in enumerate(leaves):
                 if found < _SHOWN and told and wanted.any_in([lines([told])]):
-                    yield _leak(ORIGINAL, batch, row, f"{place}, decoded")
+                    yield leak_at(ORIGINAL, batch, row, f"{place}, decoded")
                     found += 1
     if not found:
         yield Leak(ORIGINAL, segment.path, -1, -1, "name or footer")
