@@ -25,7 +25,7 @@ def parse_fraction(text: str) -> float:
     """``10%`` or ``0.5%`` as a fraction; raises UsageError otherwise."""
     found = _PERCENT.fullmatch(text.strip())
     if not found or not 0 < float(found[1]) <= 100:
-        raise UsageError(f"'{text}' is not a share of the keys: write for example 10% or 0.5%.")
+        raise UsageError(f"'{text}' is not a share: write for example 10% or 0.5%.")
     return float(found[1]) / 100
 
 

@@ -50,6 +50,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """Records that lie before an earlier one of their target partition, by the capture's order."""
     timestamps: bool = True
     """Timestamps were compared everywhere. False: some, or all, are the target's own or the time of sending."""
+    perturbed: bool = False
+    """Chaos came between: what was meant to be sent is what the log was held against."""
     flaws: tuple[Flaw, ...] = ()
     """The first 100."""
 
@@ -81,7 +83,9 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         gone += rest if self.before else ""
         told = f"{_count(self.records, 'record')} and {_count(self.keys, 'key')} held against {where}"
         if self.holds:
-            return f"holds: {told}: each there once, equal and in the capture's order{gone}"
+            there = f"{self.records - self.unconfirmed:,}" if self.unconfirmed else "each"
+            order = "the order that --chaos meant" if self.perturbed else "the capture's order"
+            return f"holds: {told}: {there} there once, equal and in {order}{gone}"
         return f"FAILED: {told}: {found}{gone}"
 
 

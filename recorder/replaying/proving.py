@@ -144,6 +144,7 @@ class _Comparison:
                 key_inversions=counts["inverted"],
                 partition_inversions=turns.inversions(),
                 timestamps=not self._timeless,
+                perturbed=self._plan.options.chaos is not None,
                 flaws=tuple(flaw for flaws in self._flaws.values() for flaw in flaws)[:NAMED],
             )
 
