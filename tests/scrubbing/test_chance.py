@@ -75,7 +75,5 @@ def test_one_that_stands_elsewhere_is_shown_with_its_place(tmp_path: Path) -> No
     name = json.loads(rows[9].value or b"")["names"][0]
     value = {"ref": f"{name}1975", "session": "x", "names": []}
     raw = make_capture(tmp_path / "raw", [*rows, record("orders", 1, T0 + RECORDS, "k", value)])
-    with pytest.raises(
-        ScrubError, match=r"orders-1@400 value, outside of random ids(?s:.)*1 different one"
-    ):
+    with pytest.raises(ScrubError, match=r"orders-1@400 value, outside of random ids(?s:.)*1 different one"):
         scrub(raw, policy(tmp_path, POLICY), tmp_path / "clean")
