@@ -17,8 +17,6 @@ from desensitizers.spelling import span, tidy, tidy_with_places
 Span = tuple[int, int]
 FEW = 16
 """Texts for which a column is not worth it."""
-_MOST_BYTES = (1 << 31) - 1
-"""Of a column with offsets of 32 bits."""
 
 
 Finder = Callable[[str, bool], Iterable[Span]]
@@ -87,25 +85,16 @@ class Detector:
     def find_all(self, texts: Sequence[str], column: Any = None) -> Iterator[Found]:
         """What `find` finds in each. `column` are the texts as an Arrow array, with null where one isn't ASCII."""
         rows: Sequence[int] = range(len(texts))
-        if column is not None and self.finder_of_all is not None and not column.null_count:
-            yield from self.finder_of_all(texts, column)
-            return
         if column is not None and self.finder_of_all is not None:
             plain = [row for row, there in enumerate(column.is_valid().to_pylist()) if there]
             rows = sorted(set(rows).difference(plain))
-            some = [texts[row] for row in plain]
+            some = texts if not rows else [texts[row] for row in plain]
             for place, start, end in self.finder_of_all(some, column.drop_null()):
                 yield plain[place], start, end
         elif column is not None and self.hint:
             import pyarrow.compute as pc
 
-            from desensitizers.detectors.stretches import rows_with
-
-            if len(self.hint) == 1 and re.escape(self.hint) == self.hint and not column.null_count:
-                rows = rows_with(column, self.hint).tolist()
-            else:
-                match = pc.match_substring_regex(column, self.hint)
-                rows = pc.indices_nonzero(pc.fill_null(match, True)).to_pylist()
+            rows = pc.indices_nonzero(pc.fill_null(pc.match_substring_regex(column, self.hint), True)).to_pylist()
         for row in rows:
             for start, end in self.find(texts[row]):
                 yield row, start, end
@@ -137,15 +126,9 @@ def ascii_column(texts: Sequence[str]) -> Any:
     """Texts for `Detector.find_all`; None for a few, for which a column is not worth it."""
     if len(texts) < FEW:
         return None
-    import numpy as np
     import pyarrow as pa
 
-    joined = "".join(texts)
-    if not joined.isascii() or len(joined) > _MOST_BYTES:
-        return pa.array(list(map(ascii_text, texts)), pa.string())
-    ends = np.cumsum(np.fromiter(map(len, texts), np.int32, len(texts)), dtype=np.int32)
-    offsets = pa.py_buffer(np.concatenate((np.zeros(1, np.int32), ends)))
-    return pa.Array.from_buffers(pa.string(), len(texts), [None, offsets, pa.py_buffer(joined.encode())])
+    return pa.array(list(map(ascii_text, texts)), pa.string())
 
 
 def ascii_text(text: str) -> str | None:

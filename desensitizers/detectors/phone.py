@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Self
 
-from desensitizers.detectors.base import Detector, Found, Span, ascii_column
+from desensitizers.detectors.base import Detector, Found, Span
 from desensitizers.detectors.calling_codes import fits
 from desensitizers.surrogates.fictional import is_fictional
 
@@ -99,9 +99,8 @@ def _find_all(texts: Sequence[str], column: Any) -> Iterator[Found]:
     for pattern in (_PLUS, _DOUBLE_ZERO):
         for tail, start, end in tails.owned(_longest(pattern, tails.text)):
             found.setdefault(tail, []).append((start, end))
-    pieces = ascii_column(tails.pieces) if column is not None else None
     for pattern, hint in _OTHERS:
-        some = tails.hinted(hint, pieces) if pieces is not None else tails
+        some = tails.hinted(hint) if column is not None else tails
         for tail, start, end in some.owned(match.span() for match in pattern.finditer(some.text)):
             known = found.setdefault(some.numbers[tail], [])
             shift = tails.starts[some.numbers[tail]] - some.starts[tail]
@@ -120,10 +119,12 @@ def _begins(texts: Sequence[str], column: Any) -> Iterable[tuple[int, int]]:
     if column is None:
         found = ((row, _LONG_ENOUGH.search(text)) for row, text in enumerate(texts))
         return [(row, match.start()) for row, match in found if match is not None]
-    from desensitizers.detectors.stretches import first_numbers
+    import numpy as np
+    import pyarrow.compute as pc
 
-    rows, places = first_numbers(column)
-    return zip(rows.tolist(), places.tolist(), strict=True)
+    places = pc.find_substring_regex(column, _HINT).to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(places >= 0)
+    return zip(rows.tolist(), places[rows].tolist(), strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +161,12 @@ class _Tails:
         ends = accumulate((len(piece) + 1 for piece in pieces), initial=0)
         return cls(numbers, rows, cuts, begins, pieces, "\n".join(pieces), list(ends)[:-1])
 
-    def hinted(self, hint: str, pieces: Any) -> Self:
-        """Those that match some RE2, by their pieces as an Arrow array."""
+    def hinted(self, hint: str) -> Self:
+        """Those (of ASCII texts) that match some RE2."""
+        import pyarrow as pa
         import pyarrow.compute as pc
 
-        chosen = pc.indices_nonzero(pc.match_substring_regex(pieces, hint)).to_pylist()
+        chosen = pc.indices_nonzero(pc.match_substring_regex(pa.array(self.pieces, pa.string()), hint)).to_pylist()
         rows, cuts, begins = ([of[number] for number in chosen] for of in (self.rows, self.cuts, self.begins))
         return self._made(chosen, rows, cuts, begins, [self.pieces[number] for number in chosen])
 
