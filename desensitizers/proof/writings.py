@@ -27,6 +27,7 @@ _STEADY = 5
 """Characters in a row with the same high byte, at least."""
 _HEX_PAIRS = re.compile(rb"(?<![0-9a-zA-Z])(?:0[xX])?[0-9a-fA-F]{2}(?:(?:[:,; -]|, )(?:0[xX])?[0-9a-fA-F]{2}){5,}")
 """Bytes as ``41:6e:6e:61`` or ``0x41, 0x6e``, as many as are searched."""
+_PAIRS_OF_ZEROS = re.compile(rb"\0\0..\0\0..\0\0", re.DOTALL)
 _FARTHEST = 6
 _AT_ONCE = 1 << 16
 """Bytes looked at at a time: what is made of them stays in the processor's cache."""
@@ -46,7 +47,7 @@ def written(block: bytes) -> Iterator[bytes]:
         yield from _rows(row for row in _changed(block, b"%", b"u", _percent_u))
     if _has_pairs(block):
         yield from _rows(_hex_pairs(block))
-    if b"\0\0" in block:
+    if _PAIRS_OF_ZEROS.search(block):
         yield from _rows(_wider(block))
     if not block.isascii() or b"\0" in block:
         yield from _rows(_wide(block))
