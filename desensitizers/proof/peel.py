@@ -95,7 +95,7 @@ def _decoded_runs(block: bytes) -> list[bytes]:
         in_base64, in_hex = _runs(lines)
         mixed |= in_base64
         hidden |= _in_hex(lines, *in_hex)
-    return [*(piece for run in mixed for piece in _base64(run)), *hidden]
+    return [*(piece for run in sorted(mixed) for piece in _base64(run)), *sorted(hidden)]
 
 
 def _by_lines(block: bytes) -> Iterator[bytes]:
