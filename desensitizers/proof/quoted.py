@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from desensitizers.learned import Learned
+from desensitizers.proof.lines import distinct
 from desensitizers.proof.originals import WORDS
 from desensitizers.proof.peel import below_all
 from desensitizers.proof.search import BLOCK_BYTES, PAD, SHORTEST, Exact, Haystack, Needles
@@ -33,6 +34,7 @@ _TOGETHER_BYTES = 32 << 20
 """Of these, as they are spilled: half a million words, most of them twice, which take 100 MB ready to be searched, and
 300 MB before."""
 
+Ints = npt.NDArray[np.int64]
 Bags = tuple[str, str]
 """A bag of texts, and the bag for what they quote."""
 
@@ -50,59 +52,98 @@ def jobs(spill: Spill, bags: Sequence[Bags]) -> list[tuple[Spill, range, tuple[B
 def find(spill: Spill, buckets: range, bags: Sequence[Bags]) -> None:
     """Spills what these texts quote of the words in these buckets, and a few that they may not: who replaces what is
     quoted searches it again.
+
+    Of each bag it leaves only the numbers of its words, of which most bags quote most: see `by_bag`.
     """
     words = _Words(spill, buckets)
+    search = _Search(words)
     everything = spill.writer(_EVERYTHING, buckets=1)
-    ever: set[bytes] = set()
+    known = np.zeros(len(words), np.bool_)
     for texts, quoted in bags:
-        writer = spill.writer(quoted, buckets=1)
-        found: dict[bytes, bytes] = {}
-        for pieces in _gather(spill.blocks(texts)):
-            for needle, domain in words.likely(Haystack([*pieces, *below_all(pieces)])):
-                # A domain's surrogate says more than a removal; among domains the order must not depend on the run.
-                found[needle] = max(found.get(needle, b""), domain)
-        for needle, domain in found.items():
-            writer.add(needle + _MARK + domain)
-            if needle not in ever:
-                everything.add(needle + _MARK + domain)
+        found = distinct(
+            np.concatenate(
+                [
+                    np.empty(0, np.int64),
+                    *(search.likely(Haystack([*some, *below_all(some)])) for some in _gather(spill.blocks(texts))),
+                ]
+            )
+        )
+        fresh = found[~known[found]]
+        known[fresh] = True
+        everything.extend(words.best(fresh))
+        writer = spill.writer(_numbered(quoted, buckets), buckets=1)
+        writer.add(found.astype("<u4").tobytes())
         writer.close()
-        ever |= found.keys()
     everything.close()
 
 
+def by_bag(spill: Spill, buckets: range, bags: Sequence[Bags]) -> None:
+    """After `find`, where all that is quoted is too much to be searched together: spills the words of each bag."""
+    words = _Words(spill, buckets)
+    for _texts, quoted in bags:
+        writer = spill.writer(quoted, buckets=1)
+        for block in spill.blocks(_numbered(quoted, buckets)):
+            for numbers in block:
+                writer.extend(words.best(np.frombuffer(numbers, "<u4").astype(np.int64)))
+        writer.close()
+
+
+def _numbered(quoted: str, buckets: range) -> str:
+    return f"{quoted}-numbers-{buckets.start}"
+
+
 class _Words:
-    """Words and their domains, ready to be searched: bytes and numbers, because there may be millions."""
+    """Words and their domains: bytes and numbers, because there may be millions. Always in the same order."""
 
     def __init__(self, spill: Spill, buckets: range) -> None:
         some = buckets if len(buckets) < BUCKETS else (None,)
         packs = [pack for bucket in some for pack in spill.packs(WORDS, bucket)]
-        self._data = b"".join([*(data for data, _sizes in packs), PAD])
+        self.data = b"".join([*(data for data, _sizes in packs), PAD])
         items = np.concatenate([np.empty(0, np.int64), *(sizes for _data, sizes in packs)])
         del packs
         self._ends = np.cumsum(items)
-        self._starts = self._ends - items
-        marks = np.flatnonzero(np.frombuffer(self._data, np.uint8)[: -len(PAD)] == _MARK[0])
-        sizes = marks - self._starts  # each item has one
-        self._needles = Needles.packed(self._data, self._starts, sizes)
-        self._short: dict[bytes, bytes] = {}
-        for needle, domain in self._items(np.flatnonzero(sizes < SHORTEST)):
-            self._short[needle] = max(self._short.get(needle, b""), domain)
+        self.starts = self._ends - items
+        marks = np.flatnonzero(np.frombuffer(self.data, np.uint8)[: -len(PAD)] == _MARK[0])
+        self.sizes = marks - self.starts  # each item has one
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def items(self, numbers: Ints) -> list[tuple[bytes, bytes]]:
+        """(word, domain); a word may have several domains."""
+        spans = zip(self.starts[numbers].tolist(), self._ends[numbers].tolist(), strict=True)
+        parts = (self.data[start:end].partition(_MARK) for start, end in spans)
+        return [(needle, domain) for needle, _mark, domain in parts]
+
+    def best(self, numbers: Ints) -> list[bytes]:
+        """Each word once, as it is spilled, of those that are found together."""
+        found: dict[bytes, bytes] = {}
+        for needle, domain in self.items(numbers):
+            # A domain's surrogate says more than a removal; among domains the order must not depend on the run.
+            found[needle] = max(found.get(needle, b""), domain)
+        return [needle + _MARK + domain for needle, domain in found.items()]
+
+
+class _Search:
+    """Words ready to be searched."""
+
+    def __init__(self, words: _Words) -> None:
+        self._words = words
+        self._needles = Needles.packed(words.data, words.starts, words.sizes)
+        self._short: dict[bytes, list[int]] = {}
+        short = np.flatnonzero(words.sizes < SHORTEST)
+        for number, (needle, _domain) in zip(short.tolist(), words.items(short), strict=True):
+            self._short.setdefault(needle, []).append(number)
         self._shortest = Exact(self._short)
 
-    def likely(self, haystack: Haystack) -> Iterator[tuple[bytes, bytes]]:
-        """(word, domain) of those that are there, and of few others; a word may have several domains."""
-        found = self._items(np.searchsorted(self._starts, haystack.likely(self._needles)))
-        if sum(len(needle) for needle, _domain in found) > _MOST_LIKELY_BYTES:
+    def likely(self, haystack: Haystack) -> Ints:
+        """Numbers of the words that are there, and of few others; all of one word that has several domains."""
+        found = np.searchsorted(self._words.starts, haystack.likely(self._needles))
+        if self._words.sizes[found].sum() > _MOST_LIKELY_BYTES:
             sure = haystack.find([self._needles])
-            found = [(needle, domain) for needle, domain in found if needle in sure]
-        yield from found
-        for needle in haystack.exactly(self._shortest):
-            yield needle, self._short[needle]
-
-    def _items(self, numbers: npt.NDArray[np.int64]) -> list[tuple[bytes, bytes]]:
-        spans = zip(self._starts[numbers].tolist(), self._ends[numbers].tolist(), strict=True)
-        parts = (self._data[start:end].partition(_MARK) for start, end in spans)
-        return [(needle, domain) for needle, _mark, domain in parts]
+            found = found[[needle in sure for needle, _domain in self._words.items(found)]]
+        short = [number for needle in haystack.exactly(self._shortest) for number in self._short[needle]]
+        return np.append(found, np.array(short, np.int64))
 
 
 def together(spill: Spill) -> bool:

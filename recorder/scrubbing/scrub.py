@@ -345,7 +345,10 @@ def learn_all(run: Run, places: Sequence[Place], run_all: Any, progress: Progres
         progress("learn", place.segment.bytes)
     refuse(problems)
     run_all(originals.distil, [(run.spill, bucket) for bucket in range(BUCKETS)])
-    run_all(seek_quotes, quoted.jobs(run.spill, [(place.texts, place.quoted) for place in places]))
+    seeking = quoted.jobs(run.spill, [(place.texts, place.quoted) for place in places])
+    run_all(seek_quotes, seeking)
+    if not quoted.together(run.spill):
+        run_all(quoted.by_bag, seeking)
 
 
 def sharpen_all(run: Run, capture: Capture, run_all: Any) -> tuple[int, int, Thresholds]:

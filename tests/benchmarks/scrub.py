@@ -24,6 +24,7 @@ from recorder.scrubbing.verify_clean import verify_clean
 from recorder.scrubbing.workers import workers
 from tests.benchmarks.payments import make
 
+_CLOSELY = 20  # so seldom at what is shared, because the system walks all pages for it: a twentieth of a second each
 POLICY = Path(__file__).parents[2] / "examples/policies/kpay.yaml"
 
 
@@ -87,6 +88,7 @@ class Watch:
     def __init__(self) -> None:
         self.peak = self.largest = self.shared_once = 0
         self._spent: dict[int, float] = {}
+        self._looked = 0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -104,13 +106,15 @@ class Watch:
         while not self._end.wait(0.25):
             sizes: list[int] = []
             shares: list[int] = []
+            self._looked += 1
+            closely = self._looked % _CLOSELY == 0
             for process in self._family(os.getpid()):
                 try:
                     sizes.append(int(Path(f"/proc/{process}/statm").read_text().split()[1]) * page)
-                    share = re.search(
-                        r"^Pss: +(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(), re.MULTILINE
-                    )
-                    shares.append(int(share[1]) * 1024 if share else 0)
+                    if closely:
+                        rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+                        share = re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)
+                        shares.append(int(share[1]) * 1024 if share else 0)
                     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
                 except OSError:
                     continue

@@ -38,6 +38,7 @@ def test_each_bag_of_texts_knows_what_it_quotes_however_the_work_is_shared(
     monkeypatch.setattr(quoted, "_TOGETHER_BYTES", 0)
     for job in quoted.jobs(spill, [(f"texts-{number}", f"quoted-{number}") for number in range(len(bags))]):
         quoted.find(*job)
+        quoted.by_bag(*job)
     every = Learned((domain, form.decode()) for domain, text in known for form in spelled(text))
     for number, texts in enumerate(bags):
         mine = quoted.learned(spill, f"quoted-{number}")

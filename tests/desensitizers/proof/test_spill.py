@@ -62,6 +62,7 @@ def test_originals_become_distinct_needles_and_words(tmp_path: Path, monkeypatch
     texts.close()
     for job in quoted.jobs(spill, [("texts", "quoted-0"), ("none", "nothing")]):
         quoted.find(*job)
+        quoted.by_bag(*job)
     assert quoted.learned(spill, "nothing").find("x anna schmidt") == [(2, 14, "name")]  # little goes together
     monkeypatch.setattr(quoted, "_TOGETHER_BYTES", 0)
     assert quoted.learned(spill, "quoted-0").find("x anna schmidt") == [(2, 14, "name")]
