@@ -61,6 +61,8 @@ def told_from_chance(
     finds = joined(one for one, _leaks in looked)
     missing = needles - finds.needles  # found by the proof: whatever hides them here, they are there
     finds = Finds(finds.inside, finds.decoded, finds.others | missing)
+    if not finds.inside and not finds.decoded:
+        return list(proofs), None
     verdict = judge(finds, kinds, Originals(spill.packs(NEEDLES)))
     if not verdict.by_chance:
         elsewhere = (leaks or proof.leaks for proof, (_finds, leaks) in zip(proofs, looked, strict=True))
