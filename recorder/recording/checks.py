@@ -19,6 +19,7 @@ from recorder.kafka.probing import Answer, ClockBounds, Taste
 from recorder.recording.estimate import Expected
 from recorder.recording.plan import Plan
 from recorder.window import format_duration, format_time
+from recorder.wording import counted
 
 PER_TOPIC = frozenset({"rights", "configuration", "time index", "retention", "transactions", "compaction"})
 """Names of checks that come once for each topic."""
@@ -192,8 +193,8 @@ def check_compaction(topics: Mapping[str, TopicFacts]) -> Iterator[Check]:
 
 def check_expected(expected: Expected, plan: Plan, untasted: Sequence[str]) -> Iterator[Check]:
     """What the recording comes to; `untasted` topics have offsets in the window, but none of their records came."""
-    where = f"{_count(len(plan.topics), 'topic')}, {_count(expected.partitions, 'partition')}"
-    detail = f"about {_count(expected.records, 'record')}, {format_bytes(expected.bytes)}"
+    where = f"{counted(len(plan.topics), 'topic')}, {counted(expected.partitions, 'partition')}"
+    detail = f"about {counted(expected.records, 'record')}, {format_bytes(expected.bytes)}"
     if expected.records_per_second is not None and expected.bytes_per_second is not None:
         rate = f"{expected.records_per_second:,.1f} records/s, {format_bytes(expected.bytes_per_second)}/s"
         detail += f": {rate} in its own time"
@@ -225,10 +226,6 @@ def check_disk(expected: Expected, directory: Path) -> Check:
 def _by_size(settings: Mapping[str, str]) -> str:
     limit = int(settings.get("retention.bytes", -1))
     return f"by size (retention.bytes={limit}) it may go sooner" if limit >= 0 else "there is no limit by size"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _by_topic(plan: Plan) -> Iterator[tuple[str, list[Place]]]:

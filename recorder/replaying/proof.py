@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from recorder.wording import counted
+
 NAMED = 100
 
 What = Literal["missing", "doubled", "foreign", "out of order in its key"]
@@ -78,16 +80,12 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         }
         found = ", ".join(f"{count:,} {what}" for what, count in odd.items() if count)
         gone = f"; {self.unconfirmed:,} unconfirmed ones are not there" if self.unconfirmed else ""
-        where = f"{_count(self.partitions, 'partition')} of the target's log"
-        rest = f"; {_count(self.before, 'record')} confirmed before, by an earlier part, not read again"
+        where = f"{counted(self.partitions, 'partition')} of the target's log"
+        rest = f"; {counted(self.before, 'record')} confirmed before, by an earlier part, not read again"
         gone += rest if self.before else ""
-        told = f"{_count(self.records, 'record')} and {_count(self.keys, 'key')} held against {where}"
+        told = f"{counted(self.records, 'record')} and {counted(self.keys, 'key')} held against {where}"
         if self.holds:
             there = f"{self.records - self.unconfirmed:,}" if self.unconfirmed else "each"
             order = "the order that --chaos meant" if self.perturbed else "the capture's order"
             return f"holds: {told}: {there} there once, equal and in {order}{gone}"
         return f"FAILED: {told}: {found}{gone}"
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
